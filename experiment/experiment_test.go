@@ -1,0 +1,203 @@
+package experiment_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+func TestSettings_Validate(t *testing.T) {
+	if err := experiment.Defaults().Validate(); err != nil {
+		t.Fatalf("the defaults are refused: %v", err)
+	}
+	for flag, spoil := range map[string]func(*experiment.Settings){
+		"--rate":           func(s *experiment.Settings) { s.Rate = 0 },
+		"--duration":       func(s *experiment.Settings) { s.Duration = 0 },
+		"--slow":           func(s *experiment.Settings) { s.Slow = -1 },
+		"--client-timeout": func(s *experiment.Settings) { s.ClientTimeout = 0 },
+		"--pool ":          func(s *experiment.Settings) { s.Pool = "c3p0" },
+		"--pool-size":      func(s *experiment.Settings) { s.PoolSize = 0 },
+		"--max-overflow":   func(s *experiment.Settings) { s.MaxOverflow = -1 },
+		"--pool-timeout":   func(s *experiment.Settings) { s.PoolTimeout = 0 },
+		"--threads":        func(s *experiment.Settings) { s.Threads = -1 },
+		"--speed":          func(s *experiment.Settings) { s.Speed = 0 },
+		"no request":       func(s *experiment.Settings) { s.Rate = 0.01 },
+	} {
+		s := experiment.Defaults()
+		spoil(&s)
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("got %v, want an error that names %s", err, flag)
+		}
+	}
+}
+
+func TestSettings_Compressed(t *testing.T) {
+	s := experiment.Defaults()
+	s.Speed = 10
+	c := s.Compressed()
+	if c.Rate != 1000 || c.Duration != 500*time.Millisecond || c.Slow != 200*time.Millisecond ||
+		c.ClientTimeout != 3*time.Second || c.PoolTimeout != 3*time.Second || c.Speed != 1 {
+		t.Errorf("got %+v", c)
+	}
+	if c.Requests() != s.Requests() || c.Connections() != s.Connections() || c.InFlight() != s.InFlight() {
+		t.Error("compressing changed how many requests or connections there are")
+	}
+	if !s.SameQuestion(experiment.Defaults()) {
+		t.Error("the speed changed the question")
+	}
+}
+
+func TestSettings_Collapses(t *testing.T) {
+	s := experiment.Defaults()
+	if !s.Collapses() {
+		t.Error("the seed's settings collapse under a load that lasts, and are said not to")
+	}
+	s.PoolTimeout = 27500 * time.Millisecond
+	if s.Collapses() {
+		t.Error("a pool timeout below client timeout - slow call is said to collapse")
+	}
+	s = experiment.Defaults()
+	s.Rate = 5
+	if s.Collapses() {
+		t.Error("a load that the pool carries is said to collapse")
+	}
+}
+
+// fullResult has a value in every field.
+func fullResult() *experiment.Result {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	q := experiment.Quantiles{Min: 1e6, Mean: 2e6, P50: 3e6, P90: 4e6, P95: 5e6, P99: 6e6, Max: 7e6}
+	s := experiment.Defaults()
+	s.CancelOnDisconnect, s.Postgres, s.Speed = true, "15.18", 2.5
+	return &experiment.Result{
+		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Interrupted: true, Warnings: []string{"a sentence"},
+		Routes: []experiment.RouteResult{{
+			Name: "r", Requests: 500, Rate: 100.2, Throughput: 6.86, Elapsed: 35 * time.Second, SuccessRatio: 0.48, Goodput: 6.8,
+			Latency: q, SuccessLatency: q, SentLate: q, DrainedAfter: time.Second, BytesIn: 12,
+			Outcomes:    experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Error: 4},
+			StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
+			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
+			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, MaxWaiting: 7},
+			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5},
+		}},
+	}
+}
+
+func TestResult_SurvivesJSON(t *testing.T) {
+	want := fullResult()
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := experiment.ReadResult(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("written and read (-want +got):\n%s", diff)
+	}
+}
+
+// The names are a contract: other programs read them.
+func TestResult_JSONNames(t *testing.T) {
+	b, err := json.Marshal(fullResult())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	at := func(path string) any {
+		var v any = m
+		for _, key := range strings.Split(path, ".") {
+			if list, ok := v.([]any); ok {
+				v = list[0]
+			}
+			v = v.(map[string]any)[key]
+		}
+		return v
+	}
+	for path, want := range map[string]any{
+		"kind": "measured", "version": "v1", "started_at": "2026-11-23T12:00:00Z",
+		"settings.rate_per_s": 100.0, "settings.duration_s": 5.0, "settings.slow_s": 2.0, "settings.client_timeout_s": 30.0,
+		"settings.pool": "queuepool", "settings.pool_size": 5.0, "settings.max_overflow": 10.0, "settings.pool_timeout_s": 30.0,
+		"settings.threads": 40.0, "settings.cancel_on_disconnect": true, "settings.speed": 2.5, "settings.postgres": "15.18",
+		"routes.name": "r", "routes.requests": 500.0, "routes.rate_per_s": 100.2, "routes.throughput_per_s": 6.86,
+		"routes.elapsed_s": 35.0, "routes.success_ratio": 0.48, "routes.goodput_per_s": 6.8,
+		"routes.latency_s.min": 0.001, "routes.latency_s.mean": 0.002, "routes.latency_s.p50": 0.003, "routes.latency_s.p90": 0.004,
+		"routes.latency_s.p95": 0.005, "routes.latency_s.p99": 0.006, "routes.latency_s.max": 0.007, "routes.success_latency_s.p99": 0.006,
+		"routes.outcomes.ok": 1.0, "routes.outcomes.client_timeout": 2.0, "routes.outcomes.pool_timeout": 3.0, "routes.outcomes.error": 4.0,
+		"routes.status_codes.200":   1.0,
+		"routes.time_s.thread_wait": 1.0, "routes.time_s.pool_wait": 2.0, "routes.time_s.busy": 3.0, "routes.time_s.slow": 4.0,
+		"routes.holds.count": 5.0, "routes.holds.held_s.mean": 0.002, "routes.holds.busy_ratio": 0.5,
+		"routes.holds.silent_in_transaction_s": 6.0, "routes.holds.wait_s.p99": 0.006, "routes.holds.max_waiting": 7.0,
+		"routes.connections.max": 15.0, "routes.connections.max_silent_in_transaction": 14.0,
+	} {
+		if got := at(path); got != want {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestReadResult_Refuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON": "GET /", "another document": `{"a": 1}`, "a duration that is none": `{"kind": "measured", "settings": {"slow_s": 1e300}}`,
+	} {
+		if _, err := experiment.ReadResult([]byte(text)); err == nil || !strings.Contains(err.Error(), "not a pghold result") {
+			t.Errorf("%s: got %v, want an error that says what it is not", name, err)
+		}
+	}
+}
+
+func TestNewQuantiles(t *testing.T) {
+	if got := experiment.NewQuantiles(nil); got != (experiment.Quantiles{}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+	var ds []time.Duration
+	for i := 100; i >= 1; i-- {
+		ds = append(ds, time.Duration(i))
+	}
+	want := experiment.Quantiles{Min: 1, Mean: 50, P50: 50, P90: 90, P95: 95, P99: 99, Max: 100}
+	if got := experiment.NewQuantiles(ds); got != want {
+		t.Errorf("of 1 to 100: got %+v, want %+v", got, want)
+	}
+}
+
+func TestFindRoutes(t *testing.T) {
+	all, err := experiment.FindRoutes(nil)
+	if err != nil || len(all) != 4 {
+		t.Errorf("none named: %d routes, %v; want the seed's four", len(all), err)
+	}
+	two, err := experiment.FindRoutes([]string{"async_session_sleep_inside_session", "/sync_session_sleep_inside_session"})
+	if err != nil || len(two) != 2 || two[0].Sync || !two[1].Sync {
+		t.Errorf("got %+v, %v; want the two in the order named", two, err)
+	}
+	_, err = experiment.FindRoutes([]string{"async_session_sleep_insid"})
+	if err == nil || !strings.Contains(err.Error(), "did you mean async_session_sleep_inside_session?") {
+		t.Errorf("got %v, want the nearest name", err)
+	}
+	if _, err := experiment.FindRoutes([]string{all[0].Name, all[0].Name}); err == nil {
+		t.Error("a route named twice was taken")
+	}
+}
+
+func TestSeed(t *testing.T) {
+	seed := experiment.Seed()
+	if !seed.Settings.SameQuestion(experiment.Defaults()) {
+		t.Error("the seed's settings are not the defaults")
+	}
+	for _, r := range experiment.Routes {
+		if seed.Route(r.Name) == nil {
+			t.Errorf("the seed has no route %s", r.Name)
+		}
+	}
+	if got := seed.Route("async_session_sleep_inside_session").Outcomes.OK; got != 240 {
+		t.Errorf("async inside: %d successes, want the published 240", got)
+	}
+}

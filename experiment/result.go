@@ -1,0 +1,258 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// The kinds of results.
+const (
+	Measured  = "measured"  // by the lab
+	Published = "published" // by somebody else: the seed
+)
+
+// Result is the answer: one entry for each route.
+type Result struct {
+	Kind      string        `json:"kind"`
+	Version   string        `json:"version,omitempty"` // of pghold
+	StartedAt *time.Time    `json:"started_at,omitempty"`
+	Settings  Settings      `json:"settings"`
+	Routes    []RouteResult `json:"routes"`
+	// Warnings are sentences that a reader must know before trusting or copying
+	// the figures.
+	Warnings []string `json:"warnings"`
+	// Interrupted is true when the run was ended before its last route was done.
+	// The routes that are there are whole.
+	Interrupted bool `json:"interrupted,omitempty"`
+}
+
+// Route returns the result of the route of that name, or nil.
+func (r *Result) Route(name string) *RouteResult {
+	for i := range r.Routes {
+		if r.Routes[i].Name == name {
+			return &r.Routes[i]
+		}
+	}
+	return nil
+}
+
+// RouteResult is what one route did under the attack. All times and rates are
+// the experiment's own.
+type RouteResult struct {
+	Name string `json:"name"`
+	// Requests is how many were sent.
+	Requests int `json:"requests"`
+	// Rate is how many were sent per second, from the first to the last.
+	Rate float64 `json:"rate_per_s"`
+	// Throughput is vegeta's: successes over the time from the first request to
+	// the last answer. It depends on the attack's length and is not a capacity.
+	Throughput float64 `json:"throughput_per_s"`
+	// Elapsed is the time from the first request to the last answer or time-out.
+	Elapsed time.Duration `json:"-"`
+	// SuccessRatio is successes over requests.
+	SuccessRatio float64 `json:"success_ratio"`
+	// Goodput is how many answers found their client, per second of Elapsed.
+	Goodput float64 `json:"goodput_per_s"`
+	// Latency is over all requests; a client's time-out counts as its timeout.
+	Latency Quantiles `json:"latency_s"`
+	// SuccessLatency is over the successes only.
+	SuccessLatency Quantiles `json:"success_latency_s"`
+	Outcomes       Outcomes  `json:"outcomes"`
+	// StatusCodes counts the answers by HTTP status; "0" had no answer.
+	StatusCodes map[string]int `json:"status_codes"`
+	// BytesIn is the size of all the answers' bodies.
+	BytesIn int64 `json:"bytes_in"`
+	// Errors are the commonest texts of the requests that Outcomes counts under
+	// Error, and how often each was seen.
+	Errors map[string]int `json:"errors,omitempty"`
+	// Time says where the requests whose handler reached its end without an error
+	// spent their time, as means; whether their client was still there or not.
+	Time        TimeSplit   `json:"time_s"`
+	Holds       Holds       `json:"holds"`
+	Connections Connections `json:"connections"`
+	// SentLate is how long after its planned time a request was sent. Where it
+	// is large the attack was not the one that was asked for.
+	SentLate Quantiles `json:"sent_late_s"`
+	// DrainedAfter is how long handlers went on after the last client had its
+	// answer or had left: work that nobody waited for.
+	DrainedAfter time.Duration `json:"-"`
+}
+
+// Outcomes counts requests by how they ended; the four add up to all requests.
+type Outcomes struct {
+	OK            int `json:"ok"`             // an answer in time, status 200 to 399
+	ClientTimeout int `json:"client_timeout"` // the client left before its answer
+	PoolTimeout   int `json:"pool_timeout"`   // no connection in time: status 503
+	Error         int `json:"error"`          // anything else
+}
+
+// TimeSplit is where a request spent its time. What is missing to its latency
+// is the network and the handler's own work.
+type TimeSplit struct {
+	ThreadWait time.Duration // queueing for one of the threads (sync only)
+	PoolWait   time.Duration // queueing for a connection, connecting included
+	Busy       time.Duration // statements
+	Slow       time.Duration // the slow call
+}
+
+// Holds is what the route did with its connections.
+type Holds struct {
+	// Count is how many checkouts there were.
+	Count int `json:"count"`
+	// Held is the time from checkout to release.
+	Held Quantiles `json:"held_s"`
+	// BusyRatio is the time in which a statement was running over the time held.
+	BusyRatio float64 `json:"busy_ratio"`
+	// SilentInTransaction is how long all holds together had a transaction open
+	// and no statement running.
+	SilentInTransaction time.Duration `json:"-"`
+	// Wait is the time queued before a checkout.
+	Wait Quantiles `json:"wait_s"`
+	// MaxWaiting is the most callers that queued at once.
+	MaxWaiting int `json:"max_waiting"`
+}
+
+// Connections is what the server saw, sampled from pg_stat_activity.
+type Connections struct {
+	Max                    int `json:"max"`
+	MaxSilentInTransaction int `json:"max_silent_in_transaction"`
+	// Left is how many were still open once the load had gone.
+	Left int `json:"left"`
+}
+
+// Quantiles describes many durations in a few. All are zero when there were none.
+type Quantiles struct {
+	Min, Mean, P50, P90, P95, P99, Max time.Duration
+}
+
+// NewQuantiles sorts ds and describes it. A quantile q is the smallest value
+// that at least a share q of the values does not exceed (the nearest rank).
+func NewQuantiles(ds []time.Duration) Quantiles {
+	if len(ds) == 0 {
+		return Quantiles{}
+	}
+	slices.Sort(ds)
+	var sum float64
+	for _, d := range ds {
+		sum += float64(d)
+	}
+	rank := func(q float64) time.Duration {
+		return ds[max(0, int(math.Ceil(q*float64(len(ds))))-1)]
+	}
+	return Quantiles{
+		Min: ds[0], Mean: time.Duration(sum / float64(len(ds))),
+		P50: rank(0.50), P90: rank(0.90), P95: rank(0.95), P99: rank(0.99), Max: ds[len(ds)-1],
+	}
+}
+
+type quantilesJSON struct {
+	Min  seconds `json:"min"`
+	Mean seconds `json:"mean"`
+	P50  seconds `json:"p50"`
+	P90  seconds `json:"p90"`
+	P95  seconds `json:"p95"`
+	P99  seconds `json:"p99"`
+	Max  seconds `json:"max"`
+}
+
+// MarshalJSON writes seconds.
+func (q Quantiles) MarshalJSON() ([]byte, error) {
+	return json.Marshal(quantilesJSON{seconds(q.Min), seconds(q.Mean), seconds(q.P50),
+		seconds(q.P90), seconds(q.P95), seconds(q.P99), seconds(q.Max)})
+}
+
+// UnmarshalJSON reads seconds.
+func (q *Quantiles) UnmarshalJSON(b []byte) error {
+	var j quantilesJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*q = Quantiles{time.Duration(j.Min), time.Duration(j.Mean), time.Duration(j.P50),
+		time.Duration(j.P90), time.Duration(j.P95), time.Duration(j.P99), time.Duration(j.Max)}
+	return nil
+}
+
+type timeSplitJSON struct {
+	ThreadWait seconds `json:"thread_wait"`
+	PoolWait   seconds `json:"pool_wait"`
+	Busy       seconds `json:"busy"`
+	Slow       seconds `json:"slow"`
+}
+
+// MarshalJSON writes seconds.
+func (t TimeSplit) MarshalJSON() ([]byte, error) {
+	return json.Marshal(timeSplitJSON{seconds(t.ThreadWait), seconds(t.PoolWait), seconds(t.Busy), seconds(t.Slow)})
+}
+
+// UnmarshalJSON reads seconds.
+func (t *TimeSplit) UnmarshalJSON(b []byte) error {
+	var j timeSplitJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*t = TimeSplit{time.Duration(j.ThreadWait), time.Duration(j.PoolWait), time.Duration(j.Busy), time.Duration(j.Slow)}
+	return nil
+}
+
+// The plain types have the fields but not the methods, so that the wrappers
+// below can add the durations without calling themselves.
+type (
+	plainRoute RouteResult
+	plainHolds Holds
+	routeJSON  struct {
+		plainRoute
+		Elapsed      seconds `json:"elapsed_s"`
+		DrainedAfter seconds `json:"drained_after_s"`
+	}
+	holdsJSON struct {
+		plainHolds
+		SilentInTransaction seconds `json:"silent_in_transaction_s"`
+	}
+)
+
+// MarshalJSON writes durations as seconds.
+func (r RouteResult) MarshalJSON() ([]byte, error) {
+	return json.Marshal(routeJSON{plainRoute(r), seconds(r.Elapsed), seconds(r.DrainedAfter)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (r *RouteResult) UnmarshalJSON(b []byte) error {
+	var j routeJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*r = RouteResult(j.plainRoute)
+	r.Elapsed, r.DrainedAfter = time.Duration(j.Elapsed), time.Duration(j.DrainedAfter)
+	return nil
+}
+
+// MarshalJSON writes durations as seconds.
+func (h Holds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(holdsJSON{plainHolds(h), seconds(h.SilentInTransaction)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (h *Holds) UnmarshalJSON(b []byte) error {
+	var j holdsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*h = Holds(j.plainHolds)
+	h.SilentInTransaction = time.Duration(j.SilentInTransaction)
+	return nil
+}
+
+// ReadResult reads a result that was written as JSON.
+func ReadResult(b []byte) (*Result, error) {
+	var r Result
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("not a pghold result: %w", err)
+	}
+	if r.Kind == "" {
+		return nil, fmt.Errorf("not a pghold result: it has no \"kind\"")
+	}
+	return &r, nil
+}
