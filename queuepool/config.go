@@ -1,0 +1,64 @@
+package queuepool
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Config says how a Pool behaves. Make one with ParseConfig, which fills in
+// SQLAlchemy's defaults, and change what should differ.
+type Config struct {
+	// ConnConfig is how connections are opened.
+	ConnConfig *pgx.ConnConfig
+
+	// Size is how many connections are kept when nobody uses them; 0 means that
+	// there is no limit, neither of those kept nor of those open. Default 5.
+	Size int
+
+	// MaxOverflow is how many connections may be open beyond Size; -1 means that
+	// there is no limit. Default 10.
+	MaxOverflow int
+
+	// Timeout is how long Acquire waits for a connection to come back. Opening
+	// one is not included. Default 30 s.
+	Timeout time.Duration
+
+	// UseLIFO hands out the idle connection that was used last instead of the
+	// one that has been idle longest. Default false.
+	UseLIFO bool
+
+	// Recycle is the age at which a connection is replaced when it is checked
+	// out; 0 means never. Default 0.
+	Recycle time.Duration
+
+	// PrePing asks the server whether a connection still works before it is
+	// checked out, at the price of a round trip. Default false.
+	PrePing bool
+}
+
+// ParseConfig takes a connection string as pgx does (a URL or key=value pairs).
+func ParseConfig(dsn string) (*Config, error) {
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &Config{ConnConfig: cc, Size: 5, MaxOverflow: 10, Timeout: 30 * time.Second}, nil
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c == nil || c.ConnConfig == nil:
+		return fmt.Errorf("queuepool: no ConnConfig: make the Config with ParseConfig")
+	case c.Size < 0:
+		return fmt.Errorf("queuepool: Size is %d: it must be 0 (no limit) or more", c.Size)
+	case c.MaxOverflow < -1:
+		return fmt.Errorf("queuepool: MaxOverflow is %d: it must be -1 (no limit) or more", c.MaxOverflow)
+	case c.Timeout < 0:
+		return fmt.Errorf("queuepool: Timeout is %v: it must not be negative", c.Timeout)
+	case c.Recycle < 0:
+		return fmt.Errorf("queuepool: Recycle is %v: it must be 0 (never) or more", c.Recycle)
+	}
+	return nil
+}

@@ -1,0 +1,283 @@
+package queuepool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrClosed is returned by Acquire once the pool has been closed.
+var ErrClosed = errors.New("queuepool: the pool is closed")
+
+// TimeoutError is returned by Acquire when no connection came back in time. Its
+// text is that of SQLAlchemy's error 3o7r (https://sqlalche.me/e/20/3o7r).
+type TimeoutError struct {
+	Size        int           // Config.Size
+	MaxOverflow int           // Config.MaxOverflow
+	Waited      time.Duration // Config.Timeout
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("QueuePool limit of size %d overflow %d reached, connection timed out, timeout %.2f",
+		e.Size, e.MaxOverflow, e.Waited.Seconds())
+}
+
+// Timeout is true, as net.Error has it.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Pool hands out connections. It is safe for concurrent use.
+type Pool struct {
+	cfg   Config
+	limit int // of open; math.MaxInt where there is none
+
+	// generation is that of connections opened now. It moves on when one of the
+	// current generation is lost; older ones are then replaced at checkout.
+	generation atomic.Uint64
+
+	// mu guards what follows and is never held across I/O. While anybody waits
+	// there is neither an idle connection nor a free place: whoever frees one
+	// hands it to the first waiter under the same lock.
+	mu       sync.Mutex
+	idle     []*member     // idle longest first
+	open     int           // connections that are open, being opened or being closed; at most limit
+	waiters  []*waiter     // longest wait first
+	closed   bool          //
+	emptied  chan struct{} // closed when the pool is closed and open is 0
+	connects int64         // connections opened so far
+	timeouts int64         // waits that ended in a TimeoutError so far
+}
+
+// member is a connection and what the pool knows about it.
+type member struct {
+	conn       *pgx.Conn
+	generation uint64
+	opened     time.Time
+	watched    atomic.Bool // false until it is open and once it is being closed: its end is no loss then
+}
+
+// waiter is somebody in the queue. What it is given, a connection or, where nil,
+// a place to open one in, comes through ready, which has room for it.
+type waiter struct {
+	ready chan *member
+}
+
+// New makes a pool. It opens no connection.
+func New(cfg *Config) (*Pool, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	p := &Pool{cfg: *cfg, limit: cfg.Size + cfg.MaxOverflow, emptied: make(chan struct{})}
+	p.cfg.ConnConfig = cfg.ConnConfig.Copy()
+	if cfg.Size == 0 || cfg.MaxOverflow == -1 {
+		p.limit = math.MaxInt
+	}
+	return p, nil
+}
+
+// Acquire checks out a connection: one that is idle, or a new one, or the next
+// that comes back. It fails with a *TimeoutError when none came back within
+// Config.Timeout, with the context's error when ctx ended first, with ErrClosed,
+// or with pgx's error when a connection could not be opened. ctx bounds the
+// checkout only, not the use of the connection.
+func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
+	m, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = p.ready(ctx, m); err != nil {
+		p.vacate()
+		return nil, err
+	}
+	return &Conn{pool: p, member: m}, nil
+}
+
+// take gets a connection or, where it returns nil, a place to open one in.
+func (p *Pool) take(ctx context.Context) (*member, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return nil, ErrClosed
+	case len(p.idle) > 0:
+		i := 0
+		if p.cfg.UseLIFO {
+			i = len(p.idle) - 1
+		}
+		m := p.idle[i]
+		p.idle = slices.Delete(p.idle, i, i+1)
+		p.mu.Unlock()
+		return m, nil
+	case p.open < p.limit:
+		p.open++
+		p.mu.Unlock()
+		return nil, nil
+	}
+	w := &waiter{ready: make(chan *member, 1)}
+	p.waiters = append(p.waiters, w)
+	p.mu.Unlock()
+	return p.wait(ctx, w)
+}
+
+func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
+	timer := time.NewTimer(p.cfg.Timeout)
+	defer timer.Stop()
+	var failed error
+	select {
+	case m, ok := <-w.ready:
+		if !ok {
+			return nil, ErrClosed
+		}
+		return m, nil
+	case <-timer.C:
+		failed = &TimeoutError{p.cfg.Size, p.cfg.MaxOverflow, p.cfg.Timeout}
+	case <-ctx.Done():
+		failed = ctx.Err()
+	}
+
+	p.mu.Lock()
+	if i := slices.Index(p.waiters, w); i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+		if ctx.Err() == nil {
+			p.timeouts++
+		}
+		p.mu.Unlock()
+		return nil, failed
+	}
+	p.mu.Unlock()
+
+	// It was served in the same moment.
+	m, ok := <-w.ready
+	switch {
+	case !ok:
+		return nil, ErrClosed
+	case ctx.Err() == nil:
+		return m, nil
+	case m == nil:
+		p.vacate()
+	default:
+		p.put(m)
+	}
+	return nil, ctx.Err()
+}
+
+// ready makes m fit for use, replacing it where it is too old, of a generation
+// that was lost, or dead; a nil m is opened. On an error nothing is open.
+func (p *Pool) ready(ctx context.Context, m *member) (*member, error) {
+	if m != nil && (m.generation != p.generation.Load() || p.cfg.Recycle > 0 && time.Since(m.opened) > p.cfg.Recycle) {
+		hangUp(m)
+		m = nil
+	}
+	if m != nil && p.cfg.PrePing {
+		if err := m.conn.Ping(ctx); err != nil {
+			if ctx.Err() == nil {
+				p.lost(m)
+			}
+			hangUp(m)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			m = nil
+		}
+	}
+	if m != nil {
+		return m, nil
+	}
+	return p.connect(ctx)
+}
+
+// put takes back a connection that works: for the first who waits, for the idle
+// ones, or to be closed.
+func (p *Pool) put(m *member) {
+	p.mu.Lock()
+	switch {
+	case len(p.waiters) > 0:
+		p.next() <- m
+	case !p.closed && (p.cfg.Size == 0 || len(p.idle) < p.cfg.Size):
+		p.idle = append(p.idle, m)
+	default:
+		p.mu.Unlock()
+		hangUp(m)
+		p.vacate()
+		return
+	}
+	p.mu.Unlock()
+}
+
+// vacate gives up a place whose connection is gone or never came to be.
+func (p *Pool) vacate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiters) > 0 {
+		p.next() <- nil
+		return
+	}
+	p.open--
+	if p.closed && p.open == 0 {
+		close(p.emptied)
+	}
+}
+
+// next takes the first waiter from the queue. The caller holds mu.
+func (p *Pool) next() chan<- *member {
+	w := p.waiters[0]
+	p.waiters = slices.Delete(p.waiters, 0, 1)
+	return w.ready
+}
+
+// Close closes the idle connections, turns away who waits and who comes, and
+// returns when the connections in use have come back and are closed too.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		<-p.emptied
+		return
+	}
+	p.closed = true
+	idle, waiters := p.idle, p.waiters
+	p.idle, p.waiters = nil, nil
+	if p.open == 0 {
+		close(p.emptied)
+	}
+	p.mu.Unlock()
+
+	for _, w := range waiters {
+		close(w.ready)
+	}
+	for _, m := range idle {
+		hangUp(m)
+		p.vacate()
+	}
+	<-p.emptied
+}
+
+// Stat is a pool's state at one moment.
+type Stat struct {
+	Size       int   // Config.Size
+	CheckedIn  int   // idle connections
+	CheckedOut int   // connections in use, being opened or being closed
+	Overflow   int   // connections beyond Size; negative while fewer are open
+	Waiting    int   // callers who wait for a connection
+	Connects   int64 // connections opened so far
+	Timeouts   int64 // waits that ended in a TimeoutError so far
+}
+
+// Stat returns the pool's state.
+func (p *Pool) Stat() Stat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stat{
+		Size: p.cfg.Size, CheckedIn: len(p.idle), CheckedOut: p.open - len(p.idle), Overflow: p.open - p.cfg.Size,
+		Waiting: len(p.waiters), Connects: p.connects, Timeouts: p.timeouts,
+	}
+}
