@@ -1,0 +1,38 @@
+// Package session is SQLAlchemy's Session for pgx: what a handler talks SQL
+// through. It takes a connection at its first statement, not before, begins a
+// transaction with it, and holds both until Commit, Rollback or Close.
+//
+// That is convenient, and it is the trap that pghold is about: whatever else
+// the handler does between its first statement and the end of its session, the
+// connection and the transaction wait with it. The package has the same scopes
+// that a SQLAlchemy service has, so that they can be compared and chosen:
+//
+//   - [Local] keeps a session for a few statements and always releases.
+//   - [PerRequest] keeps one for a whole request, as web frameworks do.
+//   - [New] leaves it to the caller.
+//
+// [Options] make a session read-only, choose its isolation level, or do without
+// BEGIN for work that reads ([Options.Autocommit]).
+//
+// # What it mirrors
+//
+// The semantics are those of SQLAlchemy 2.0's Session
+// (https://docs.sqlalchemy.org/en/20/orm/session_transaction.html) as far as
+// they concern connections and transactions: autobegin; Commit and Rollback
+// release the connection, and the next statement begins anew; Close rolls back;
+// with autocommit no transaction is begun, but the connection is held all the
+// same. There is no object-relational mapping here and so nothing that expires
+// at a commit.
+//
+// It differs in two things. BEGIN travels with the first statement in one round
+// trip, where SQLAlchemy's drivers spend one of their own. And a session that
+// was closed stays closed: using it is an error ([ErrClosed]), where SQLAlchemy
+// would silently check out again.
+//
+// # Pools
+//
+// A session works on anything that hands out pgx connections: [From] takes a
+// queuepool.Pool or a pgxpool.Pool, [FromDB] a *sql.DB over pgx's driver. The
+// methods Exec, Query, QueryRow, SendBatch and CopyFrom have pgx's signatures,
+// so code that sqlc generated for pgx takes a Session as it is.
+package session

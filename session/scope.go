@@ -1,0 +1,54 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Local runs fn with a session of its own: it commits when fn returns nil, rolls
+// back when fn returns an error or panics, and releases the connection in every
+// case. This is the scope to use beside anything slow: what is slow comes after
+// it, or before it, not inside.
+//
+//	err := session.Local(ctx, pool, session.Options{}, func(s *session.Session) error {
+//		return s.QueryRow(ctx, "select name from users where id = $1", id).Scan(&name)
+//	})
+func Local(ctx context.Context, pool Pool, opts Options, fn func(*Session) error) error {
+	s := New(pool, opts)
+	defer s.Close() // where fn panics
+	if err := fn(s); err != nil {
+		if closeErr := s.Close(); closeErr != nil {
+			return errors.Join(err, closeErr)
+		}
+		return err
+	}
+	return s.Commit(ctx)
+}
+
+type contextKey struct{}
+
+// PerRequest gives every request a session for as long as its handler runs, as
+// web frameworks do it: the handler finds it with FromContext and commits what
+// it wants kept; the rest is rolled back at the end. A connection that its first
+// statement took is held until the handler commits, rolls back or returns,
+// whatever it does in between.
+func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := New(pool, opts)
+			defer s.Close()
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+		})
+	}
+}
+
+// FromContext returns the request's session. It panics where PerRequest does
+// not wrap the handler.
+func FromContext(ctx context.Context) *Session {
+	s, ok := ctx.Value(contextKey{}).(*Session)
+	if !ok {
+		panic("session: FromContext without PerRequest around the handler")
+	}
+	return s
+}

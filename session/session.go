@@ -1,0 +1,336 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	// ErrClosed is returned by a session that is used after Close.
+	ErrClosed = errors.New("session: used after Close")
+
+	// ErrInUse is returned by a session that is used by two goroutines at once,
+	// or while the rows of its last query are still open.
+	ErrInUse = errors.New("session: in use by another goroutine, or the rows of its last query are still open")
+)
+
+// rollbackTimeout bounds the rollback of a session that ends, whose own context
+// may have ended before.
+const rollbackTimeout = 5 * time.Second
+
+// Options say how a session runs its statements.
+type Options struct {
+	// Tx is how its transactions begin: isolation level, read only, deferrable.
+	// Default: as the server has it, READ COMMITTED and read write.
+	Tx pgx.TxOptions
+
+	// Autocommit does without transactions: no BEGIN is sent and every statement
+	// commits by itself. The connection is held from the first statement to the
+	// end of the session all the same. It goes with no Tx. Default false.
+	Autocommit bool
+}
+
+// Session is what a handler talks SQL through. The zero value is not usable;
+// make one with New, Local or PerRequest. A session serves one goroutine at a
+// time and says so (ErrInUse) when it is asked for more.
+type Session struct {
+	pool Pool
+	opts Options
+
+	mu      sync.Mutex // guards what follows; not held while a statement runs
+	conn    Conn       // nil until the first statement, and after Commit, Rollback and Close
+	running bool       // a statement runs, or its result is open
+	result  result     // the open result, if that is the reason for running
+	closed  bool
+}
+
+// result is what a statement left open: rows to be read, a row to be scanned, a
+// batch to be closed.
+type result interface{ abandon() }
+
+// New makes a session. Nothing is checked out before its first statement. The
+// caller must Close it.
+func New(pool Pool, opts Options) *Session {
+	return &Session{pool: pool, opts: opts}
+}
+
+// Held reports whether the session holds a connection.
+func (s *Session) Held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil
+}
+
+// enter marks the session as running, and checks a connection out where there
+// is none yet. The caller must leave when it has no error.
+func (s *Session) enter(ctx context.Context) (*pgx.Conn, error) {
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	if s.conn != nil {
+		return s.conn.Conn(), nil
+	}
+	if s.opts.Autocommit && s.opts.Tx != (pgx.TxOptions{}) {
+		s.leave()
+		return nil, errors.New("session: Options has both Autocommit and Tx: without a transaction there is nothing that Tx could apply to")
+	}
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		s.leave()
+		return nil, err
+	}
+	s.mu.Lock()
+	s.conn = c
+	s.mu.Unlock()
+	return c.Conn(), nil
+}
+
+// lock marks the session as running.
+func (s *Session) lock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.running:
+		return ErrInUse
+	}
+	s.running = true
+	return nil
+}
+
+// leave ends what enter began. Where the session was closed meanwhile, by
+// another goroutine, what that had to leave undone is done now.
+func (s *Session) leave() {
+	s.mu.Lock()
+	s.running, s.result = false, nil
+	closed, conn := s.closed, s.conn
+	if closed {
+		s.conn = nil
+	}
+	s.mu.Unlock()
+	if closed && conn != nil {
+		rollback(context.Background(), conn.Conn())
+		conn.Release()
+	}
+}
+
+// begins reports whether the next statement has to begin a transaction.
+func (s *Session) begins(c *pgx.Conn) bool {
+	return !s.opts.Autocommit && c.PgConn().TxStatus() == 'I'
+}
+
+// open notes that the statement's result is now with the caller.
+func (s *Session) open(r result) {
+	s.mu.Lock()
+	s.result = r
+	s.mu.Unlock()
+}
+
+// Commit commits the transaction, if one is open, and releases the connection,
+// whether or not that worked. The session can be used again: its next statement
+// begins anew. A transaction in which a statement has failed cannot be
+// committed: the error is pgx.ErrTxCommitRollback.
+func (s *Session) Commit(ctx context.Context) error {
+	return s.end(func(c *pgx.Conn) error {
+		if c.IsClosed() {
+			return errors.New("session: the connection was lost, and the transaction with it")
+		}
+		query := s.opts.Tx.CommitQuery
+		if query == "" {
+			query = "commit"
+		}
+		tag, err := c.Exec(ctx, query)
+		if err == nil && tag.String() == "ROLLBACK" {
+			return pgx.ErrTxCommitRollback
+		}
+		if err != nil {
+			rollback(ctx, c)
+		}
+		return err
+	})
+}
+
+// Rollback rolls the transaction back, if one is open, and releases the
+// connection. The session can be used again. It works although ctx has ended.
+func (s *Session) Rollback(ctx context.Context) error {
+	return s.end(func(c *pgx.Conn) error { return rollback(ctx, c) })
+}
+
+// end runs finish where a transaction is open, and releases the connection.
+func (s *Session) end(finish func(*pgx.Conn) error) error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.mu.Lock()
+	conn := s.conn
+	s.conn = nil
+	s.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	defer conn.Release()
+	if c := conn.Conn(); c.PgConn().TxStatus() != 'I' {
+		return finish(c)
+	}
+	return nil
+}
+
+// Close rolls back what is open, releases the connection and ends the session.
+// Closing again does nothing. While another goroutine runs a statement, Close
+// returns ErrInUse and that goroutine releases when its statement is done.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	open := s.result
+	s.mu.Unlock()
+	if open != nil {
+		open.abandon()
+	}
+
+	s.mu.Lock()
+	s.closed = true
+	if s.running {
+		s.mu.Unlock()
+		return ErrInUse
+	}
+	conn := s.conn
+	s.conn = nil
+	s.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	defer conn.Release()
+	return rollback(context.Background(), conn.Conn())
+}
+
+// rollback ends a transaction that is open, although ctx may have ended. A
+// connection on which that fails is closed, so that its pool drops it.
+func rollback(ctx context.Context, c *pgx.Conn) error {
+	if c.IsClosed() || c.PgConn().TxStatus() == 'I' {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if _, err := c.Exec(ctx, "rollback"); err != nil {
+		c.Close(ctx)
+		return err
+	}
+	return nil
+}
+
+// Exec runs a statement and returns what the server says of it, as pgx does.
+func (s *Session) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	c, err := s.enter(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	defer s.leave()
+	if !s.begins(c) {
+		return c.Exec(ctx, sql, args...)
+	}
+	br, err := s.begin(ctx, c, sql, args)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	if br == nil {
+		return c.Exec(ctx, sql, args...)
+	}
+	tag, err := br.Exec()
+	if closeErr := br.Close(); err == nil {
+		err = closeErr
+	}
+	return tag, err
+}
+
+// Query runs a statement that returns rows, as pgx does. The session can run
+// nothing else until they are read to the end or closed.
+func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	c, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var br pgx.BatchResults
+	if s.begins(c) {
+		if br, err = s.begin(ctx, c, sql, args); err != nil {
+			s.leave()
+			return nil, err
+		}
+	}
+	r := &rows{session: s, batch: br}
+	if br != nil {
+		r.Rows, err = br.Query()
+	} else {
+		r.Rows, err = c.Query(ctx, sql, args...)
+	}
+	s.open(r)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// QueryRow runs a statement that returns one row, as pgx does: its error comes
+// with Scan, which must be called. pgx.ErrNoRows means that there was none.
+func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	c, err := s.enter(ctx)
+	if err != nil {
+		return failedRow{err}
+	}
+	r := &row{session: s}
+	if s.begins(c) {
+		if r.batch, err = s.begin(ctx, c, sql, args); err != nil {
+			s.leave()
+			return failedRow{err}
+		}
+	}
+	if r.batch != nil {
+		r.row = r.batch.QueryRow()
+	} else {
+		r.row = c.QueryRow(ctx, sql, args...)
+	}
+	s.open(r)
+	return r
+}
+
+// begin begins a transaction together with its first statement, in one round
+// trip; the results are the statement's. It returns none where the statement
+// has options that a batch cannot carry, or no statement is given: then only
+// the transaction was begun, and the statement is still to be run.
+func (s *Session) begin(ctx context.Context, c *pgx.Conn, sql string, args []any) (pgx.BatchResults, error) {
+	batch := &pgx.Batch{}
+	batch.BeginTx(s.opts.Tx)
+	alone := sql == "" || len(args) > 0 && isQueryOption(args[0])
+	if !alone {
+		batch.Queue(sql, args...)
+	}
+	br := c.SendBatch(ctx, batch)
+	if _, err := br.Exec(); err != nil {
+		br.Close()
+		return nil, err
+	}
+	if alone {
+		return nil, br.Close()
+	}
+	return br, nil
+}
+
+// isQueryOption reports whether the first argument of a statement is one of
+// pgx's options rather than a value.
+func isQueryOption(arg any) bool {
+	switch arg.(type) {
+	case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID:
+		return true
+	}
+	return false
+}

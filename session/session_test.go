@@ -1,0 +1,679 @@
+package session_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/queuepool"
+	"github.com/pghold/pghold/session"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// env is a pool with one connection, and what a test wants to know about it.
+type env struct {
+	session.Pool
+	acquired, released atomic.Int32 // checkouts and releases
+	trips              atomic.Int32 // round trips to the server
+	statements         *statements
+}
+
+// Acquire counts.
+func (e *env) Acquire(ctx context.Context) (session.Conn, error) {
+	c, err := e.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.acquired.Add(1)
+	return countedConn{c, e}, nil
+}
+
+type countedConn struct {
+	conn session.Conn
+	env  *env
+}
+
+func (c countedConn) Conn() *pgx.Conn { return c.conn.Conn() }
+
+func (c countedConn) Release() {
+	c.env.released.Add(1)
+	c.conn.Release()
+}
+
+// statements are the texts that went to the server, in order.
+type statements struct {
+	texts []string
+	sleep chan struct{} // told when a pg_sleep begins
+}
+
+func (s *statements) take() string {
+	t := strings.Join(s.texts, "; ")
+	s.texts = nil
+	return t
+}
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
+	s.texts = append(s.texts, d.SQL)
+	if strings.Contains(d.SQL, "pg_sleep") {
+		close(s.sleep)
+	}
+	return ctx
+}
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBatchStartData) context.Context {
+	for _, q := range d.Batch.QueuedQueries {
+		s.texts = append(s.texts, q.SQL)
+	}
+	return ctx
+}
+func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
+
+// tripConn counts how often something is read after something was written.
+type tripConn struct {
+	net.Conn
+	wrote atomic.Bool
+	trips *atomic.Int32
+}
+
+func (c *tripConn) Write(b []byte) (int, error) {
+	c.wrote.Store(true)
+	return c.Conn.Write(b)
+}
+
+func (c *tripConn) Read(b []byte) (int, error) {
+	if c.wrote.Swap(false) {
+		c.trips.Add(1)
+	}
+	return c.Conn.Read(b)
+}
+
+func (e *env) prepare(cc *pgx.ConnConfig) {
+	cc.Tracer = e.statements
+	dial := cc.DialFunc
+	cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &tripConn{Conn: nc, trips: &e.trips}, nil
+	}
+}
+
+// onEveryPool runs a test on each kind of pool, with a table t(n int).
+func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(name string, open func(t *testing.T, e *env, dsn string)) {
+		t.Run(name, func(t *testing.T) {
+			e := &env{statements: &statements{sleep: make(chan struct{})}}
+			open(t, e, pgtest.DSN(t))
+			must(session.Local(t.Context(), e.Pool, session.Options{Autocommit: true}, func(s *session.Session) error {
+				_, err := s.Exec(t.Context(), "create table t (n int)")
+				return err
+			}))
+			e.statements.take()
+			test(t, e)
+			if a, r := e.acquired.Load(), e.released.Load(); a != r {
+				t.Errorf("%d checkouts and %d releases", a, r)
+			}
+		})
+	}
+	run("queuepool", func(t *testing.T, e *env, dsn string) {
+		cfg, err := queuepool.ParseConfig(dsn)
+		must(err)
+		e.prepare(cfg.ConnConfig)
+		cfg.Size, cfg.MaxOverflow = 1, 0
+		p, err := queuepool.New(cfg)
+		must(err)
+		t.Cleanup(p.Close)
+		e.Pool = session.From(p)
+	})
+	run("pgxpool", func(t *testing.T, e *env, dsn string) {
+		cfg, err := pgxpool.ParseConfig(dsn)
+		must(err)
+		e.prepare(cfg.ConnConfig)
+		cfg.MaxConns = 1
+		p, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		must(err)
+		t.Cleanup(p.Close)
+		e.Pool = session.From(p)
+	})
+	run("database/sql", func(t *testing.T, e *env, dsn string) {
+		cfg, err := pgx.ParseConfig(dsn)
+		must(err)
+		e.prepare(cfg)
+		db := stdlib.OpenDB(*cfg)
+		db.SetMaxOpenConns(1)
+		t.Cleanup(func() { db.Close() })
+		e.Pool = session.FromDB(db)
+	})
+}
+
+// count tells how many rows a session of its own sees.
+func (e *env) count(t *testing.T) (n int) {
+	t.Helper()
+	err := session.Local(t.Context(), e.Pool, session.Options{}, func(s *session.Session) error {
+		return s.QueryRow(t.Context(), "select count(*) from t").Scan(&n)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSession_TakesItsConnectionAtTheFirstStatement(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{})
+		if e.acquired.Load() != 0 || s.Held() {
+			t.Error("a new session holds a connection")
+		}
+		for _, end := range []func() error{func() error { return s.Commit(ctx) }, func() error { return s.Rollback(ctx) }} {
+			if err := end(); err != nil {
+				t.Errorf("ending a session that did nothing: %v", err)
+			}
+		}
+		if got := e.statements.take(); got != "" {
+			t.Errorf("it sent %q, want nothing", got)
+		}
+		if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+			t.Fatal(err)
+		}
+		if !s.Held() || e.acquired.Load() != 1 {
+			t.Error("after its first statement the session holds no connection")
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if s.Held() {
+			t.Error("after Close the session holds a connection")
+		}
+	})
+}
+
+func TestSession_EndsItsTransaction(t *testing.T) {
+	ends := map[string]struct {
+		end  func(context.Context, *session.Session) error
+		sent string
+		rows int
+	}{
+		"Commit":   {func(ctx context.Context, s *session.Session) error { return s.Commit(ctx) }, "commit", 2},
+		"Rollback": {func(ctx context.Context, s *session.Session) error { return s.Rollback(ctx) }, "rollback", 0},
+		"Close":    {func(_ context.Context, s *session.Session) error { return s.Close() }, "rollback", 0},
+	}
+	for name, want := range ends {
+		t.Run(name, func(t *testing.T) {
+			onEveryPool(t, func(t *testing.T, e *env) {
+				s := session.New(e, session.Options{})
+				defer s.Close()
+				for range 2 {
+					if _, err := s.Exec(t.Context(), "insert into t values ($1)", 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := want.end(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+				insert := "insert into t values ($1)"
+				if got, want := e.statements.take(), "begin; "+insert+"; "+insert+"; "+want.sent; got != want {
+					t.Errorf("sent %q\nwant %q", got, want)
+				}
+				if s.Held() {
+					t.Error("the connection is still held")
+				}
+				if got := e.count(t); got != want.rows {
+					t.Errorf("%d rows are there, want %d", got, want.rows)
+				}
+			})
+		})
+	}
+}
+
+func TestSession_BeginsAnewAfterCommit(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		s := session.New(e, session.Options{})
+		for range 2 {
+			if _, err := s.Exec(t.Context(), "insert into t values (1)"); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+		if e.acquired.Load() != 2 || e.count(t) != 2 {
+			t.Errorf("%d checkouts, want one for each transaction", e.acquired.Load())
+		}
+	})
+}
+
+func TestSession_BeginTravelsWithTheFirstStatement(t *testing.T) {
+	firsts := map[string]func(context.Context, *session.Session) error{
+		"Exec": func(ctx context.Context, s *session.Session) error {
+			_, err := s.Exec(ctx, "select $1::int", 1)
+			return err
+		},
+		"QueryRow": func(ctx context.Context, s *session.Session) error {
+			var n int
+			err := s.QueryRow(ctx, "select $1::int", 1).Scan(&n)
+			if err == nil && n != 1 {
+				err = errors.New("wrong value")
+			}
+			return err
+		},
+		"Query": func(ctx context.Context, s *session.Session) error {
+			rows, err := s.Query(ctx, "select generate_series(1, $1::int)", 3)
+			if err != nil {
+				return err
+			}
+			ns, err := pgx.CollectRows(rows, pgx.RowTo[int])
+			if err == nil && len(ns) != 3 {
+				err = errors.New("wrong rows")
+			}
+			return err
+		},
+		"SendBatch": func(ctx context.Context, s *session.Session) error {
+			b := &pgx.Batch{}
+			b.Queue("select 1")
+			b.Queue("select 2")
+			br := s.SendBatch(ctx, b)
+			var one, two int
+			return errors.Join(br.QueryRow().Scan(&one), br.QueryRow().Scan(&two), br.Close())
+		},
+	}
+	for name, first := range firsts {
+		t.Run(name, func(t *testing.T) {
+			onEveryPool(t, func(t *testing.T, e *env) {
+				ctx := t.Context()
+				for range 2 { // the first time each statement is prepared
+					s := session.New(e, session.Options{})
+					before := e.trips.Load()
+					if err := first(ctx, s); err != nil {
+						t.Fatal(err)
+					}
+					inside := e.trips.Load() - before
+					if err := s.Commit(ctx); err != nil {
+						t.Fatal(err)
+					}
+					all := e.trips.Load() - before
+					s.Close()
+					if e.acquired.Load() == 2 && (inside != 1 || all != 2) {
+						t.Errorf("%d round trips for BEGIN and the statement, %d with COMMIT; want 1 and 2", inside, all)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestSession_StatementsThatCannotShareTheRoundTrip(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		s := session.New(e, session.Options{})
+		defer s.Close()
+		var n int
+		if err := s.QueryRow(t.Context(), "select $1::int", pgx.QueryExecModeExec, 7).Scan(&n); err != nil || n != 7 {
+			t.Errorf("with a query option: %d, %v; want 7", n, err)
+		}
+		if err := s.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		copied, err := s.CopyFrom(t.Context(), pgx.Identifier{"t"}, []string{"n"}, pgx.CopyFromRows([][]any{{1}, {2}, {3}}))
+		if err != nil || copied != 3 {
+			t.Errorf("CopyFrom: %d rows, %v; want 3", copied, err)
+		}
+		if err := s.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.count(t); got != 0 {
+			t.Errorf("after the rollback %d rows are there: the copy was not in a transaction", got)
+		}
+	})
+}
+
+func TestSession_AStatementThatFails(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{})
+		defer s.Close()
+		var pgErr *pgconn.PgError
+		if _, err := s.Exec(ctx, "select nonsense"); !errors.As(err, &pgErr) || pgErr.Code != "42703" {
+			t.Errorf("got %v, want undefined_column", err)
+		}
+		if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+			// The first statement may have failed before its transaction began.
+			if !errors.As(err, &pgErr) || pgErr.Code != "25P02" {
+				t.Errorf("got %v, want it to work or in_failed_sql_transaction", err)
+			}
+		}
+		s.Rollback(ctx)
+
+		s.Exec(ctx, "insert into t values (1)")
+		s.Exec(ctx, "select 1/0")
+		if _, err := s.Exec(ctx, "select 1"); !errors.As(err, &pgErr) || pgErr.Code != "25P02" {
+			t.Errorf("after an error: got %v, want in_failed_sql_transaction", err)
+		}
+		if err := s.Commit(ctx); !errors.Is(err, pgx.ErrTxCommitRollback) {
+			t.Errorf("Commit after an error: got %v, want ErrTxCommitRollback", err)
+		}
+		if s.Held() || e.count(t) != 0 {
+			t.Error("a failed transaction left its connection held, or rows behind")
+		}
+		if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+			t.Errorf("the next transaction: %v", err)
+		}
+	})
+}
+
+func TestSession_Autocommit(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{Autocommit: true})
+		defer s.Close()
+		if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+			t.Fatal(err)
+		}
+		if !s.Held() {
+			t.Error("the connection should be held although no transaction is open")
+		}
+		if err := s.Rollback(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := e.statements.take(), "insert into t values (1)"; got != want {
+			t.Errorf("sent %q, want only %q", got, want)
+		}
+		if e.count(t) != 1 {
+			t.Error("the statement was not committed by itself")
+		}
+	})
+}
+
+func TestSession_TransactionOptions(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{Tx: pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead}})
+		defer s.Close()
+		var level, readOnly string
+		err := s.QueryRow(ctx, "select current_setting('transaction_isolation'), current_setting('transaction_read_only')").Scan(&level, &readOnly)
+		if err != nil || level != "repeatable read" || readOnly != "on" {
+			t.Errorf("got %s, read only %s, %v; want repeatable read, on", level, readOnly, err)
+		}
+		var pgErr *pgconn.PgError
+		if _, err := s.Exec(ctx, "insert into t values (1)"); !errors.As(err, &pgErr) || pgErr.Code != "25006" {
+			t.Errorf("writing: got %v, want read_only_sql_transaction", err)
+		}
+
+		both := session.New(e, session.Options{Autocommit: true, Tx: pgx.TxOptions{AccessMode: pgx.ReadOnly}})
+		defer both.Close()
+		if _, err := both.Exec(ctx, "select 1"); err == nil {
+			t.Error("Autocommit and Tx together: no error")
+		}
+	})
+}
+
+func TestSession_Misuse(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{})
+		rows, err := s.Query(ctx, "select generate_series(1, 3)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.Next()
+		if _, err := s.Exec(ctx, "select 1"); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("a statement while rows are open: got %v, want ErrInUse", err)
+		}
+		if err := s.QueryRow(ctx, "select 1").Scan(nil); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("QueryRow while rows are open: got %v, want ErrInUse", err)
+		}
+		if err := s.Commit(ctx); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("Commit while rows are open: got %v, want ErrInUse", err)
+		}
+		rows.Close()
+		if _, err := s.Exec(ctx, "select 1"); err != nil {
+			t.Errorf("after closing the rows: %v", err)
+		}
+		s.Close()
+		if err := s.Close(); err != nil {
+			t.Errorf("closing again: %v", err)
+		}
+		_, queryErr := s.Query(ctx, "select 1")
+		_, execErr := s.Exec(ctx, "select 1")
+		for name, err := range map[string]error{
+			"Query": queryErr, "Exec": execErr, "QueryRow": s.QueryRow(ctx, "select 1").Scan(nil),
+			"Commit": s.Commit(ctx), "Rollback": s.Rollback(ctx), "SendBatch": s.SendBatch(ctx, &pgx.Batch{}).Close(),
+		} {
+			if !errors.Is(err, session.ErrClosed) {
+				t.Errorf("%s after Close: got %v, want ErrClosed", name, err)
+			}
+		}
+	})
+}
+
+func TestSession_CloseEndsWhatIsOpen(t *testing.T) {
+	open := map[string]func(context.Context, *session.Session){
+		"rows":    func(ctx context.Context, s *session.Session) { s.Query(ctx, "select generate_series(1, 3)") },
+		"a row":   func(ctx context.Context, s *session.Session) { s.QueryRow(ctx, "select 1") },
+		"a batch": func(ctx context.Context, s *session.Session) { s.SendBatch(ctx, queue("select 1")) },
+	}
+	for name, leave := range open {
+		for _, second := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				onEveryPool(t, func(t *testing.T, e *env) {
+					s := session.New(e, session.Options{})
+					if second {
+						s.Exec(t.Context(), "select 1")
+					}
+					leave(t.Context(), s)
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+					if s.Held() {
+						t.Error("the connection is still held")
+					}
+					e.count(t) // the connection works
+				})
+			})
+		}
+	}
+}
+
+func queue(sql string) *pgx.Batch {
+	b := &pgx.Batch{}
+	b.Queue(sql)
+	return b
+}
+
+func TestSession_ClosedWhileAnotherGoroutineUsesIt(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := session.New(e, session.Options{})
+		if _, err := s.Exec(ctx, "select 1"); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Exec(ctx, "select pg_sleep(60)")
+			done <- err
+		}()
+		<-e.statements.sleep
+		if _, err := s.Exec(ctx, "select 1"); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("a statement beside another: got %v, want ErrInUse", err)
+		}
+		if err := s.Close(); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("Close: got %v, want ErrInUse", err)
+		}
+		cancel()
+		<-done
+		if s.Held() {
+			t.Error("the goroutine that ran last did not release the connection")
+		}
+	})
+}
+
+func TestSession_RollsBackAfterItsContextEnded(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := session.New(e, session.Options{})
+		defer s.Close()
+		if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if err := s.Commit(ctx); err == nil {
+			t.Error("Commit with an ended context: no error")
+		}
+		if s.Held() || e.count(t) != 0 {
+			t.Error("the connection is held, or the row is there")
+		}
+		s.Exec(t.Context(), "insert into t values (1)")
+		if err := s.Rollback(ctx); err != nil {
+			t.Errorf("Rollback with an ended context: %v", err)
+		}
+		if s.Held() || e.count(t) != 0 {
+			t.Error("the connection is held, or the row is there")
+		}
+	})
+}
+
+func TestSession_CommitOnALostConnectionIsAnError(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		s := session.New(e, session.Options{})
+		defer s.Close()
+		s.Exec(t.Context(), "insert into t values (1)")
+		s.Exec(t.Context(), "select pg_terminate_backend(pg_backend_pid())")
+		if err := s.Commit(t.Context()); err == nil {
+			t.Error("Commit after the connection was lost: no error")
+		}
+		if got := e.count(t); got != 0 {
+			t.Errorf("%d rows are there, want none", got)
+		}
+	})
+}
+
+func TestLocal(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		failed := errors.New("failed")
+		insert := func(s *session.Session) {
+			if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := session.Local(ctx, e, session.Options{}, func(s *session.Session) error { insert(s); return failed }); err != failed {
+			t.Errorf("got %v, want the function's own error", err)
+		}
+		func() {
+			defer func() {
+				if recover() != "panic" {
+					t.Error("the panic did not get through")
+				}
+			}()
+			session.Local(ctx, e, session.Options{}, func(s *session.Session) error { insert(s); panic("panic") })
+		}()
+		if got := e.count(t); got != 0 {
+			t.Errorf("after an error and a panic %d rows are there, want none", got)
+		}
+		if err := session.Local(ctx, e, session.Options{}, func(s *session.Session) error { insert(s); return nil }); err != nil {
+			t.Error(err)
+		}
+		if got := e.count(t); got != 1 {
+			t.Errorf("after a success %d rows are there, want 1", got)
+		}
+	})
+}
+
+func TestPerRequest(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		handler := session.PerRequest(e, session.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := session.FromContext(r.Context())
+			if _, err := s.Exec(r.Context(), "insert into t values (1)"); err != nil {
+				t.Error(err)
+			}
+			if !s.Held() {
+				t.Error("the session does not hold its connection through the handler")
+			}
+			switch r.URL.Path {
+			case "/commit":
+				s.Commit(r.Context())
+			case "/panic":
+				panic(http.ErrAbortHandler)
+			}
+		}))
+		server := httptest.NewServer(handler)
+		defer server.Close()
+		for _, path := range []string{"/commit", "/nothing", "/panic"} {
+			if res, err := http.Get(server.URL + path); err == nil {
+				res.Body.Close()
+			}
+		}
+		if got := e.count(t); got != 1 {
+			t.Errorf("%d rows are there, want the one that was committed", got)
+		}
+	})
+	defer func() {
+		if recover() == nil {
+			t.Error("FromContext without PerRequest does not panic")
+		}
+	}()
+	session.FromContext(t.Context())
+}
+
+func TestFromDB_RefusesOtherDrivers(t *testing.T) {
+	sql.Register("session test", otherDriver{})
+	db, err := sql.Open("session test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := session.New(session.FromDB(db), session.Options{})
+	defer s.Close()
+	if _, err := s.Exec(t.Context(), "select 1"); !errors.Is(err, session.ErrNotPgx) {
+		t.Errorf("got %v, want ErrNotPgx", err)
+	}
+	if n := db.Stats().InUse; n != 0 {
+		t.Errorf("%d connections are in use", n)
+	}
+}
+
+func TestSession_AnErrorOfThePoolComesThrough(t *testing.T) {
+	cfg, err := queuepool.ParseConfig(pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
+	p, err := queuepool.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	holder := session.New(session.From(p), session.Options{})
+	defer holder.Close()
+	holder.Exec(t.Context(), "select 1")
+	var timeout *queuepool.TimeoutError
+	s := session.New(session.From(p), session.Options{})
+	if _, err := s.Exec(t.Context(), "select 1"); !errors.As(err, &timeout) {
+		t.Errorf("got %v, want the pool's TimeoutError", err)
+	}
+	if err := s.Close(); err != nil || s.Held() {
+		t.Errorf("closing it: %v", err)
+	}
+}
