@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// Database is a Postgres on which the lab may run: in a schema of its own, with
+// a name that nobody else has, which Close drops.
+type Database struct {
+	dsn    string
+	schema string
+	// Version is the server's, "15.18".
+	Version string
+}
+
+// closeTimeout bounds the dropping of the schema, which happens after the
+// run's own context may have ended.
+const closeTimeout = 10 * time.Second
+
+// OpenDatabase connects to a Postgres, checks that it has room for the
+// settings' connections, and sets the schema up.
+func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Database, error) {
+	conn, err := connect(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+
+	suffix := make([]byte, 4)
+	rand.Read(suffix)
+	db := &Database{dsn: dsn, schema: "pghold_lab_" + hex.EncodeToString(suffix)}
+	var free int
+	err = conn.QueryRow(ctx, `
+		select split_part(current_setting('server_version'), ' ', 1),
+		       current_setting('max_connections')::int
+		       - current_setting('superuser_reserved_connections')::int
+		       - coalesce(current_setting('reserved_connections', true)::int, 0)
+		       - (select count(*) from pg_stat_activity where usesysid is not null)::int`).Scan(&db.Version, &free)
+	if err != nil {
+		return nil, fmt.Errorf("asking Postgres for its settings: %w", err)
+	}
+	if need := s.Connections() + 1; free < need { // one more to watch; the one that asks leaves
+		return nil, fmt.Errorf("Postgres has room for %d more connections and the experiment needs %d: raise max_connections, or lower --pool-size and --max-overflow", max(free, 0), need)
+	}
+
+	_, err = conn.Exec(ctx, fmt.Sprintf(`
+		begin;
+		create schema %[1]s;
+		create table %[2]s (id int primary key, name text not null);
+		insert into %[2]s values (1, 'John Doe');
+		commit`, db.schema, db.users()))
+	if err == nil {
+		return db, nil
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == "42501" { // insufficient_privilege
+		cc := conn.Config()
+		return nil, fmt.Errorf("role %q may not create a schema in database %q, and the lab needs one for its table: "+
+			"grant create on database %s to %s, or use another --dsn", cc.User, cc.Database,
+			pgx.Identifier{cc.Database}.Sanitize(), pgx.Identifier{cc.User}.Sanitize())
+	}
+	return nil, fmt.Errorf("setting up the lab's schema: %w", err)
+}
+
+func (db *Database) users() string { return db.schema + ".users" }
+
+// Close drops the schema.
+func (db *Database) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	conn, err := connect(ctx, db.dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "drop schema "+db.schema+" cascade")
+	return err
+}
+
+// connectTimeout is for a --dsn that sets none of its own.
+const connectTimeout = 10 * time.Second
+
+func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the connection string is not valid: %w", err)
+	}
+	if cc.ConnectTimeout == 0 {
+		cc.ConnectTimeout = connectTimeout
+	}
+	cc.RuntimeParams["application_name"] = "pghold lab"
+	conn, err := pgx.ConnectConfig(ctx, cc)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
+			strings.Join(strings.Fields(err.Error()), " "))
+	}
+	return conn, nil
+}

@@ -1,0 +1,100 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/queuepool"
+	"github.com/pghold/pghold/session"
+)
+
+// openPool opens the pool that the settings name. Its connections carry the
+// application name, by which they are told from others on the server.
+func openPool(s experiment.Settings, dsn, application string) (session.Pool, func(), error) {
+	switch s.Pool {
+	case experiment.QueuePool:
+		cfg, err := queuepool.ParseConfig(dsn)
+		if err != nil {
+			return nil, nil, err
+		}
+		prepare(cfg.ConnConfig, application)
+		cfg.Size, cfg.MaxOverflow, cfg.Timeout = s.PoolSize, s.MaxOverflow, s.PoolTimeout
+		pool, err := queuepool.New(cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return session.From(pool), pool.Close, nil
+
+	case experiment.PgxPool:
+		cfg, err := pgxpool.ParseConfig(dsn)
+		if err != nil {
+			return nil, nil, err
+		}
+		prepare(cfg.ConnConfig, application)
+		cfg.MaxConns = int32(s.Connections())
+		pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return bounded{session.From(pool), s}, pool.Close, nil
+
+	case experiment.SQLPool:
+		cfg, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			return nil, nil, err
+		}
+		prepare(cfg, application)
+		db := stdlib.OpenDB(*cfg)
+		db.SetMaxOpenConns(s.Connections())
+		db.SetMaxIdleConns(s.PoolSize)
+		return bounded{session.FromDB(db), s}, func() { db.Close() }, nil
+	}
+	return nil, nil, fmt.Errorf("there is no pool %q", s.Pool)
+}
+
+func prepare(cc *pgx.ConnConfig, application string) {
+	cc.RuntimeParams["application_name"] = application
+	cc.Tracer = tracer{}
+}
+
+// bounded gives the pools that wait as long as the context allows the pool
+// timeout that QueuePool has of itself.
+type bounded struct {
+	session.Pool
+	settings experiment.Settings
+}
+
+// poolTimeout is bounded's error, as queuepool.TimeoutError is QueuePool's.
+type poolTimeout struct {
+	pool    string
+	limit   int
+	timeout time.Duration
+}
+
+func (e *poolTimeout) Error() string {
+	return fmt.Sprintf("%s limit of %d connections reached, no connection within %.2f s", e.pool, e.limit, e.timeout.Seconds())
+}
+
+func (b bounded) Acquire(ctx context.Context) (session.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, b.settings.PoolTimeout)
+	defer cancel()
+	c, err := b.Pool.Acquire(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, &poolTimeout{b.settings.Pool, b.settings.Connections(), b.settings.PoolTimeout}
+	}
+	return c, err
+}
+
+// isPoolTimeout reports whether no connection came free in time.
+func isPoolTimeout(err error) bool {
+	var q *queuepool.TimeoutError
+	var b *poolTimeout
+	return errors.As(err, &q) || errors.As(err, &b)
+}

@@ -1,0 +1,199 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/watch"
+)
+
+// Options say how a run is carried out.
+type Options struct {
+	Settings experiment.Settings
+	Routes   []experiment.Route
+	// Dir is an existing folder that gets, for every route, its requests
+	// (ROUTE.bin, as vegeta writes them) and its connection samples
+	// (ROUTE.connections.csv).
+	Dir string
+	// Progress is told how the run goes, several times a second. It is called by
+	// one goroutine at a time. Default: nobody is told.
+	Progress func(Progress)
+}
+
+// Progress is the state of a run.
+type Progress struct {
+	Route    experiment.Route
+	Elapsed  time.Duration // since the route's first request, in the experiment's own time
+	Requests int           // to be sent
+	Sent     int
+	OK       int // answered in time
+	Failed   int // errors and time-outs
+	InFlight int // handlers that run, whether or not their client still waits
+	Draining bool
+	Sessions watch.Sample // the app's, on the server
+	// Done is the route's result, on the last Progress of each route.
+	Done *experiment.RouteResult
+}
+
+// Run runs the experiment: each route on a server and a pool of its own, one
+// after the other, each once the last has drained. When ctx ends, it ends too and
+// returns the routes that were finished, with Interrupted set. Any other error is
+// the run's: what was measured before it is not to be trusted.
+func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, error) {
+	if err := o.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	if err := allowFiles(o.Settings); err != nil {
+		return nil, err
+	}
+	sampler, err := watch.Open(ctx, db.dsn)
+	if err != nil {
+		return nil, fmt.Errorf("connecting the observer: %w", err)
+	}
+	defer sampler.Close(context.WithoutCancel(ctx))
+
+	started := time.Now().UTC().Truncate(time.Second)
+	res := &experiment.Result{
+		Kind: experiment.Measured, StartedAt: &started, Settings: o.Settings,
+		Routes: []experiment.RouteResult{}, Warnings: []string{},
+	}
+	res.Settings.Postgres = db.Version
+	for _, route := range o.Routes {
+		r, err := runRoute(ctx, db, sampler, o, route)
+		if ctx.Err() != nil {
+			res.Interrupted = true
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", route.Name, err)
+		}
+		res.Routes = append(res.Routes, *r)
+	}
+	res.Warnings = append(res.Warnings, warnings(res, o.Routes)...)
+	return res, nil
+}
+
+// runRoute runs one route. When ctx ends, what it returns is incomplete, and its
+// files are removed.
+func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, route experiment.Route) (_ *experiment.RouteResult, failed error) {
+	speed := o.Settings.Speed
+	application := "pghold " + route.Name
+	app, err := NewApp(db, o.Settings, []experiment.Route{route}, application)
+	if err != nil {
+		return nil, err
+	}
+	defer app.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: app, ErrorLog: log.New(io.Discard, "", 0)}
+	go server.Serve(listener)
+	defer server.Close()
+
+	requests, err := create(o.Dir, route.Name+".bin", &failed)
+	if err != nil {
+		return nil, err
+	}
+	defer requests.close()
+	samples, err := create(o.Dir, route.Name+".connections.csv", &failed)
+	if err != nil {
+		return nil, err
+	}
+	defer samples.close()
+	observer, err := newObserver(sampler, application, speed, samples)
+	if err != nil {
+		return nil, err
+	}
+
+	// The observer runs until it is told to stop. Its failure, or the end of ctx,
+	// ends the attack and everything that waits.
+	attack := newAttack(route, o.Settings)
+	observing, stopObserving := context.WithCancel(ctx)
+	began := time.Now()
+	progress := Progress{Route: route, Requests: o.Settings.Requests()}
+	observed := make(chan error, 1)
+	go func() {
+		err := observer.watch(observing, func(s watch.Sample) {
+			progress.Elapsed, progress.Sessions = stretch(time.Since(began), speed), s
+			attack.count(&progress)
+			progress.InFlight = int(app.inFlight.Load())
+			o.tell(progress)
+		})
+		stopObserving()
+		observed <- err
+	}()
+	keepServing := context.AfterFunc(observing, func() {
+		attack.stop()
+		app.Stop()
+		server.Close()
+	})
+	attackErr := attack.run("http://"+listener.Addr().String(), requests)
+	server.Shutdown(observing) // returns when every handler has, or when observing ends
+	keepServing()
+	stopObserving()
+	switch err := <-observed; {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, fmt.Errorf("Postgres no longer answers: %w", err)
+	case attackErr != nil:
+		return nil, attackErr
+	}
+	if err := observer.left(ctx); err != nil {
+		return nil, err
+	}
+
+	r := attack.result()
+	r.Time, r.Holds = app.recorder.result(speed)
+	r.Connections = observer.seen
+	r.DrainedAfter = max(0, stretch(app.recorder.lastEnded.Sub(attack.ended), speed))
+	progress.Done = &r
+	attack.count(&progress)
+	o.tell(progress)
+	return &r, nil
+}
+
+func (o Options) tell(p Progress) {
+	if o.Progress != nil {
+		o.Progress(p)
+	}
+}
+
+// count sets the progress of the attack.
+func (a *attack) count(p *Progress) {
+	p.OK, p.Failed = int(a.ok.Load()), int(a.failed.Load())
+	p.Sent = int(a.pacer.sent.Load())
+	p.Draining = p.OK+p.Failed >= p.Requests
+}
+
+// file is one of a route's files. It goes when the route has failed.
+type file struct {
+	*os.File
+	failed *error
+}
+
+func create(dir, name string, failed *error) (*file, error) {
+	f, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	return &file{f, failed}, nil
+}
+
+func (f *file) close() {
+	if err := f.Close(); err != nil && *f.failed == nil {
+		*f.failed = err
+	}
+	if *f.failed != nil {
+		os.Remove(f.Name())
+	}
+}

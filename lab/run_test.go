@@ -1,0 +1,450 @@
+package lab_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/pgtemp"
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/lab"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	syncOutside  = "sync_session_sleep_outside_session"
+	syncInside   = "sync_session_sleep_inside_session"
+	asyncOutside = "async_session_sleep_outside_session"
+	asyncInside  = "async_session_sleep_inside_session"
+)
+
+// run runs routes on a database of the test's own and returns the result and the
+// folder with the files.
+func run(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
+	t.Helper()
+	routes, err := experiment.FindRoutes(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := openDatabase(t, pgtest.DSN(t), s)
+	dir := t.TempDir()
+	res, err := lab.Run(t.Context(), db, lab.Options{Settings: s, Routes: routes, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Routes) != len(routes) || res.Interrupted {
+		t.Fatalf("%d of %d routes were finished", len(res.Routes), len(routes))
+	}
+	for i := range res.Routes {
+		checkWhole(t, s, &res.Routes[i])
+	}
+	return res, dir
+}
+
+// attempts is how often a run is made until the machine was quiet enough for its
+// figures to be compared. Tests of other packages run at the same time.
+const attempts = 4
+
+// runUndisturbed runs routes until the result does not call itself invalid.
+func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
+	t.Helper()
+	for range attempts - 1 {
+		res, dir := run(t, s, names...)
+		warnings := strings.Join(res.Warnings, "\n")
+		if !strings.Contains(warnings, "is not valid") {
+			return res, dir
+		}
+		t.Logf("once more, because the machine was busy:\n%s", warnings)
+	}
+	return run(t, s, names...)
+}
+
+func openDatabase(t *testing.T, dsn string, s experiment.Settings) *lab.Database {
+	t.Helper()
+	db, err := lab.OpenDatabase(t.Context(), dsn, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("closing the database: %v", err)
+		}
+	})
+	return db
+}
+
+// checkWhole checks what holds for every route, whatever the settings.
+func checkWhole(t *testing.T, s experiment.Settings, r *experiment.RouteResult) {
+	t.Helper()
+	o := r.Outcomes
+	if r.Requests != s.Requests() || o.OK+o.ClientTimeout+o.PoolTimeout+o.Error != r.Requests {
+		t.Errorf("%s: %d requests, want %d; they ended as %+v", r.Name, r.Requests, s.Requests(), o)
+	}
+	if o.Error != 0 {
+		t.Errorf("%s: %d requests failed: %v", r.Name, o.Error, r.Errors)
+	}
+	codes := 0
+	for _, n := range r.StatusCodes {
+		codes += n
+	}
+	if codes != r.Requests || r.StatusCodes["200"] != o.OK || r.StatusCodes["503"] != o.PoolTimeout {
+		t.Errorf("%s: status codes %v do not fit the outcomes %+v", r.Name, r.StatusCodes, o)
+	}
+	if r.Connections.Max > s.Connections() && !s.CancelOnDisconnect { // a cancelled statement lingers on the server
+		t.Errorf("%s: the server saw %d connections, want at most %d", r.Name, r.Connections.Max, s.Connections())
+	}
+	if want := int64(26 * o.OK); o.PoolTimeout == 0 && r.BytesIn != want {
+		t.Errorf("%s: %d bytes in, want %d: 26 an answer, as the seed's", r.Name, r.BytesIn, want)
+	}
+}
+
+// near fails unless got is within so large a share of want.
+func near(t *testing.T, what string, got, want, share float64) {
+	t.Helper()
+	if math.Abs(got-want) > share*want {
+		t.Errorf("%s is %.4g, want %.4g ± %g %%", what, got, want, share*100)
+	}
+}
+
+// The experiment at ten times the speed, where each millisecond of this machine
+// counts ten. Sixteen rounds of 2 s end 0.25 s before the client's time-out, so
+// the last round of 15 successes is won or lost by 25 ms of the clock.
+func TestRun_TheSeed(t *testing.T) {
+	s := experiment.Defaults()
+	s.Speed = 10
+	res, dir := runUndisturbed(t, s)
+
+	out := res.Route(syncOutside)
+	near(t, "sync outside: success", out.SuccessRatio, 1, 0)
+	near(t, "sync outside: throughput", out.Throughput, 19.07, 0.04)
+	near(t, "sync outside: p50", out.Latency.P50.Seconds(), 11.6, 0.03)
+	near(t, "sync outside: p99", out.Latency.P99.Seconds(), 21.2, 0.06)
+
+	out = res.Route(asyncOutside)
+	near(t, "async outside: success", out.SuccessRatio, 1, 0)
+	near(t, "async outside: throughput", out.Throughput, 71.5, 0.04)
+	near(t, "async outside: p50", out.Latency.P50.Seconds(), 2, 0.03)
+
+	for _, name := range []string{syncInside, asyncInside} {
+		in := res.Route(name)
+		if ok := in.Outcomes.OK; ok < 225 || ok > 245 {
+			t.Errorf("%s: %d successes, want 225 to 245", name, ok)
+		}
+		near(t, name+": elapsed", in.Elapsed.Seconds(), 34.99, 0.02)
+		near(t, name+": throughput", in.Throughput, float64(in.Outcomes.OK)/34.99, 0.04)
+		near(t, name+": p50", in.Latency.P50.Seconds(), 30, 0.03)
+		if in.Connections.Max != 15 || in.Connections.MaxSilentInTransaction != 15 {
+			t.Errorf("%s: the server saw %+v, want 15 connections, all silent in transaction", name, in.Connections)
+		}
+		near(t, name+": held", in.Holds.Held.Mean.Seconds(), 2, 0.05)
+		if in.Holds.BusyRatio > 0.03 {
+			t.Errorf("%s: its holds are busy for %.1f %% of their time", name, 100*in.Holds.BusyRatio)
+		}
+	}
+	for _, r := range res.Routes {
+		if r.Connections.Left != 5 {
+			t.Errorf("%s: %d connections were left in the pool, want 5", r.Name, r.Connections.Left)
+		}
+		near(t, r.Name+": slow call", r.Time.Slow.Seconds(), 2, 0.05)
+		checkFiles(t, dir, &r)
+	}
+	if wait := res.Route(asyncInside).Holds.MaxWaiting; wait < 400 {
+		t.Errorf("async inside: at most %d requests waited for a connection, want more than 400", wait)
+	}
+	for _, want := range []string{"not capacity", "falls to nothing", "10 times the speed"} {
+		if !strings.Contains(strings.Join(res.Warnings, "\n"), want) {
+			t.Errorf("no warning says %q: %q", want, res.Warnings)
+		}
+	}
+}
+
+// checkFiles checks that a route's files say what its result says.
+func checkFiles(t *testing.T, dir string, r *experiment.RouteResult) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, r.Name+".bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m vegeta.Metrics
+	decoder := vegeta.NewDecoder(bytes.NewReader(b))
+	for {
+		var hit vegeta.Result
+		if decoder.Decode(&hit) != nil {
+			break
+		}
+		m.Add(&hit)
+	}
+	m.Close()
+	if int(m.Requests) != r.Requests || m.Success != r.SuccessRatio {
+		t.Errorf("%s: vegeta counts %d requests and success %v, the result %d and %v", r.Name, m.Requests, m.Success, r.Requests, r.SuccessRatio)
+	}
+	near(t, r.Name+": vegeta's throughput", m.Throughput, r.Throughput, 0.001)
+	near(t, r.Name+": vegeta's rate", m.Rate, r.Rate, 0.001)
+	near(t, r.Name+": vegeta's mean", m.Latencies.Mean.Seconds(), r.Latency.Mean.Seconds(), 0.001)
+	near(t, r.Name+": vegeta's p50", m.Latencies.P50.Seconds(), r.Latency.P50.Seconds(), 0.02)
+	near(t, r.Name+": vegeta's p99", m.Latencies.P99.Seconds(), r.Latency.P99.Seconds(), 0.02)
+
+	f, err := os.Open(filepath.Join(dir, r.Name+".connections.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", f.Name(), err)
+	}
+	most, at := 0, map[string]int{}
+	for _, row := range rows[1:] {
+		at[row[0]]++
+		most = max(most, at[row[0]])
+	}
+	if most != r.Connections.Max {
+		t.Errorf("%s: at most %d connections in a sample, the result says %d", f.Name(), most, r.Connections.Max)
+	}
+}
+
+// A load that lasts longer brings not one success more, and a pool timeout below
+// client timeout minus slow call repairs it. The same as the seed's with 3
+// connections and a fifth of the load: floor(28 s / (2 s - 3/20 s)) = 15 rounds
+// and one, of 3.
+func TestRun_LastingOverload(t *testing.T) {
+	s := experiment.Defaults()
+	s.Rate, s.PoolSize, s.MaxOverflow, s.Duration, s.Speed = 20, 1, 2, 30*time.Second, 10
+	res, _ := run(t, s, asyncInside)
+	if ok := res.Routes[0].Outcomes.OK; ok < 45 || ok > 49 {
+		t.Errorf("after 30 s of overload %d successes, want 45 to 48, as after 5 s", ok)
+	}
+	s.PoolTimeout = 27500 * time.Millisecond
+	repaired, _ := run(t, s, asyncInside)
+	if got, before := repaired.Routes[0].Outcomes.OK, res.Routes[0].Outcomes.OK; got < before+30 {
+		t.Errorf("with a shorter pool timeout %d successes, want at least 30 more than %d", got, before)
+	}
+	if strings.Contains(strings.Join(repaired.Warnings, "\n"), "falls to nothing") {
+		t.Error("the repaired settings are still warned of")
+	}
+}
+
+func TestRun_EveryPool(t *testing.T) {
+	for _, pool := range experiment.Pools {
+		t.Run(pool, func(t *testing.T) {
+			s := experiment.Defaults()
+			s.Pool, s.Duration, s.Speed = pool, time.Second, 10
+			s.PoolSize, s.MaxOverflow, s.Threads = 3, 4, 20
+			res, _ := run(t, s)
+			for _, r := range res.Routes {
+				if r.Name == syncOutside || r.Name == asyncOutside {
+					near(t, r.Name+": success", r.SuccessRatio, 1, 0)
+					continue
+				}
+				if r.Connections.Max != 7 || r.Connections.MaxSilentInTransaction != 7 {
+					t.Errorf("%s: the server saw %+v, want 7 connections, all silent in transaction", r.Name, r.Connections)
+				}
+			}
+		})
+	}
+}
+
+// With cancel-on-disconnect nobody works for clients that have gone; without, the
+// sync route works on for all of them.
+func TestRun_CancelOnDisconnect(t *testing.T) {
+	s := experiment.Defaults()
+	s.Rate, s.PoolSize, s.MaxOverflow, s.Threads, s.Duration, s.ClientTimeout, s.Speed = 40, 2, 0, 10, 2*time.Second, 6*time.Second, 10
+	without, _ := run(t, s, syncInside)
+	s.CancelOnDisconnect = true
+	with, _ := run(t, s, syncInside)
+	if got := without.Routes[0].Holds.Count; got != s.Requests() {
+		t.Errorf("without it %d of %d requests were worked on, want all", got, s.Requests())
+	}
+	if got, all := with.Routes[0].Holds.SilentInTransaction, without.Routes[0].Holds.SilentInTransaction; got > all/4 {
+		t.Errorf("with it connections were held in silence for %v, without for %v; want less than a quarter", got, all)
+	}
+	if without.Routes[0].DrainedAfter < 10*time.Second {
+		t.Errorf("without it the handlers went on for %v after the last client had left, want more than 10 s", without.Routes[0].DrainedAfter)
+	}
+	if with.Routes[0].DrainedAfter > 2*time.Second {
+		t.Errorf("with it the handlers went on for %v after the last client had left", with.Routes[0].DrainedAfter)
+	}
+}
+
+// When ctx ends, the finished routes stay, the unfinished leaves no file, and no
+// connection is left on the server.
+func TestRun_Interrupted(t *testing.T) {
+	s := experiment.Defaults()
+	s.Duration, s.Speed = time.Second, 10
+	db := openDatabase(t, pgtest.DSN(t), s)
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	res, err := lab.Run(ctx, db, lab.Options{
+		Settings: s, Routes: experiment.Routes, Dir: dir,
+		Progress: func(p lab.Progress) {
+			if p.Route.Name == syncInside && p.Done == nil && p.Sent > 10 {
+				cancel()
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !res.Interrupted || len(res.Routes) != 1 || res.Routes[0].Name != syncOutside {
+		t.Errorf("interrupted %v with %d routes, want the first route only", res.Interrupted, len(res.Routes))
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(files) != 2 {
+		t.Errorf("files %q, want the first route's two", files)
+	}
+}
+
+func TestRun_PostgresDies(t *testing.T) {
+	pg, err := pgtemp.Start(t.Context(), pgtemp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pg.Stop()
+	s := experiment.Defaults()
+	db, err := lab.OpenDatabase(t.Context(), pg.DSN(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	res, err := lab.Run(t.Context(), db, lab.Options{
+		Settings: s, Routes: experiment.Routes[1:2], Dir: dir,
+		Progress: func(p lab.Progress) {
+			if p.Sent > 10 {
+				pg.Stop()
+			}
+		},
+	})
+	if res != nil || err == nil || !strings.Contains(err.Error(), "Postgres no longer answers") {
+		t.Errorf("got %v, want an error that says that Postgres no longer answers", err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 0 {
+		t.Errorf("files %q were left", files)
+	}
+}
+
+func TestRun_RefusesBadSettings(t *testing.T) {
+	good := experiment.Defaults()
+	db := openDatabase(t, pgtest.DSN(t), good)
+	bad := good
+	bad.PoolSize = 0
+	if _, err := lab.Run(t.Context(), db, lab.Options{Settings: bad, Routes: experiment.Routes, Dir: t.TempDir()}); err == nil {
+		t.Error("a pool of no connection was run")
+	}
+	many := good
+	many.Rate, many.Duration, many.ClientTimeout = 1e6, time.Hour, time.Hour
+	_, err := lab.Run(t.Context(), db, lab.Options{Settings: many, Routes: experiment.Routes, Dir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("with more requests than files: got %v, want an error that says how to allow more", err)
+	}
+}
+
+// The app by itself, asked by an ordinary client.
+func TestApp(t *testing.T) {
+	s := experiment.Defaults()
+	s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = time.Millisecond, 1, 0, 20*time.Millisecond
+	db := openDatabase(t, pgtest.DSN(t), s)
+	app, err := lab.NewApp(db, s, experiment.Routes, "lab test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	server := httptest.NewServer(app)
+	defer server.Close()
+	get := func(path string) (int, string) {
+		t.Helper()
+		res, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var b bytes.Buffer
+		b.ReadFrom(res.Body)
+		return res.StatusCode, b.String()
+	}
+	for _, r := range experiment.Routes {
+		if status, body := get(r.Path()); status != 200 || body != `{"id":1,"name":"John Doe"}` {
+			t.Errorf("%s answers %d %s", r.Path(), status, body)
+		}
+	}
+	if status, _ := get("/nothing"); status != 404 {
+		t.Errorf("/nothing answers %d, want 404", status)
+	}
+}
+
+func TestApp_PoolTimeoutIs503(t *testing.T) {
+	for _, pool := range experiment.Pools {
+		t.Run(pool, func(t *testing.T) {
+			s := experiment.Defaults()
+			s.Pool, s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = pool, time.Hour, 1, 0, 20*time.Millisecond
+			db := openDatabase(t, pgtest.DSN(t), s)
+			app, err := lab.NewApp(db, s, experiment.Routes, "lab test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer app.Close()
+			answers := make(chan *httptest.ResponseRecorder, 2)
+			for range 2 {
+				go func() {
+					w := httptest.NewRecorder()
+					app.ServeHTTP(w, httptest.NewRequest("GET", "/"+asyncInside, nil))
+					answers <- w
+				}()
+			}
+			first := <-answers // the one that did not get the connection
+			if first.Code != 503 || !strings.Contains(first.Body.String(), "reached") {
+				t.Errorf("answered %d %s, want 503 and the pool's error", first.Code, first.Body)
+			}
+			app.Stop()
+			if second := <-answers; second.Code != 499 {
+				t.Errorf("the other one was answered %d when the app stopped, want 499", second.Code)
+			}
+		})
+	}
+}
+
+func TestOpenDatabase_SaysWhatIsWrong(t *testing.T) {
+	s := experiment.Defaults()
+	dsn := pgtest.DSN(t)
+	open := func(dsn string, s experiment.Settings) string {
+		t.Helper()
+		db, err := lab.OpenDatabase(t.Context(), dsn, s)
+		if err == nil {
+			db.Close()
+			return ""
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("not one line: %q", err)
+		}
+		return err.Error()
+	}
+	for name, c := range map[string]struct{ dsn, want string }{
+		"no URL":         {"postgres://127.0.0.1:x/", "not valid"},
+		"nobody listens": {"postgres://u:secret@127.0.0.1:1/db", "cannot connect"},
+		"wrong password": {strings.Replace(dsn, "postgres://", "postgres://wrong-", 1), "cannot connect"},
+	} {
+		got := open(c.dsn, s)
+		if !strings.Contains(got, c.want) || strings.Contains(got, "secret") {
+			t.Errorf("%s: %q, want %q and no password", name, got, c.want)
+		}
+	}
+	many := s
+	many.PoolSize = 10000
+	if got := open(dsn, many); !strings.Contains(got, "max_connections") {
+		t.Errorf("more connections than the server has: %q", got)
+	}
+	if got := open(roleWithoutCreate(t, dsn), s); !strings.Contains(got, "grant create on database") {
+		t.Errorf("a role that may not create a schema: %q", got)
+	}
+}

@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// A run is called invalid when this machine disturbed it: when the latest
+// hundredth of a route's requests was sent late by more than this share of their
+// median latency, or when its slow calls took longer by more than this share of
+// what they should.
+const (
+	lateShare = 0.05
+	slowShare = 0.01
+)
+
+// invalid says how a machine that could not keep up disturbed a route, or nothing.
+func invalid(r experiment.RouteResult, s experiment.Settings) string {
+	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > limit {
+		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
+			r.SentLate.Max.Round(time.Millisecond), r.SentLate.P99.Round(time.Millisecond))
+	}
+	if r.Time.Slow > time.Duration((1+slowShare)*float64(s.Slow)) && s.Slow > 0 {
+		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", r.Time.Slow.Round(time.Millisecond), s.Slow)
+	}
+	return ""
+}
+
+// warnings says, a sentence each, what a reader must know before trusting or
+// copying the result.
+func warnings(res *experiment.Result, routes []experiment.Route) []string {
+	var out []string
+	s := res.Settings
+	if res.Interrupted {
+		out = append(out, fmt.Sprintf("The run was interrupted: %d of %d routes were finished, and only these are shown.", len(res.Routes), len(routes)))
+	}
+	if len(res.Routes) > 0 {
+		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
+			"so that %s of load count as much as the wait for the last answers.", s.Duration))
+	}
+	if s.Collapses() && heldInside(res, routes) {
+		out = append(out, fmt.Sprintf("The success ratio of the inside routes depends on how long the load lasts, and falls to nothing: "+
+			"a request may wait %s for a connection (--pool-timeout), and its client leaves after %s, before the slow call of %s that follows is done. "+
+			"Keep the pool timeout below %s.", s.PoolTimeout, s.ClientTimeout, s.Slow, max(0, s.ClientTimeout-s.Slow)))
+	}
+	for _, r := range res.Routes {
+		if how := invalid(r, s); how != "" {
+			out = append(out, fmt.Sprintf("%s is not valid: %s, because this machine could not keep up; lower --rate or --speed, or let it do nothing else.", r.Name, how))
+		}
+		if n := r.Outcomes.Error; n > 0 {
+			out = append(out, fmt.Sprintf("%s: %d requests failed for other reasons than time-outs; see \"errors\" in result.json.", r.Name, n))
+		}
+		if r.Connections.Max > s.Connections() {
+			out = append(out, fmt.Sprintf("%s: the server saw %d connections, and the pool may open %d.", r.Name, r.Connections.Max, s.Connections()))
+		}
+	}
+	if s.Speed != 1 {
+		out = append(out, fmt.Sprintf("Run at %v times the speed: durations were divided by it, the rate was multiplied, and the figures were turned back, "+
+			"so every overhead of this machine counts %[1]v times.", s.Speed))
+	}
+	if s.Pool != experiment.QueuePool {
+		out = append(out, fmt.Sprintf("%s has no overflow: it has one limit of %d connections, and the pool timeout is put on from outside.", s.Pool, s.Connections()))
+	}
+	return out
+}
+
+func heldInside(res *experiment.Result, routes []experiment.Route) bool {
+	for _, r := range routes {
+		if r.SlowInside && res.Route(r.Name) != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,164 @@
+// Package watch looks at a Postgres from outside: who is connected, what each
+// session is doing, and for how long it has been silent. It reads
+// pg_stat_activity and needs no extension. Without the role pg_monitor it sees
+// the details of its own role's sessions only.
+//
+// It changes nothing on the server and ends nobody's session.
+package watch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// State is what a session is doing, told from its state and its wait event.
+type State string
+
+// The states of a session.
+const (
+	Busy                State = "busy"                            // a statement is running
+	LockWait            State = "waiting for a lock"              // a statement is waiting for another transaction
+	ClientSlow          State = "waiting for its client"          // a statement is sending rows to, or reading them from, its client
+	SilentInTransaction State = "silent in transaction"           // idle in transaction
+	Aborted             State = "silent in transaction (aborted)" // the same after an error: only a rollback helps
+	Silent              State = "silent"                          // idle: in a pool, or checked out and not used
+	Unknown             State = "unknown"                         // not visible to this role
+)
+
+// InTransaction reports whether the state is one of the two in which a session
+// is silent with its transaction open.
+func (s State) InTransaction() bool { return s == SilentInTransaction || s == Aborted }
+
+// Session is one of the server's sessions at the moment of a sample.
+type Session struct {
+	PID          int32
+	BackendStart time.Time // with PID, the session's identity: PIDs come again
+	State        State
+	// StateFor is how long it has been in that state; for a silent session, how
+	// long it has been silent. 0 where the role may not see it.
+	StateFor time.Duration
+	// TransactionFor is the age of its transaction; 0 where it has none, or an
+	// aborted one, of which Postgres does not tell the age.
+	TransactionFor time.Duration
+	// WaitEvent is Postgres's own word, type and name: "Client.ClientRead".
+	WaitEvent string
+}
+
+// Sample is what the server's sessions were doing at one moment of its clock.
+type Sample struct {
+	At       time.Time
+	Sessions []Session
+}
+
+// Count returns how many sessions are in a state for which is returns true.
+func (s Sample) Count(is func(State) bool) int {
+	n := 0
+	for _, session := range s.Sessions {
+		if is(session.State) {
+			n++
+		}
+	}
+	return n
+}
+
+// Sampler takes samples over a connection of its own, which it keeps, so that it
+// still sees a server that takes no further connections. It serves one goroutine.
+type Sampler struct{ conn *pgx.Conn }
+
+// statementTimeout ends a sample that does not come back.
+const statementTimeout = "5s"
+
+// Open connects a Sampler.
+func Open(ctx context.Context, dsn string) (*Sampler, error) {
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cc.RuntimeParams["application_name"] = "pghold watch"
+	conn, err := pgx.ConnectConfig(ctx, cc)
+	if err != nil {
+		return nil, err
+	}
+	// Not as a startup parameter: PgBouncer refuses those it does not know.
+	if _, err := conn.Exec(ctx, "set statement_timeout = '"+statementTimeout+"'"); err != nil {
+		conn.Close(ctx)
+		return nil, err
+	}
+	return &Sampler{conn}, nil
+}
+
+// Close ends the sampler's connection.
+func (s *Sampler) Close(ctx context.Context) error { return s.conn.Close(ctx) }
+
+// All times are the server's, taken with clock_timestamp() in the same
+// statement: inside a transaction both now() and pg_stat_activity stand still,
+// so every sample is a statement of its own, outside of one.
+const sampleSQL = `
+select clock_timestamp(), pid, backend_start, coalesce(state, ''),
+       coalesce(wait_event_type || '.' || wait_event, ''),
+       greatest(extract(epoch from clock_timestamp() - state_change), 0)::float8,
+       greatest(extract(epoch from clock_timestamp() - xact_start), 0)::float8
+from pg_stat_activity
+where application_name = $1 and pid <> pg_backend_pid()
+order by backend_start, pid`
+
+// Sample returns the sessions of the application of that name
+// (application_name). With none there, At is the client's clock.
+func (s *Sampler) Sample(ctx context.Context, application string) (Sample, error) {
+	rows, err := s.conn.Query(ctx, sampleSQL, application)
+	if err != nil {
+		return Sample{}, fmt.Errorf("reading pg_stat_activity: %w", err)
+	}
+	sample := Sample{At: time.Now()}
+	sample.Sessions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Session, error) {
+		var (
+			session         Session
+			state           string
+			started         *time.Time
+			inState, inXact *float64
+		)
+		err := row.Scan(&sample.At, &session.PID, &started, &state, &session.WaitEvent, &inState, &inXact)
+		if started != nil {
+			session.BackendStart = *started
+		}
+		session.State = classify(state, session.WaitEvent)
+		session.StateFor, session.TransactionFor = seconds(inState), seconds(inXact)
+		return session, err
+	})
+	if err != nil {
+		return Sample{}, fmt.Errorf("reading pg_stat_activity: %w", err)
+	}
+	return sample, nil
+}
+
+func seconds(s *float64) time.Duration {
+	if s == nil {
+		return 0
+	}
+	return time.Duration(*s * float64(time.Second))
+}
+
+// classify tells what a session is doing. A statement that runs may itself wait
+// for the client: a slow reader of many rows, or a COPY that is fed slowly.
+func classify(state, waitEvent string) State {
+	switch state {
+	case "idle":
+		return Silent
+	case "idle in transaction":
+		return SilentInTransaction
+	case "idle in transaction (aborted)":
+		return Aborted
+	case "active", "fastpath function call":
+		switch {
+		case len(waitEvent) > 5 && waitEvent[:5] == "Lock.":
+			return LockWait
+		case waitEvent == "Client.ClientRead" || waitEvent == "Client.ClientWrite":
+			return ClientSlow
+		}
+		return Busy
+	}
+	return Unknown
+}
