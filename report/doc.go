@@ -1,0 +1,10 @@
+// Package report shows an experiment.Result: Text for a terminal or a pipe,
+// Markdown for a run's report.md, JSON for programs, and Vegeta as vegeta's own
+// report prints it. Load reads a result back from a run's folder. Meaning says
+// in a sentence what a result means.
+//
+// It measures nothing and judges nothing that is not in the result: warnings are
+// written by whoever measured. Result files come from outside, so no text in them
+// reaches a terminal or a page as it is: control characters are shown as Go would
+// quote them, and Markdown and shell characters are escaped.
+package report

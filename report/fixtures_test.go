@@ -1,0 +1,103 @@
+package report
+
+import (
+	"time"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// measured is a run of the seed's question with figures as the lab has them.
+// Every call makes a new one, for a test to change.
+func measured() *experiment.Result {
+	at := time.Date(2026, 8, 30, 12, 0, 5, 0, time.UTC)
+	s := experiment.Defaults()
+	s.Postgres = "15.18"
+	const clientGone = `context deadline exceeded (Client.Timeout exceeded while awaiting headers)`
+	return &experiment.Result{
+		Kind: experiment.Measured, Version: "0.1.0", StartedAt: &at, Settings: s,
+		Routes: []experiment.RouteResult{
+			{
+				Name: "sync_session_sleep_outside_session", Requests: 500, Rate: 100.2, Throughput: 19.052, Goodput: 19.052,
+				Elapsed: ms(26244), SuccessRatio: 1,
+				Latency:        quantiles(2003, 11255, 11238, 19268, 20251, 21254, 21261),
+				SuccessLatency: quantiles(2003, 11255, 11238, 19268, 20251, 21254, 21261),
+				Outcomes:       experiment.Outcomes{OK: 500}, StatusCodes: map[string]int{"200": 500}, BytesIn: 13000,
+				Time: experiment.TimeSplit{ThreadWait: ms(9251), PoolWait: us(412), Busy: us(655), Slow: us(2000700)},
+				Holds: experiment.Holds{Count: 500, Held: quantiles(1, 1, 1, 2, 2, 3, 6), BusyRatio: 0.612,
+					SilentInTransaction: ms(207), MaxWaiting: 12},
+				Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 1, Left: 5},
+			},
+			{
+				Name: "sync_session_sleep_inside_session", Requests: 500, Rate: 100.2, Throughput: 6.859, Goodput: 6.859,
+				Elapsed: ms(34991), SuccessRatio: 0.48,
+				Latency:        quantiles(2004, 23262, 30000, 30001, 30001, 30001, 30002),
+				SuccessLatency: quantiles(2004, 15964, 15977, 27231, 28561, 29630, 29871),
+				Outcomes:       experiment.Outcomes{OK: 240, ClientTimeout: 260}, StatusCodes: map[string]int{"0": 260, "200": 240}, BytesIn: 6240,
+				Errors: map[string]int{clientGone: 260},
+				Time:   experiment.TimeSplit{ThreadWait: ms(25230), PoolWait: us(3311000), Busy: us(891), Slow: us(2000900)},
+				Holds: experiment.Holds{Count: 500, Held: quantiles(2002, 2003, 2003, 2004, 2004, 2007, 2012), BusyRatio: 0.000445,
+					SilentInTransaction: ms(1001100), MaxWaiting: 25},
+				Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 15, Left: 5},
+			},
+			{
+				Name: "async_session_sleep_outside_session", Requests: 500, Rate: 100.2, Throughput: 71.489, Goodput: 71.489,
+				Elapsed: ms(6994), SuccessRatio: 1,
+				Latency:        quantiles(2002, 2004, 2003, 2005, 2006, 2014, 2031),
+				SuccessLatency: quantiles(2002, 2004, 2003, 2005, 2006, 2014, 2031),
+				Outcomes:       experiment.Outcomes{OK: 500}, StatusCodes: map[string]int{"200": 500}, BytesIn: 13000,
+				Time: experiment.TimeSplit{PoolWait: us(38), Busy: us(561), Slow: us(2000800)},
+				Holds: experiment.Holds{Count: 500, Held: quantiles(1, 1, 1, 1, 1, 2, 4), BusyRatio: 0.634,
+					SilentInTransaction: ms(162), MaxWaiting: 3},
+				Connections: experiment.Connections{Max: 6, MaxSilentInTransaction: 1, Left: 5},
+			},
+			{
+				Name: "async_session_sleep_inside_session", Requests: 500, Rate: 100.2, Throughput: 6.859, Goodput: 6.859,
+				Elapsed: ms(34991), SuccessRatio: 0.48,
+				Latency:        quantiles(2005, 23268, 30000, 30001, 30001, 30001, 30004),
+				SuccessLatency: quantiles(2005, 15977, 15982, 27240, 28570, 29641, 29880),
+				Outcomes:       experiment.Outcomes{OK: 240, ClientTimeout: 260}, StatusCodes: map[string]int{"0": 260, "200": 240}, BytesIn: 6240,
+				Errors: map[string]int{clientGone: 260},
+				Time:   experiment.TimeSplit{PoolWait: ms(28540), Busy: us(870), Slow: us(2000900)},
+				Holds: experiment.Holds{Count: 500, Held: quantiles(2002, 2003, 2003, 2004, 2004, 2006, 2010), BusyRatio: 0.000434,
+					SilentInTransaction: ms(1001000), MaxWaiting: 485},
+				Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 15, Left: 5},
+			},
+		},
+		Warnings: []string{
+			"A longer attack would not do better but worse: a request may wait 30 s for its connection, and its client leaves after 30 s, so that with lasting load the inside routes answer nobody in time.",
+		},
+	}
+}
+
+// interrupted is a run of another question, ended after its second route.
+func interrupted() *experiment.Result {
+	r := measured()
+	r.Interrupted = true
+	r.Routes = r.Routes[:2]
+	r.Settings.Rate, r.Settings.Duration = 50, 90*time.Second
+	r.Settings.Slow = 500 * time.Millisecond
+	r.Settings.Pool, r.Settings.PoolSize, r.Settings.MaxOverflow = experiment.PgxPool, 20, 0
+	r.Settings.PoolTimeout = 27500 * time.Millisecond
+	r.Settings.Speed, r.Settings.CancelOnDisconnect = 10, true
+	return r
+}
+
+// partial is a run in which two routes were asked for: one was sent nothing, the
+// other met every kind of failure.
+func partial() *experiment.Result {
+	r := measured()
+	in := r.Routes[3]
+	in.SuccessRatio, in.Outcomes = 0.998, experiment.Outcomes{OK: 496, ClientTimeout: 1, PoolTimeout: 2, Error: 1}
+	in.StatusCodes = map[string]int{"0": 1, "200": 496, "500": 1, "503": 2}
+	in.Errors = map[string]int{"503 Service Unavailable": 2, "500 Internal Server Error": 1, "context deadline exceeded": 1}
+	r.Routes = []experiment.RouteResult{{Name: "async_session_sleep_outside_session"}, in}
+	r.Warnings = nil
+	return r
+}
+
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+func us(n int) time.Duration { return time.Duration(n) * time.Microsecond }
+
+func quantiles(min, mean, p50, p90, p95, p99, max int) experiment.Quantiles {
+	return experiment.Quantiles{Min: ms(min), Mean: ms(mean), P50: ms(p50), P90: ms(p90), P95: ms(p95), P99: ms(p99), Max: ms(max)}
+}

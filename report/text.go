@@ -1,0 +1,84 @@
+package report
+
+import (
+	"io"
+	"strings"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// TextOptions are how Text writes.
+type TextOptions struct {
+	// Color allows escape sequences that colour. Without it there is no escape
+	// byte in the output. Default off.
+	Color bool
+	// Width is how many columns there are; fewer than 30 count as 30, and
+	// sentences use 100 at most. Default 100.
+	Width int
+}
+
+// Text writes a result for a terminal or a pipe: the figures of each route, with
+// the seed's below them where the settings ask the seed's question, then what
+// they mean, the warnings and the settings.
+func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
+	width := 100
+	if o.Width != 0 {
+		width = max(o.Width, 30)
+	}
+	p := palette{o.Color}
+	var parts []string
+	add := func(t tone, s string) { parts = append(parts, p.paint(t, s)+"\n") }
+
+	if r.Interrupted {
+		add(toneBad, wrap(interruptedText, width, ""))
+	}
+	if len(r.Routes) == 0 {
+		add(tonePlain, wrap(noRoutesText, width, ""))
+	} else {
+		for _, t := range tables(r) {
+			parts = append(parts, t.draw(width, p))
+		}
+	}
+	if s := textErrors(r, width, p); s != "" {
+		parts = append(parts, s)
+	}
+	if m := Meaning(r); m != "" {
+		add(toneTitle, wrap(m, width, ""))
+	}
+	if ws := warnings(r); len(ws) > 0 {
+		var lines []string
+		for _, s := range ws {
+			lines = append(lines, wrap("Warning: "+s, width, "  "))
+		}
+		add(tonePlain, strings.Join(lines, "\n"))
+	}
+	add(toneQuiet, textSettings(r, width))
+
+	_, err := io.WriteString(w, strings.Join(parts, "\n"))
+	return err
+}
+
+func textErrors(r *experiment.Result, width int, p palette) string {
+	shown, others := commonErrors(r)
+	if len(shown) == 0 {
+		return ""
+	}
+	lines := []string{p.paint(toneTitle, "Errors")}
+	for _, e := range shown {
+		lines = append(lines, wrap(glue+glue+plainInt(e.count)+glue+"× "+e.text, width, "    "))
+	}
+	if others > 0 {
+		lines = append(lines, "  and "+plural(others, "other text"))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func textSettings(r *experiment.Result, width int) string {
+	parts := settingsParts(r.Settings)
+	for i, s := range parts {
+		if len(s) < 30 { // what is short stays together
+			parts[i] = strings.ReplaceAll(s, " ", glue)
+		}
+	}
+	return wrap(origin(r)+": "+strings.Join(parts, ", ")+".", width, "")
+}

@@ -1,0 +1,66 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// The sentences that every form of report has.
+const (
+	interruptedText = "INTERRUPTED before the last route was done. The routes shown are whole; the others are missing."
+	noRoutesText    = "No route was done: there is nothing to show."
+)
+
+func plainInt(n int) string { return strconv.Itoa(n) }
+
+// settingsParts are the settings, one part for each thing a reader may look for.
+func settingsParts(s experiment.Settings) []string {
+	parts := []string{
+		number(s.Rate) + " requests/s for " + plain(s.Duration),
+		"slow call " + plain(s.Slow),
+		"client timeout " + plain(s.ClientTimeout),
+		clean(s.Pool) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow",
+		"pool timeout " + plain(s.PoolTimeout),
+		plural(s.Threads, "thread"),
+	}
+	if s.CancelOnDisconnect {
+		parts = append(parts, "work cancelled when its client leaves")
+	}
+	if s.Speed != 1 {
+		parts = append(parts, "run at "+number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
+	}
+	if s.Postgres != "" {
+		parts = append(parts, "Postgres "+shorten(clean(s.Postgres), 40))
+	}
+	return parts
+}
+
+// origin says where a result is from: its kind, its time and pghold's version.
+func origin(r *experiment.Result) string {
+	kind := shorten(clean(r.Kind), 40)
+	if kind == "" {
+		kind = "of unknown origin"
+	}
+	first := []rune(kind)[:1]
+	s := strings.ToUpper(string(first)) + kind[len(string(first)):]
+	if r.StartedAt != nil {
+		s += " " + r.StartedAt.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if r.Version != "" {
+		s += " by pghold " + shorten(clean(r.Version), 60)
+	}
+	return s
+}
+
+// warnings are the result's, fit to print.
+func warnings(r *experiment.Result) []string {
+	var ws []string
+	for _, w := range r.Warnings {
+		if w = shorten(clean(w), 600); w != "" {
+			ws = append(ws, w)
+		}
+	}
+	return ws
+}
