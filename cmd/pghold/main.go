@@ -1,0 +1,139 @@
+// Command pghold shows what it costs to hold a database connection while
+// waiting for something else. Each verb has a file of its own; here they are put
+// together, and nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// Exit statuses.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+)
+
+// streams are where the command reads and writes: results on out, everything
+// else on err.
+type streams struct{ out, err io.Writer }
+
+type commands struct {
+	Lab     labCmd           `cmd:"" help:"Run the experiment on a real Postgres and show what each route does with the same connections."`
+	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
+	Report  reportCmd        `cmd:"" help:"Show the result of a run again."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+const description = `pghold finds the web handlers that hold a database connection while they wait for something that is not the database, shows what it costs, and proves the fix.
+
+Start with "pghold lab": it needs nothing but PostgreSQL's programs, or a server that you name with --dsn.`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+// errInterrupted ends a command that was told to stop.
+var errInterrupted = errors.New("interrupted")
+
+// run is the command: what it was given, and its exit status.
+func run(ctx context.Context, args []string, s streams) (status int) {
+	// kong ends the program after --help and --version.
+	type exit int
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			status = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("pghold"), kong.Description(description),
+		kong.Writers(s.out, s.err), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
+		defaults(), kong.Vars{"version": version()},
+	)
+	if err != nil {
+		panic(err) // a mistake in the structs above
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		return fail(s, exitUsage, fmt.Errorf("%w (see \"pghold --help\")", err))
+	}
+	err = kctx.Run()
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, &wrong):
+		return fail(s, exitUsage, err)
+	}
+	return fail(s, exitFailed, err)
+}
+
+func fail(s streams, status int, err error) int {
+	fmt.Fprintf(s.err, "pghold: %s\n", err)
+	return status
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				v += "-" + setting.Value[:min(12, len(setting.Value))]
+			}
+		}
+	}
+	return v
+}
+
+// defaults are the experiment's, so that help and library cannot drift apart.
+func defaults() kong.Option {
+	d := experiment.Defaults()
+	return kong.Vars{
+		"rate": fmt.Sprint(d.Rate), "duration": d.Duration.String(), "slow": d.Slow.String(),
+		"client_timeout": d.ClientTimeout.String(), "pool": d.Pool, "pool_size": fmt.Sprint(d.PoolSize),
+		"max_overflow": fmt.Sprint(d.MaxOverflow), "pool_timeout": d.PoolTimeout.String(),
+		"threads": fmt.Sprint(d.Threads), "speed": fmt.Sprint(d.Speed),
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/pgtemp"
+	"github.com/pghold/pghold/lab"
+)
+
+// postgresFlags say where Postgres comes from.
+type postgresFlags struct {
+	DSN string `name:"dsn" placeholder:"URL" help:"Use this Postgres instead of starting a throwaway one; a schema is made there and dropped at the end. Also PGHOLD_DSN or DATABASE_URL." group:"Postgres:"`
+}
+
+// dsn returns the connection string and where it was found, or nothing.
+func (f postgresFlags) dsn() (dsn, source string) {
+	for _, found := range []struct{ dsn, source string }{
+		{f.DSN, "--dsn"},
+		{os.Getenv("PGHOLD_DSN"), "PGHOLD_DSN"},
+		{os.Getenv("DATABASE_URL"), "DATABASE_URL"},
+	} {
+		if found.dsn != "" {
+			return found.dsn, found.source
+		}
+	}
+	return "", ""
+}
+
+// database is a Postgres that is ready for the lab.
+type database struct {
+	*lab.Database
+	temp *pgtemp.Server // nil where it is somebody else's
+	psql string         // a command that connects to it
+}
+
+// open finds or starts a Postgres and sets the lab's schema up.
+func (f postgresFlags) open(ctx context.Context, s streams, settings experiment.Settings) (*database, error) {
+	dsn, source := f.dsn()
+	if dsn != "" {
+		cc, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", source, err)) // pgx leaves the password out
+		}
+		fmt.Fprintf(s.err, "Postgres: %s:%d, database %s, from %s\n", cc.Host, cc.Port, cc.Database, source)
+		db, err := lab.OpenDatabase(ctx, dsn, settings)
+		if err != nil {
+			return nil, err
+		}
+		return &database{Database: db, psql: fmt.Sprintf("psql -h %s -p %d -U %s %s", cc.Host, cc.Port, cc.User, cc.Database)}, nil
+	}
+
+	temp, err := pgtemp.Start(ctx, pgtemp.Config{
+		MaxConnections: settings.Connections() + 20, // to watch, to look at with psql, and Postgres's own reserve
+		Log:            func(line string) { fmt.Fprintln(s.err, line) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	db, err := lab.OpenDatabase(ctx, temp.DSN(), settings)
+	if err != nil {
+		temp.Stop()
+		return nil, err
+	}
+	return &database{Database: db, temp: temp, psql: temp.PsqlCommand()}, nil
+}
+
+// close leaves nothing behind.
+func (d *database) close() error {
+	if d.temp != nil {
+		return d.temp.Stop()
+	}
+	return d.Database.Close()
+}
+
+// gone is closed when a throwaway Postgres has ended; never for another's.
+func (d *database) gone() <-chan struct{} {
+	if d.temp != nil {
+		return d.temp.Done()
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/pghold/pghold/report"
+)
+
+// terminalWidth returns the width of the terminal that w is, or 0 where it is
+// none, or one that can do no more than a printer.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("TERM") == "dumb" {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// textOptions suit the text to where it goes: colours on a terminal only, and
+// not where NO_COLOR is set (https://no-color.org).
+func textOptions(w io.Writer) report.TextOptions {
+	width := terminalWidth(w)
+	return report.TextOptions{Color: width > 0 && os.Getenv("NO_COLOR") == "", Width: width}
+}
