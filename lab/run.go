@@ -68,12 +68,12 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 	res.Settings.Postgres = db.Version
 	for _, route := range o.Routes {
 		r, err := runRoute(ctx, db, sampler, o, route)
-		if ctx.Err() != nil {
-			res.Interrupted = true
-			break
+		if err != nil && ctx.Err() == nil {
+			return nil, fmt.Errorf("%s: %w", route.Name, err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", route.Name, err)
+			res.Interrupted = true
+			break
 		}
 		res.Routes = append(res.Routes, *r)
 	}

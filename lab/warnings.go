@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/pghold/pghold/experiment"
@@ -20,10 +21,10 @@ const (
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
 	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > limit {
 		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
-			r.SentLate.Max.Round(time.Millisecond), r.SentLate.P99.Round(time.Millisecond))
+			plain(r.SentLate.Max.Round(time.Millisecond)), plain(r.SentLate.P99.Round(time.Millisecond)))
 	}
 	if r.Time.Slow > time.Duration((1+slowShare)*float64(s.Slow)) && s.Slow > 0 {
-		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", r.Time.Slow.Round(time.Millisecond), s.Slow)
+		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", plain(r.Time.Slow.Round(time.Millisecond)), plain(s.Slow))
 	}
 	return ""
 }
@@ -38,12 +39,12 @@ func warnings(res *experiment.Result, routes []experiment.Route) []string {
 	}
 	if len(res.Routes) > 0 {
 		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
-			"so that %s of load count as much as the wait for the last answers.", s.Duration))
+			"so that the %s of load count as much as the wait for the last answers.", plain(s.Duration)))
 	}
 	if s.Collapses() && heldInside(res, routes) {
 		out = append(out, fmt.Sprintf("The success ratio of the inside routes depends on how long the load lasts, and falls to nothing: "+
 			"a request may wait %s for a connection (--pool-timeout), and its client leaves after %s, before the slow call of %s that follows is done. "+
-			"Keep the pool timeout below %s.", s.PoolTimeout, s.ClientTimeout, s.Slow, max(0, s.ClientTimeout-s.Slow)))
+			"Keep the pool timeout below %s.", plain(s.PoolTimeout), plain(s.ClientTimeout), plain(s.Slow), plain(max(0, s.ClientTimeout-s.Slow))))
 	}
 	for _, r := range res.Routes {
 		if how := invalid(r, s); how != "" {
@@ -73,4 +74,9 @@ func heldInside(res *experiment.Result, routes []experiment.Route) bool {
 		}
 	}
 	return false
+}
+
+// plain writes a duration as a sentence has it: 27.5 s.
+func plain(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
 }

@@ -39,7 +39,7 @@ type cell struct {
 }
 
 // seedLabel names the rows with the seed's figures.
-const seedLabel = "the seed"
+const seedLabel = "as published"
 
 // withoutEmptyColumns drops the columns in which no row has a text.
 func (t table) withoutEmptyColumns() table {

@@ -65,6 +65,9 @@ func attackTable(r *experiment.Result) table {
 	if r.Kind != experiment.Published {
 		t.note = "silent: the most connections that were at one moment in a transaction without running a statement."
 	}
+	if besideSeed(r) {
+		t.note += " " + seedLabel + ": the experiment's author, with FastAPI and SQLAlchemy."
+	}
 	return t
 }
 

@@ -59,7 +59,7 @@ func TestText_printsTheFiguresOfTheResult(t *testing.T) {
 		for _, rr := range r.Routes {
 			if rest, is := strings.CutPrefix(l, rr.Name); is {
 				rows[rr.Name] = append(rows[rr.Name], rest)
-				if after, is := strings.CutPrefix(lines[i+1], "  the seed"); is {
+				if after, is := strings.CutPrefix(lines[i+1], "  "+seedLabel); is {
 					rows["seed "+rr.Name] = append(rows["seed "+rr.Name], after)
 				}
 			}
@@ -110,14 +110,14 @@ func TestText_printsTheFiguresOfTheResult(t *testing.T) {
 func TestText_seedStandsBesideItsOwnQuestionOnly(t *testing.T) {
 	r := measured()
 	r.Settings.Speed, r.Settings.Postgres = 10, "18.1"
-	if !strings.Contains(textOf(t, r, TextOptions{}), "  the seed") {
+	if !strings.Contains(textOf(t, r, TextOptions{}), "  "+seedLabel) {
 		t.Error("the seed's figures are missing at another speed and server, which do not change the question")
 	}
 	r.Settings.Rate = 101
-	if strings.Contains(textOf(t, r, TextOptions{}), "  the seed") {
+	if strings.Contains(textOf(t, r, TextOptions{}), "  "+seedLabel) {
 		t.Error("the seed's figures stand beside a result of another rate")
 	}
-	if strings.Contains(textOf(t, experiment.Seed(), TextOptions{}), "  the seed") {
+	if strings.Contains(textOf(t, experiment.Seed(), TextOptions{}), "  "+seedLabel) {
 		t.Error("the seed stands beside itself")
 	}
 }

@@ -19,7 +19,7 @@ type labCmd struct {
 }
 
 func (labCmd) Help() string {
-	return `Each route is attacked in turn, while the server's sessions are watched. The whole experiment takes about two and a half minutes; with --speed 10 a quarter of one.
+	return `Each route is attacked in turn, while the server's sessions are watched. The whole experiment takes about two and a half minutes, with --speed 10 about 20 seconds.
 
 Examples:
   pghold lab                                            the experiment as it was published

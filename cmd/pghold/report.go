@@ -8,7 +8,7 @@ import (
 
 type reportCmd struct {
 	Dir    string `arg:"" help:"Folder of a run, as pghold lab leaves it."`
-	Format string `default:"text" enum:"text,markdown,json,vegeta" help:"text, markdown, json, or vegeta: each route as \"vegeta report\" prints it (default ${default})."`
+	Format string `default:"text" enum:"text,markdown,json,vegeta" help:"text, markdown, json, or vegeta: each route as \"vegeta report\" prints it."`
 	JSON   bool   `name:"json" help:"The same as --format json."`
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 type serveCmd struct {
-	Addr string `default:"127.0.0.1:8080" help:"Address to listen on (default ${default})."`
+	Addr string `default:"127.0.0.1:8080" help:"Address to listen on."`
 
 	settingsFlags
 	postgresFlags

@@ -9,17 +9,17 @@ import (
 // settingsFlags are the experiment's settings, which all verbs that ask its
 // question share.
 type settingsFlags struct {
-	Rate               float64       `default:"${rate}" help:"Requests per second, evenly sent (default ${default})." group:"Settings:"`
-	Duration           time.Duration `default:"${duration}" help:"How long requests are sent (default ${default})." group:"Settings:"`
-	Slow               time.Duration `default:"${slow}" help:"How long the slow call takes (default ${default})." group:"Settings:"`
-	ClientTimeout      time.Duration `default:"${client_timeout}" help:"How long a client waits for its answer (default ${default})." group:"Settings:"`
-	Pool               string        `default:"${pool}" help:"queuepool (SQLAlchemy's), pgxpool or sql (database/sql) (default ${default})." group:"Settings:"`
-	PoolSize           int           `default:"${pool_size}" help:"Connections that the pool keeps (default ${default})." group:"Settings:"`
-	MaxOverflow        int           `default:"${max_overflow}" help:"Connections that it may open beyond these (default ${default})." group:"Settings:"`
-	PoolTimeout        time.Duration `default:"${pool_timeout}" help:"How long a request waits for a connection (default ${default})." group:"Settings:"`
-	Threads            int           `default:"${threads}" help:"Sync handlers that run at once (default ${default})." group:"Settings:"`
+	Rate               float64       `default:"${rate}" help:"Requests per second, evenly sent." group:"Settings:"`
+	Duration           time.Duration `default:"${duration}" help:"How long requests are sent." group:"Settings:"`
+	Slow               time.Duration `default:"${slow}" help:"How long the slow call takes." group:"Settings:"`
+	ClientTimeout      time.Duration `default:"${client_timeout}" help:"How long a client waits for its answer." group:"Settings:"`
+	Pool               string        `default:"${pool}" help:"queuepool (SQLAlchemy's), pgxpool or sql (database/sql)." group:"Settings:"`
+	PoolSize           int           `default:"${pool_size}" help:"Connections that the pool keeps." group:"Settings:"`
+	MaxOverflow        int           `default:"${max_overflow}" help:"Connections that it may open beyond these." group:"Settings:"`
+	PoolTimeout        time.Duration `default:"${pool_timeout}" help:"How long a request waits for a connection." group:"Settings:"`
+	Threads            int           `default:"${threads}" help:"Sync handlers that run at once." group:"Settings:"`
 	CancelOnDisconnect bool          `help:"End a handler's work when its client has gone." group:"Settings:"`
-	Speed              float64       `default:"${speed}" help:"Run so many times as fast: durations divided, the rate multiplied, figures turned back (default ${default})." group:"Settings:"`
+	Speed              float64       `default:"${speed}" help:"Run so many times as fast: durations divided, the rate multiplied, figures turned back." group:"Settings:"`
 }
 
 func (f settingsFlags) settings() (experiment.Settings, error) {
