@@ -1,0 +1,17 @@
+//go:build !linux && !darwin
+
+package pgtemp
+
+import (
+	"context"
+	"errors"
+	"runtime"
+)
+
+type machine struct{}
+
+func thisMachine() machine { return machine{} }
+
+func start(context.Context, Config, machine) (*Server, error) {
+	return nil, errors.New("no throwaway PostgreSQL on " + runtime.GOOS + ": " + useYourOwn)
+}

@@ -1,0 +1,362 @@
+//go:build linux || darwin
+
+package pgtemp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	portTries  = 5
+	readyLimit = time.Minute
+	stopLimit  = 10 * time.Second // PostgreSQL itself kills its children after 5 s
+)
+
+// cluster is a Server while it is made, and what Stop takes down.
+type cluster struct {
+	account  account
+	bin      string
+	folder   *folder
+	watchdog *watchdog
+	password string
+	port     int
+	version  string
+	psql     string
+	// alive is the end of the folder's pipe that is handed to initdb and the
+	// server; nil once the server has it.
+	alive  *os.File
+	server *process // nil before
+}
+
+// process is a child that is waited for. done is closed after it has ended and
+// err is set.
+type process struct {
+	*os.Process
+	done chan struct{}
+	err  error
+}
+
+func start(ctx context.Context, cfg Config, m machine) (*Server, error) {
+	c, err := build(ctx, cfg, m)
+	if err != nil {
+		return nil, err
+	}
+	return c.handle(), nil
+}
+
+func (c *cluster) handle() *Server {
+	return &Server{
+		port:     c.port,
+		password: c.password,
+		version:  c.version,
+		psql:     c.psql,
+		done:     c.server.done,
+		stop:     sync.OnceValue(c.remove),
+	}
+}
+
+// build makes a cluster that answers, or nothing.
+func build(ctx context.Context, cfg Config, m machine) (_ *cluster, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	say := func(format string, args ...any) {
+		if cfg.Log != nil {
+			cfg.Log(fmt.Sprintf(format, args...))
+		}
+	}
+	a, err := runAs()
+	if err != nil {
+		return nil, err
+	}
+	base, err := a.tempFolder(ctx, m.tempDir)
+	if err != nil {
+		return nil, err
+	}
+	sweep(ctx, base, a, say)
+	bin, err := m.programs(ctx, a, say)
+	if err != nil {
+		return nil, err
+	}
+
+	c := &cluster{account: a, bin: bin, password: rand.Text()}
+	defer func() {
+		if err != nil {
+			// Not even a log that quotes a statement shall tell it.
+			if text := err.Error(); strings.Contains(text, c.password) {
+				err = errors.New(strings.ReplaceAll(text, c.password, "*****"))
+			}
+			err = errors.Join(err, c.remove())
+		}
+	}()
+	if c.folder, err = newFolder(base, a); err != nil {
+		return nil, err
+	}
+	if c.watchdog, err = c.folder.watch(a); err != nil {
+		return nil, err
+	}
+	if c.alive, err = c.folder.openAlive(os.O_WRONLY); err != nil {
+		return nil, err
+	}
+	say("Starting a throwaway PostgreSQL with the programs in %s.", bin)
+	if err := c.initdb(ctx); err != nil {
+		return nil, err
+	}
+	if c.version, err = c.launch(ctx, cfg, m.freePort); err != nil {
+		return nil, err
+	}
+	if c.psql, err = c.psqlCommand(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// command is a program that belongs to the cluster: it prints into the log, and
+// the pipe tells that it runs.
+func (c *cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := c.account.command(ctx, filepath.Join(c.bin, program), args...)
+	cmd.Dir = c.folder.path
+	cmd.Stdout, cmd.Stderr = c.folder.log, c.folder.log
+	cmd.ExtraFiles = []*os.File{c.alive}
+	return cmd
+}
+
+func (c *cluster) initdb(ctx context.Context) error {
+	secret, err := c.folder.create("password")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(secret.Name())
+	defer secret.Close()
+	if err := secret.Chown(c.account.uid, c.account.gid); err != nil {
+		return err
+	}
+	if _, err := secret.WriteString(c.password + "\n"); err != nil {
+		return err
+	}
+	err = c.command(ctx, "initdb",
+		"-D", c.folder.data(), "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.Name(),
+		"-E", "UTF8", "--locale=C", "--no-sync").Run()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("initdb: %w", ctx.Err())
+	case err != nil:
+		return fmt.Errorf("initdb: %w; the end of its output:%s", err, c.folder.logEnd())
+	}
+	return nil
+}
+
+// launch starts the server and returns its version when it answers. Between our
+// choice of a port and the server's use of it somebody else may take it; then it
+// is another port's turn.
+func (c *cluster) launch(ctx context.Context, cfg Config, freePort func() (int, error)) (version string, err error) {
+	for range portTries {
+		if c.port, err = freePort(); err != nil {
+			return "", err
+		}
+		cmd := c.command(context.Background(), "postgres", serverArgs(c.folder.data(), c.port, cfg)...)
+		if err := cmd.Start(); err != nil {
+			return "", err
+		}
+		c.server = wait(cmd)
+		version, err = c.ready(ctx)
+		if err == nil {
+			break
+		}
+		select {
+		case <-c.server.done:
+			if portTaken(c.port) {
+				continue
+			}
+		default:
+		}
+		return "", err
+	}
+	if err != nil {
+		return "", fmt.Errorf("%d ports were taken by others one after the other: %w", portTries, err)
+	}
+	c.alive.Close()
+	c.alive = nil
+	return version, nil
+}
+
+func serverArgs(data string, port int, cfg Config) []string {
+	settings := map[string]string{
+		"max_connections":    strconv.Itoa(cfg.MaxConnections),
+		"fsync":              "off",
+		"synchronous_commit": "off",
+		"full_page_writes":   "off",
+		// Not in /dev/shm: containers give little of it, and nobody would remove
+		// what a killed server leaves there.
+		"dynamic_shared_memory_type": "mmap",
+	}
+	if cfg.MaxConnections == 0 {
+		settings["max_connections"] = "100"
+	}
+	maps.Copy(settings, cfg.Settings)
+	maps.Copy(settings, map[string]string{
+		"listen_addresses":        "127.0.0.1",
+		"port":                    strconv.Itoa(port),
+		"unix_socket_directories": "", // a socket's path may have 107 bytes, and TMPDIR more
+		"logging_collector":       "off",
+		"log_destination":         "stderr",
+	})
+	args := []string{"-D", data}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	return args
+}
+
+func wait(cmd *exec.Cmd) *process {
+	p := &process{Process: cmd.Process, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.err = cmd.Wait()
+	}()
+	return p
+}
+
+// ready waits until the server answers and returns its version.
+func (c *cluster) ready(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	// If the server ended because the port was taken, the other one may keep us
+	// waiting for an answer.
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.server.done:
+			cancel()
+		case <-asking.Done():
+		}
+	}()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var last error
+	for {
+		select {
+		case <-c.server.done:
+			return "", fmt.Errorf("PostgreSQL ended while starting: %v; the end of its log:%s", c.server.err, c.folder.logEnd())
+		case <-ctx.Done():
+			return "", fmt.Errorf("PostgreSQL did not answer: %w (last: %v); the end of its log:%s", ctx.Err(), last, c.folder.logEnd())
+		case <-tick.C:
+		}
+		version, err := c.ask(asking)
+		if err == nil {
+			return version, nil
+		}
+		last = err
+	}
+}
+
+// ask connects and returns the server's version. It is an error if the server is
+// another one than ours.
+func (c *cluster) ask(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	cfg, err := pgx.ParseConfig(fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", c.port))
+	if err != nil {
+		return "", err
+	}
+	cfg.Password = c.password
+	cfg.RuntimeParams = map[string]string{"application_name": "pghold"}
+	cfg.ValidateConnect = nil // what PGTARGETSESSIONATTRS wants
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	var data string
+	if err := conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&data); err != nil {
+		return "", err
+	}
+	if data != c.folder.data() {
+		return "", fmt.Errorf("port %d is another PostgreSQL's", c.port)
+	}
+	version, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), " ")
+	return version, nil
+}
+
+// psqlCommand writes the password file and returns the line that uses it.
+func (c *cluster) psqlCommand() (string, error) {
+	file, err := c.folder.create("pgpass")
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if _, err := fmt.Fprintf(file, "127.0.0.1:%d:*:postgres:%s\n", c.port, c.password); err != nil {
+		return "", err
+	}
+	psql := "psql"
+	if _, err := exec.LookPath(psql); err != nil {
+		if beside := filepath.Join(c.bin, psql); exec.Command(beside, "--version").Run() == nil {
+			psql = shellQuote(beside)
+		}
+	}
+	return fmt.Sprintf("PGPASSFILE=%s %s -h 127.0.0.1 -p %d -U postgres postgres", shellQuote(file.Name()), psql, c.port), nil
+}
+
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// remove takes down whatever there is of the cluster, in the order that leaves
+// nothing behind if we are killed meanwhile: the watchdog goes last.
+func (c *cluster) remove() (err error) {
+	if c.folder == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	if c.server != nil {
+		// An immediate shutdown. An error means that it has ended before.
+		_ = c.server.Signal(syscall.SIGQUIT)
+		select {
+		case <-c.server.done:
+		case <-ctx.Done():
+			_ = c.server.Kill()
+			<-c.server.done
+		}
+	}
+	if c.alive != nil {
+		c.alive.Close()
+	}
+	if err = c.folder.waitGone(ctx); err == nil {
+		c.removeSharedMemory(ctx)
+	}
+	err = errors.Join(err, c.folder.remove())
+	if c.watchdog != nil {
+		c.watchdog.release()
+	}
+	return err
+}
+
+// removeSharedMemory removes what a server that was killed leaves outside of the
+// folder: a System V segment of 56 bytes, of which macOS has room for 32. A server
+// that ended by itself has removed it, and the pid file that names it. The account
+// does the removing, so that the file cannot name another user's.
+func (c *cluster) removeSharedMemory(ctx context.Context) {
+	cmd := c.account.command(ctx, "/bin/sh", "-c",
+		`[ -f postmaster.pid ] && read -r key id <<EOF && ipcrm -m "$id"
+$(sed -n 7p postmaster.pid)
+EOF`)
+	cmd.Dir = c.folder.data()
+	_ = cmd.Run() // there is no data folder yet, no such file, or no ipcrm: nothing to be done
+}
