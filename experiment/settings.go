@@ -187,7 +187,7 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 type seconds time.Duration
 
 func (s seconds) MarshalJSON() ([]byte, error) {
-	return json.Marshal(time.Duration(s).Seconds())
+	return json.Marshal(float64(s) / float64(time.Second))
 }
 
 func (s *seconds) UnmarshalJSON(b []byte) error {

@@ -78,5 +78,5 @@ func heldInside(res *experiment.Result, routes []experiment.Route) bool {
 
 // plain writes a duration as a sentence has it: 27.5 s.
 func plain(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
+	return strconv.FormatFloat(float64(d)/float64(time.Second), 'f', -1, 64) + " s"
 }

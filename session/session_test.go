@@ -122,12 +122,13 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 			t.Fatal(err)
 		}
 	}
+	dsn := pgtest.DSN(t)
 	run := func(name string, open func(t *testing.T, e *env, dsn string)) {
 		t.Run(name, func(t *testing.T) {
 			e := &env{statements: &statements{sleep: make(chan struct{})}}
-			open(t, e, pgtest.DSN(t))
+			open(t, e, dsn)
 			must(session.Local(t.Context(), e.Pool, session.Options{Autocommit: true}, func(s *session.Session) error {
-				_, err := s.Exec(t.Context(), "create table t (n int)")
+				_, err := s.Exec(t.Context(), "drop table if exists t; create table t (n int)")
 				return err
 			}))
 			e.statements.take()

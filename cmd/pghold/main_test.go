@@ -17,7 +17,17 @@ import (
 	"github.com/pghold/pghold/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// compiledIn is the folder with the program, once a test has asked for it.
+var compiledIn string
+
+func TestMain(m *testing.M) {
+	pgtest.Main(m, func() error {
+		if compiledIn == "" {
+			return nil
+		}
+		return os.RemoveAll(compiledIn)
+	})
+}
 
 // output collects what a command prints; several goroutines may write.
 type output struct {

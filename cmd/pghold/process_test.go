@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,26 +23,38 @@ import (
 	"github.com/pghold/pghold/experiment"
 )
 
-// build compiles the command into a folder that every user may read, and returns
-// it with a folder for temporary files beside it.
+// compiled is the command's program, built once, in a folder that every user may
+// read. TestMain removes it.
+var compiled = sync.OnceValues(func() (program string, err error) {
+	dir, err := os.MkdirTemp("", "pghold test ") // with a space, as people have
+	if err != nil {
+		return "", err
+	}
+	compiledIn = dir
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "pghold")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// build returns the program and a folder for its temporary files.
 func build(t *testing.T) (program, temp string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pghold test ") // with a space, as people have
+	program, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	program, temp = filepath.Join(dir, "pghold"), filepath.Join(dir, "tmp")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	if err := os.Mkdir(temp, 0o777); err != nil {
+	temp, err = os.MkdirTemp("", "pghold test ")
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []string{dir, temp} {
-		if err := os.Chmod(d, 0o777); err != nil {
-			t.Fatal(err)
-		}
+	t.Cleanup(func() { os.RemoveAll(temp) })
+	if err := os.Chmod(temp, 0o777); err != nil {
+		t.Fatal(err)
 	}
 	return program, temp
 }

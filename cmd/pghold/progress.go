@@ -28,8 +28,12 @@ func (p *progress) show(s lab.Progress) {
 	if s.Done != nil {
 		p.done++
 		p.clear()
-		fmt.Fprintf(p.out, "%d/%d %s: %d of %d answered in %s\n", p.done, p.routes, s.Route.Name,
-			s.Done.Outcomes.OK, s.Done.Requests, round(s.Done.Elapsed+s.Done.DrainedAfter))
+		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", p.done, p.routes, s.Route.Name,
+			s.Done.Outcomes.OK, s.Done.Requests, round(s.Done.Elapsed))
+		if d := s.Done.DrainedAfter; d >= time.Second {
+			line += fmt.Sprintf(", and %s of work for clients that had gone", round(d))
+		}
+		fmt.Fprintln(p.out, line)
 		return
 	}
 	if p.width == 0 {
