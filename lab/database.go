@@ -51,7 +51,7 @@ func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Data
 		return nil, fmt.Errorf("asking Postgres for its settings: %w", err)
 	}
 	if need := s.Connections() + 1; free < need { // one more to watch; the one that asks leaves
-		return nil, fmt.Errorf("Postgres has room for %d more connections and the experiment needs %d: raise max_connections, or lower --pool-size and --max-overflow", max(free, 0), need)
+		return nil, fmt.Errorf("this Postgres has room for %d more connections and the experiment needs %d: raise max_connections, or lower --pool-size and --max-overflow", max(free, 0), need)
 	}
 
 	_, err = conn.Exec(ctx, fmt.Sprintf(`

@@ -144,7 +144,7 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("Postgres no longer answers: %w", err)
+		return nil, fmt.Errorf("the Postgres server no longer answers: %w", err)
 	case attackErr != nil:
 		return nil, attackErr
 	}

@@ -327,7 +327,7 @@ func TestRun_PostgresDies(t *testing.T) {
 			}
 		},
 	})
-	if res != nil || err == nil || !strings.Contains(err.Error(), "Postgres no longer answers") {
+	if res != nil || err == nil || !strings.Contains(err.Error(), "no longer answers") {
 		t.Errorf("got %v, want an error that says that Postgres no longer answers", err)
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 0 {

@@ -17,6 +17,7 @@ import (
 const (
 	resetTimeout  = 5 * time.Second // for the rollback at release
 	hangUpTimeout = time.Second     // for the server to let go of a connection
+	openTimeout   = time.Minute     // for an attempt to connect, beside ConnConfig.ConnectTimeout
 )
 
 // Conn is a connection that is checked out.
@@ -61,8 +62,39 @@ func reset(conn *pgx.Conn) bool {
 	return err == nil && conn.PgConn().TxStatus() == 'I'
 }
 
-// connect opens a connection that tells the pool when it is lost.
+// connect opens a connection. An attempt that was broken off may be one
+// connection more on the server for a while, so it is made in the background and
+// goes on when ctx has ended; its connection then goes to the pool.
 func (p *Pool) connect(ctx context.Context) (*member, error) {
+	type attempt struct {
+		member *member
+		err    error
+	}
+	done := make(chan attempt, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
+		defer cancel()
+		m, err := p.dial(ctx)
+		if err != nil {
+			p.vacate()
+		}
+		done <- attempt{m, err}
+	}()
+	select {
+	case a := <-done:
+		return a.member, a.err
+	case <-ctx.Done():
+		go func() {
+			if a := <-done; a.err == nil {
+				p.put(a.member)
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// dial opens a connection that tells the pool when it is lost.
+func (p *Pool) dial(ctx context.Context) (*member, error) {
 	m := &member{generation: p.generation.Load(), opened: time.Now()}
 	cc := p.cfg.ConnConfig.Copy()
 

@@ -85,14 +85,14 @@ func New(cfg *Config) (*Pool, error) {
 // that comes back. It fails with a *TimeoutError when none came back within
 // Config.Timeout, with the context's error when ctx ended first, with ErrClosed,
 // or with pgx's error when a connection could not be opened. ctx bounds the
-// checkout only, not the use of the connection.
+// checkout only, not the use of the connection. It does not break off an attempt
+// to connect that has begun: what comes of it goes to the next.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	m, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if m, err = p.ready(ctx, m); err != nil {
-		p.vacate()
 		return nil, err
 	}
 	return &Conn{pool: p, member: m}, nil
@@ -171,7 +171,8 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 }
 
 // ready makes m fit for use, replacing it where it is too old, of a generation
-// that was lost, or dead; a nil m is opened. On an error nothing is open.
+// that was lost, or dead; a nil m is opened. On an error its place is free again,
+// or will be.
 func (p *Pool) ready(ctx context.Context, m *member) (*member, error) {
 	if m != nil && (m.generation != p.generation.Load() || p.cfg.Recycle > 0 && time.Since(m.opened) > p.cfg.Recycle) {
 		hangUp(m)
@@ -184,6 +185,7 @@ func (p *Pool) ready(ctx context.Context, m *member) (*member, error) {
 			}
 			hangUp(m)
 			if ctx.Err() != nil {
+				p.vacate()
 				return nil, ctx.Err()
 			}
 			m = nil

@@ -409,6 +409,35 @@ func TestPool_AFailedConnectGivesItsPlaceToTheNext(t *testing.T) {
 	}
 }
 
+func TestPool_AnAttemptToConnectOutlivesItsCaller(t *testing.T) {
+	dialing, dial := make(chan struct{}), make(chan struct{})
+	p := newPool(t, func(c *queuepool.Config) {
+		inner := c.ConnConfig.DialFunc
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			close(dialing)
+			<-dial
+			return inner(ctx, network, addr)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := p.Acquire(ctx)
+		failed <- err
+	}()
+	<-dialing
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled although the dial still hangs", err)
+	}
+	close(dial)
+	until(t, "the connection is in the pool", func() bool { return p.Stat().CheckedIn == 1 })
+	acquire(t, p).Release()
+	if n := p.Stat().Connects; n != 1 {
+		t.Errorf("%d connections were opened, want the one that its caller had left", n)
+	}
+}
+
 func TestPool_CloseTurnsWaitersAwayAndWaitsForUsers(t *testing.T) {
 	p := newPool(t, func(c *queuepool.Config) { c.Size, c.MaxOverflow = 1, 0 })
 	user := acquire(t, p)

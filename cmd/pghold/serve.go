@@ -69,7 +69,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 	case <-ctx.Done():
 		return nil
 	case <-db.gone():
-		return errors.New("Postgres has ended")
+		return errors.New("the Postgres server has ended")
 	case err := <-served:
 		return err
 	}
