@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -57,17 +58,43 @@ func run(t *testing.T, s experiment.Settings, names ...string) (*experiment.Resu
 // figures to be compared: something else than tests may be running there.
 const attempts = 4
 
-// runUndisturbed runs routes until the result does not call itself invalid.
+// raceDetector is true where it slows everything down: then the tests still run
+// the experiment, and check what holds at any pace, but compare no times.
+var raceDetector bool
+
+// overhead is how much of a slow call an outside route may spend on waiting for
+// connections and on statements before the machine counts as busy.
+const overhead = 0.01
+
+// disturbance says why the times of a result should not be compared, or nothing.
+func disturbance(res *experiment.Result) string {
+	for _, w := range res.Warnings {
+		if strings.Contains(w, "is not valid") {
+			return w
+		}
+	}
+	for _, r := range res.Routes {
+		if r.Name != syncOutside && r.Name != asyncOutside {
+			continue
+		}
+		if spent := r.Time.PoolWait + r.Time.Busy; spent > time.Duration(overhead*float64(res.Settings.Slow)) {
+			return fmt.Sprintf("%s: a request spent %v on waiting for a connection and on statements", r.Name, spent)
+		}
+	}
+	return ""
+}
+
+// runUndisturbed runs routes until the machine was quiet enough.
 func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
 	t.Helper()
 	pgtest.Alone(t)
 	for range attempts - 1 {
 		res, dir := run(t, s, names...)
-		warnings := strings.Join(res.Warnings, "\n")
-		if !strings.Contains(warnings, "is not valid") {
+		why := disturbance(res)
+		if why == "" || raceDetector {
 			return res, dir
 		}
-		t.Logf("once more, because the machine was busy:\n%s", warnings)
+		t.Logf("once more, because the machine was busy: %s", why)
 	}
 	return run(t, s, names...)
 }
@@ -126,6 +153,18 @@ func TestRun_TheSeed(t *testing.T) {
 	s := experiment.Defaults()
 	s.Speed = 10
 	res, dir := runUndisturbed(t, s)
+	for _, r := range res.Routes {
+		checkFiles(t, dir, &r)
+	}
+	for _, want := range []string{"not capacity", "falls to nothing", "10 times the speed"} {
+		if !strings.Contains(strings.Join(res.Warnings, "\n"), want) {
+			t.Errorf("no warning says %q: %q", want, res.Warnings)
+		}
+	}
+	if raceDetector {
+		t.Log("under the race detector the times are not compared")
+		return
+	}
 
 	out := res.Route(syncOutside)
 	near(t, "sync outside: success", out.SuccessRatio, 1, 0)
@@ -159,15 +198,9 @@ func TestRun_TheSeed(t *testing.T) {
 			t.Errorf("%s: %d connections were left in the pool, want 5", r.Name, r.Connections.Left)
 		}
 		near(t, r.Name+": slow call", r.Time.Slow.Seconds(), 2, 0.05)
-		checkFiles(t, dir, &r)
 	}
 	if wait := res.Route(asyncInside).Holds.MaxWaiting; wait < 400 {
 		t.Errorf("async inside: at most %d requests waited for a connection, want more than 400", wait)
-	}
-	for _, want := range []string{"not capacity", "falls to nothing", "10 times the speed"} {
-		if !strings.Contains(strings.Join(res.Warnings, "\n"), want) {
-			t.Errorf("no warning says %q: %q", want, res.Warnings)
-		}
 	}
 }
 
@@ -224,7 +257,7 @@ func TestRun_LastingOverload(t *testing.T) {
 	s := experiment.Defaults()
 	s.Rate, s.PoolSize, s.MaxOverflow, s.Duration, s.Speed = 20, 1, 2, 30*time.Second, 10
 	res, _ := runUndisturbed(t, s, asyncInside)
-	if ok := res.Routes[0].Outcomes.OK; ok < 45 || ok > 49 {
+	if ok := res.Routes[0].Outcomes.OK; !raceDetector && (ok < 45 || ok > 49) {
 		t.Errorf("after 30 s of overload %d successes, want 45 to 48, as after 5 s", ok)
 	}
 	s.PoolTimeout = 27500 * time.Millisecond
