@@ -1,11 +1,26 @@
 package queuepool
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
+// beside those of pgx is used; pgxhold's has them.
+type Tracer interface {
+	// TraceCheckoutStart is called at the beginning of Acquire. The context that
+	// it returns is used for the rest of it.
+	TraceCheckoutStart(ctx context.Context) context.Context
+	// TraceCheckoutEnd is called at the end of Acquire, with a connection or an
+	// error.
+	TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error)
+	// TraceCheckin is called by Release, after the rollback that it may have made
+	// and before anybody else gets the connection.
+	TraceCheckin(conn *pgx.Conn)
+}
 
 // Config says how a Pool behaves. Make one with ParseConfig, which fills in
 // SQLAlchemy's defaults, and change what should differ.

@@ -38,7 +38,11 @@ func (c *Conn) Release() {
 	if !c.released.CompareAndSwap(false, true) {
 		return
 	}
-	if reset(c.member.conn) {
+	fit := reset(c.member.conn)
+	if c.pool.tracer != nil {
+		c.pool.tracer.TraceCheckin(c.member.conn)
+	}
+	if fit {
 		c.pool.put(c.member)
 		return
 	}

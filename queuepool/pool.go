@@ -34,8 +34,9 @@ func (e *TimeoutError) Timeout() bool { return true }
 
 // Pool hands out connections. It is safe for concurrent use.
 type Pool struct {
-	cfg   Config
-	limit int // of open; math.MaxInt where there is none
+	cfg    Config
+	limit  int    // of open; math.MaxInt where there is none
+	tracer Tracer // nil where nobody asked
 
 	// generation is that of connections opened now. It moves on when one of the
 	// current generation is lost; older ones are then replaced at checkout.
@@ -75,6 +76,7 @@ func New(cfg *Config) (*Pool, error) {
 	}
 	p := &Pool{cfg: *cfg, limit: cfg.Size + cfg.MaxOverflow, emptied: make(chan struct{})}
 	p.cfg.ConnConfig = cfg.ConnConfig.Copy()
+	p.tracer, _ = cfg.ConnConfig.Tracer.(Tracer)
 	if cfg.Size == 0 || cfg.MaxOverflow == -1 {
 		p.limit = math.MaxInt
 	}
@@ -88,6 +90,20 @@ func New(cfg *Config) (*Pool, error) {
 // checkout only, not the use of the connection. It does not break off an attempt
 // to connect that has begun: what comes of it goes to the next.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
+	if p.tracer == nil {
+		return p.acquire(ctx)
+	}
+	ctx = p.tracer.TraceCheckoutStart(ctx)
+	c, err := p.acquire(ctx)
+	if err != nil {
+		p.tracer.TraceCheckoutEnd(ctx, nil, err)
+		return nil, err
+	}
+	p.tracer.TraceCheckoutEnd(ctx, c.Conn(), nil)
+	return c, nil
+}
+
+func (p *Pool) acquire(ctx context.Context) (*Conn, error) {
 	m, err := p.take(ctx)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,176 @@
+// Package pghold records who holds a database connection, for how long, and doing
+// what. A hold is the time from a connection's checkout to its release. The part
+// of it in which a statement was running is busy; the rest is silent, and what
+// pghold is for: time in which others may be waiting for the connection.
+//
+// A [Recorder] knows the holds that are open now and sums up the finished ones by
+// pool, route and call site. It is fed by adapters: pgxhold for pgx and pgxpool,
+// and by hand with [Pool.Wait]. [WithRoute] names the route for what happens in a
+// context, and [Start] tells of a slow call in it. [Recorder.Snapshot] is
+// everything it knows, as JSON.
+//
+// The package imports nothing but the standard library. It opens no connection,
+// runs no statement and serves no page.
+package pghold
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// Hold describes one hold, finished or still open.
+type Hold struct {
+	Pool  string
+	Route string // "" where no route was named
+	Site  Site   // where the connection was taken
+	Began time.Time
+	Open  bool
+	// Running is true while a statement runs.
+	Running bool
+	// Panicked is true where the hold was ended by a panic.
+	Panicked bool
+
+	Wait time.Duration // queued before the checkout
+	Held time.Duration
+	Busy time.Duration // of Held, in statements
+	// SilentInTransaction is the part of Held in which no statement was running
+	// and a transaction was open.
+	SilentInTransaction time.Duration
+	Statements          int
+
+	LongestGap Gap
+	// SlowCalls are the slow calls seen inside the hold, the longest first, at
+	// most maxSlowCalls. SlowCallsLeftOut is how many more there were.
+	SlowCalls        []SlowCall
+	SlowCallsLeftOut int
+}
+
+// Silent is the part of the hold in which no statement was running.
+func (h *Hold) Silent() time.Duration { return max(0, h.Held-h.Busy) }
+
+// Gap is one uninterrupted stretch of a hold in which no statement was running.
+type Gap struct {
+	Duration      time.Duration
+	InTransaction bool
+	// After is the line of the statement before the gap, or of the checkout.
+	After Site
+	// Before is the line of the statement that ended it; of none, with no file,
+	// where the release did.
+	Before Site
+}
+
+// SlowCall is something that a handler waited for and that is not the database.
+type SlowCall struct {
+	// What is what was called: "GET api.example.com/v1/charges", "sleep". It must
+	// hold nothing that is secret or different every time.
+	What     string
+	Site     Site
+	Duration time.Duration
+	Open     bool // it has not ended yet
+}
+
+// seconds is a duration as JSON has it.
+type seconds time.Duration
+
+func (s seconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(float64(s) / float64(time.Second))
+}
+
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*s = seconds(math.Round(f * float64(time.Second)))
+	return nil
+}
+
+type holdJSON struct {
+	Pool                string     `json:"pool"`
+	Route               string     `json:"route"`
+	Site                Site       `json:"site"`
+	Began               time.Time  `json:"began_at"`
+	Open                bool       `json:"open,omitempty"`
+	Running             bool       `json:"running,omitempty"`
+	Panicked            bool       `json:"panicked,omitempty"`
+	Wait                seconds    `json:"wait_s"`
+	Held                seconds    `json:"held_s"`
+	Busy                seconds    `json:"busy_s"`
+	Silent              seconds    `json:"silent_s"`
+	SilentInTransaction seconds    `json:"silent_in_transaction_s"`
+	Statements          int        `json:"statements"`
+	LongestGap          Gap        `json:"longest_gap"`
+	SlowCalls           []SlowCall `json:"slow_calls,omitempty"`
+	SlowCallsLeftOut    int        `json:"slow_calls_left_out,omitempty"`
+}
+
+// MarshalJSON writes durations as seconds.
+func (h Hold) MarshalJSON() ([]byte, error) {
+	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Began, h.Open, h.Running, h.Panicked,
+		seconds(h.Wait), seconds(h.Held), seconds(h.Busy), seconds(h.Silent()), seconds(h.SilentInTransaction),
+		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (h *Hold) UnmarshalJSON(b []byte) error {
+	var j holdJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*h = Hold{j.Pool, j.Route, j.Site, j.Began, j.Open, j.Running, j.Panicked,
+		time.Duration(j.Wait), time.Duration(j.Held), time.Duration(j.Busy), time.Duration(j.SilentInTransaction),
+		j.Statements, j.LongestGap, j.SlowCalls, j.SlowCallsLeftOut}
+	return nil
+}
+
+type gapJSON struct {
+	Duration      seconds `json:"duration_s"`
+	InTransaction bool    `json:"in_transaction"`
+	After         Site    `json:"after"`
+	Before        *Site   `json:"before,omitempty"` // none: the release
+}
+
+// MarshalJSON writes the duration as seconds.
+func (g Gap) MarshalJSON() ([]byte, error) {
+	j := gapJSON{Duration: seconds(g.Duration), InTransaction: g.InTransaction, After: g.After}
+	if g.Before != (Site{}) {
+		j.Before = &g.Before
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (g *Gap) UnmarshalJSON(b []byte) error {
+	var j gapJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*g = Gap{Duration: time.Duration(j.Duration), InTransaction: j.InTransaction, After: j.After}
+	if j.Before != nil {
+		g.Before = *j.Before
+	}
+	return nil
+}
+
+type slowCallJSON struct {
+	What     string  `json:"what"`
+	Site     Site    `json:"site"`
+	Duration seconds `json:"duration_s"`
+	Open     bool    `json:"open,omitempty"`
+}
+
+// MarshalJSON writes the duration as seconds.
+func (c SlowCall) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slowCallJSON{c.What, c.Site, seconds(c.Duration), c.Open})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *SlowCall) UnmarshalJSON(b []byte) error {
+	var j slowCallJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*c = SlowCall{j.What, j.Site, time.Duration(j.Duration), j.Open}
+	return nil
+}

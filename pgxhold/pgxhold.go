@@ -1,0 +1,247 @@
+// Package pgxhold feeds a pghold.Recorder from pgx and pgxpool, through their own
+// tracers. Three lines are enough:
+//
+//	recorder := pghold.New(pghold.Config{})
+//	cfg, err := pgxpool.ParseConfig(dsn)
+//	err = pgxhold.Install(cfg, recorder, "main")
+//
+// A tracer that is there already, such as otelpgx's, goes on working: all its hooks
+// are called beside these.
+//
+// # Where a hold begins and ends
+//
+// A hold begins when pgxpool's Acquire has its connection, and ends with Release;
+// what pool methods like QueryRow do of themselves counts as well. The odd cases:
+//
+//   - An Acquire that fails is a wait without a hold, counted as a time-out, a
+//     cancellation or a failure.
+//   - A connection that is hijacked has no release: its hold stays open until
+//     [Released] is called for it, as it should be when it is closed.
+//   - AcquireAllIdle tells nobody that it acquires: what is done with its
+//     connections is not recorded, and their release is passed over.
+//   - A connection outside of any pool has nobody to give it back to: it is not
+//     recorded.
+//   - A batch, a COPY and the preparation of a statement are one statement each, and
+//     so is a query from the moment it is sent until its rows are closed.
+//   - A transaction counts as open for as long as the server says so, savepoints
+//     and failed transactions included.
+//   - Waiting for a notification is silence: no statement is running.
+//
+// The package opens no connection, and reports nothing: that is the recorder's.
+package pgxhold
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pghold/pghold"
+)
+
+// Install makes a pool that will be opened with cfg tell a recorder of its holds,
+// under a name. It fails where it has been done before.
+func Install(cfg *pgxpool.Config, recorder *pghold.Recorder, name string) error {
+	if cfg == nil || cfg.ConnConfig == nil {
+		return errors.New("pgxhold: no pool configuration: make it with pgxpool.ParseConfig")
+	}
+	return InstallConn(cfg.ConnConfig, recorder, name)
+}
+
+// InstallConn is Install for pools that open connections with a pgx.ConnConfig,
+// such as queuepool's.
+func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) error {
+	switch {
+	case cfg == nil:
+		return errors.New("pgxhold: no connection configuration: make it with pgx.ParseConfig")
+	case recorder == nil:
+		return errors.New("pgxhold: no recorder: make it with pghold.New")
+	case installed(cfg.Tracer):
+		return errors.New("pgxhold: this configuration has been installed already: every hold would be counted twice")
+	}
+	tracer := NewTracer(recorder.Pool(name))
+	if cfg.Tracer == nil {
+		cfg.Tracer = tracer
+		return nil
+	}
+	cfg.Tracer = both{multitracer.New(tracer, cfg.Tracer), tracer}
+	return nil
+}
+
+// both is a tracer and one that was there before, with the hooks that only ours
+// has.
+type both struct {
+	*multitracer.Tracer
+	ours *Tracer
+}
+
+func (b both) TraceCheckoutStart(ctx context.Context) context.Context {
+	return b.ours.TraceCheckoutStart(ctx)
+}
+
+func (b both) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
+	b.ours.TraceCheckoutEnd(ctx, conn, err)
+}
+
+func (b both) TraceCheckin(conn *pgx.Conn) { b.ours.TraceCheckin(conn) }
+
+func installed(t pgx.QueryTracer) bool {
+	switch t := t.(type) {
+	case *Tracer, both:
+		return true
+	case *multitracer.Tracer:
+		for _, inner := range t.QueryTracers {
+			if installed(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Tracer tells a pool's recorder what pgx does. It is for those who put tracers
+// together themselves; Install does it for the others.
+type Tracer struct{ pool *pghold.Pool }
+
+// NewTracer makes a tracer.
+func NewTracer(pool *pghold.Pool) *Tracer { return &Tracer{pool} }
+
+var (
+	_ pgx.QueryTracer       = (*Tracer)(nil)
+	_ pgx.BatchTracer       = (*Tracer)(nil)
+	_ pgx.CopyFromTracer    = (*Tracer)(nil)
+	_ pgx.PrepareTracer     = (*Tracer)(nil)
+	_ pgxpool.AcquireTracer = (*Tracer)(nil)
+	_ pgxpool.ReleaseTracer = (*Tracer)(nil)
+)
+
+// holdKey is where a connection's hold is found among pgconn's custom data.
+const holdKey = "github.com/pghold/pghold/pgxhold"
+
+// Of returns the hold of a connection that is checked out, or nil.
+func Of(conn *pgx.Conn) *pghold.Checkout {
+	c, _ := conn.PgConn().CustomData()[holdKey].(*pghold.Checkout)
+	return c
+}
+
+// Released ends the hold of a connection that its pool will not see again, because
+// it was hijacked. It does nothing for others.
+func Released(conn *pgx.Conn) {
+	if c := Of(conn); c != nil {
+		delete(conn.PgConn().CustomData(), holdKey)
+		c.Release()
+	}
+}
+
+// waiting is a context that carries a wait from the start of an acquire to its
+// end, in one allocation.
+type waiting struct {
+	context.Context
+	wait pghold.Wait
+}
+
+type waitKey struct{}
+
+func (w *waiting) Value(key any) any {
+	if key == (waitKey{}) {
+		return w
+	}
+	return w.Context.Value(key)
+}
+
+// TraceCheckoutStart begins a wait. It and the next two are what
+// queuepool calls.
+func (t *Tracer) TraceCheckoutStart(ctx context.Context) context.Context {
+	return &waiting{ctx, t.pool.Wait()}
+}
+
+// TraceCheckoutEnd ends a wait and, without an error, begins the hold.
+func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
+	w, ok := ctx.Value(waitKey{}).(*waiting)
+	if !ok {
+		return
+	}
+	if err != nil {
+		w.wait.Fail(err)
+		return
+	}
+	Released(conn) // it has no hold; one that was never ended would be lost
+	conn.PgConn().CustomData()[holdKey] = w.wait.Checkout(ctx)
+}
+
+// TraceCheckin ends the hold.
+func (t *Tracer) TraceCheckin(conn *pgx.Conn) { Released(conn) }
+
+// TraceAcquireStart begins a wait.
+func (t *Tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	return t.TraceCheckoutStart(ctx)
+}
+
+// TraceAcquireEnd ends a wait and begins the hold.
+func (t *Tracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
+	t.TraceCheckoutEnd(ctx, data.Conn, data.Err)
+}
+
+// TraceRelease ends the hold.
+func (t *Tracer) TraceRelease(_ *pgxpool.Pool, data pgxpool.TraceReleaseData) { Released(data.Conn) }
+
+func begin(conn *pgx.Conn) {
+	if c := Of(conn); c != nil {
+		c.BeginStatement()
+	}
+}
+
+func end(conn *pgx.Conn) {
+	if c := Of(conn); c != nil {
+		c.EndStatement(conn.PgConn().TxStatus() != 'I')
+	}
+}
+
+// TraceQueryStart begins a statement.
+func (t *Tracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	begin(conn)
+	return ctx
+}
+
+// TraceQueryEnd ends a statement.
+func (t *Tracer) TraceQueryEnd(_ context.Context, conn *pgx.Conn, _ pgx.TraceQueryEndData) {
+	end(conn)
+}
+
+// TraceBatchStart begins a batch, which is one statement.
+func (t *Tracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	begin(conn)
+	return ctx
+}
+
+// TraceBatchQuery does nothing: the batch is one statement.
+func (t *Tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd ends a batch.
+func (t *Tracer) TraceBatchEnd(_ context.Context, conn *pgx.Conn, _ pgx.TraceBatchEndData) {
+	end(conn)
+}
+
+// TraceCopyFromStart begins a COPY.
+func (t *Tracer) TraceCopyFromStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceCopyFromStartData) context.Context {
+	begin(conn)
+	return ctx
+}
+
+// TraceCopyFromEnd ends a COPY.
+func (t *Tracer) TraceCopyFromEnd(_ context.Context, conn *pgx.Conn, _ pgx.TraceCopyFromEndData) {
+	end(conn)
+}
+
+// TracePrepareStart begins a preparation; within a statement it is part of it.
+func (t *Tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	begin(conn)
+	return ctx
+}
+
+// TracePrepareEnd ends a preparation.
+func (t *Tracer) TracePrepareEnd(_ context.Context, conn *pgx.Conn, _ pgx.TracePrepareEndData) {
+	end(conn)
+}

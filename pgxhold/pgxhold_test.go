@@ -1,0 +1,383 @@
+package pgxhold_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/pgxhold"
+	"github.com/pghold/pghold/queuepool"
+	"github.com/pghold/pghold/session"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// open makes a pool of up to two connections with a recorder.
+func open(t *testing.T, change func(*pgxpool.Config)) (*pgxpool.Pool, *pghold.Recorder) {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.MaxConns = 2
+	if change != nil {
+		change(cfg)
+	}
+	r := pghold.New(pghold.Config{})
+	if err := pgxhold.Install(cfg, r, "main"); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, r
+}
+
+// sum adds the series up.
+func sum(t *testing.T, r *pghold.Recorder) (all pghold.Series) {
+	t.Helper()
+	s := r.Snapshot()
+	if len(s.Open) != 0 {
+		t.Errorf("%d holds are still open: %+v", len(s.Open), s.Open)
+	}
+	for _, p := range s.Pools {
+		if p.Checkouts != p.Releases || p.Waiting != 0 {
+			t.Errorf("pool %+v: every checkout should have its release, and nobody should wait", p)
+		}
+	}
+	for _, series := range s.Series {
+		all.Held.Merge(&series.Held)
+		all.Silent.Merge(&series.Silent)
+		all.Statements += series.Statements
+		all.Busy += series.Busy
+		all.SilentInTransaction += series.SilentInTransaction
+		if series.Site.File == "" || !strings.HasSuffix(series.Site.File, "_test.go") {
+			t.Errorf("a hold was taken at %+v, want a line of this test", series.Site)
+		}
+	}
+	return all
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pause passes some time in the hold.
+func pause() time.Duration {
+	const d = 2 * time.Millisecond
+	for start := time.Now(); time.Since(start) < d; {
+	}
+	return d
+}
+
+func TestTracer_PoolMethods(t *testing.T) {
+	pool, r := open(t, nil)
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	_, err := pool.Exec(ctx, "create table t (n int)")
+	must(t, err)
+	var n int
+	must(t, pool.QueryRow(ctx, "select count(*) from t where n = $1", 1).Scan(&n))
+	rows, err := pool.Query(ctx, "select generate_series(1, 3)")
+	must(t, err)
+	_, err = pgx.CollectRows(rows, pgx.RowTo[int])
+	must(t, err)
+	batch := &pgx.Batch{}
+	batch.Queue("select 1")
+	batch.Queue("select 2")
+	must(t, pool.SendBatch(ctx, batch).Close())
+	_, err = pool.CopyFrom(ctx, pgx.Identifier{"t"}, []string{"n"}, pgx.CopyFromRows([][]any{{1}}))
+	must(t, err)
+	all := sum(t, r)
+	if all.Held.Count() != 5 || all.Statements < 5 || all.SilentInTransaction != 0 {
+		t.Errorf("%d holds, %d statements, %v silent in transaction; want 5 holds of at least a statement each, outside of transactions",
+			all.Held.Count(), all.Statements, all.SilentInTransaction)
+	}
+	for _, s := range r.Snapshot().Series {
+		if s.Route != "GET /" || s.Pool != "main" || !strings.HasSuffix(s.Site.Func, "TestTracer_PoolMethods") {
+			t.Errorf("got %s, %s, %+v", s.Pool, s.Route, s.Site)
+		}
+	}
+}
+
+func TestTracer_Transaction(t *testing.T) {
+	pool, r := open(t, nil)
+	tx, err := pool.Begin(t.Context())
+	must(t, err)
+	silent := pause()
+	_, err = tx.Exec(t.Context(), "select 1")
+	must(t, err)
+	inner, err := tx.Begin(t.Context()) // a savepoint
+	must(t, err)
+	silent += pause()
+	must(t, inner.Rollback(t.Context()))
+	_, err = tx.Exec(t.Context(), "select 1/0") // aborts it
+	if err == nil {
+		t.Fatal("no error")
+	}
+	silent += pause()
+	must(t, tx.Rollback(t.Context()))
+	all := sum(t, r)
+	if all.Held.Count() != 1 || all.Statements != 6 || all.SilentInTransaction < silent {
+		t.Errorf("%d holds, %d statements, %v silent in transaction; want 1, 6 and at least %v", all.Held.Count(), all.Statements, all.SilentInTransaction, silent)
+	}
+}
+
+func TestTracer_GapAfterTheTransactionIsNotInIt(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "begin; select 1; commit")
+	must(t, err)
+	silent := pause()
+	conn.Release()
+	if all := sum(t, r); all.SilentInTransaction != 0 || all.Silent.Sum() < silent {
+		t.Errorf("%v silent, %v of it in transaction; want %v and none", all.Silent.Sum(), all.SilentInTransaction, silent)
+	}
+}
+
+func TestTracer_PreparedStatement(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	_, err = conn.Conn().Prepare(t.Context(), "p", "select $1::int")
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "p", 1)
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "select $1::text", "prepared on the way")
+	must(t, err)
+	conn.Release()
+	if all := sum(t, r); all.Statements != 3 || all.Busy <= 0 {
+		t.Errorf("%d statements, busy %v; want 3: what is prepared on the way is part of its statement", all.Statements, all.Busy)
+	}
+}
+
+func TestTracer_FailedAcquire(t *testing.T) {
+	pool, r := open(t, func(c *pgxpool.Config) { c.MaxConns = 1 })
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := pool.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	cancelled, stop := context.WithCancel(t.Context())
+	stop()
+	pool.Acquire(cancelled)
+	conn.Release()
+	sum(t, r)
+	if p := r.Snapshot().Pools[0]; p.Timeouts != 1 || p.Cancelled != 1 || p.Checkouts != 1 {
+		t.Errorf("got %+v, want one time-out, one cancelled and one checkout", p)
+	}
+}
+
+func TestTracer_Hijack(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	mine := conn.Hijack()
+	if s := r.Snapshot(); len(s.Open) != 1 {
+		t.Errorf("%d holds are open, want the hijacked one", len(s.Open))
+	}
+	must(t, mine.Close(t.Context()))
+	pgxhold.Released(mine)
+	pgxhold.Released(mine)
+	if all := sum(t, r); all.Held.Count() != 1 {
+		t.Errorf("%d holds, want 1", all.Held.Count())
+	}
+}
+
+func TestTracer_AcquireAllIdle(t *testing.T) {
+	pool, r := open(t, nil)
+	must(t, pool.Ping(t.Context()))
+	for _, conn := range pool.AcquireAllIdle(t.Context()) {
+		_, err := conn.Exec(t.Context(), "select 1")
+		must(t, err)
+		conn.Release()
+	}
+	if all := sum(t, r); all.Held.Count() != 1 { // of Ping
+		t.Errorf("%d holds, want 1: of what AcquireAllIdle takes nobody is told", all.Held.Count())
+	}
+}
+
+func TestTracer_OutsideOfAPool(t *testing.T) {
+	cfg, err := pgx.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	r := pghold.New(pghold.Config{})
+	must(t, pgxhold.InstallConn(cfg, r, "none"))
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	must(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "select 1")
+	must(t, err)
+	if s := r.Snapshot(); len(s.Open)+len(s.Series) != 0 {
+		t.Errorf("%d open and %d series, want none", len(s.Open), len(s.Series))
+	}
+}
+
+func TestTracer_WaitForNotificationIsSilence(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "listen x")
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if _, err := conn.Conn().WaitForNotification(ctx); err == nil {
+		t.Fatal("a notification came from nowhere")
+	}
+	conn.Release()
+	if all := sum(t, r); all.Silent.Sum() < 4*time.Millisecond || all.Statements != 1 {
+		t.Errorf("silent %v with %d statements, want at least 4 ms with one", all.Silent.Sum(), all.Statements)
+	}
+}
+
+// other is a tracer that was there before; it has every hook there is.
+type other struct{ seen map[string]int }
+
+func (o other) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	o.seen["QueryStart"]++
+	return ctx
+}
+func (o other) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) { o.seen["QueryEnd"]++ }
+func (o other) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	o.seen["BatchStart"]++
+	return ctx
+}
+func (o other) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {
+	o.seen["BatchQuery"]++
+}
+func (o other) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) { o.seen["BatchEnd"]++ }
+func (o other) TraceCopyFromStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceCopyFromStartData) context.Context {
+	o.seen["CopyFromStart"]++
+	return ctx
+}
+func (o other) TraceCopyFromEnd(context.Context, *pgx.Conn, pgx.TraceCopyFromEndData) {
+	o.seen["CopyFromEnd"]++
+}
+func (o other) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	o.seen["PrepareStart"]++
+	return ctx
+}
+func (o other) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {
+	o.seen["PrepareEnd"]++
+}
+func (o other) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
+	o.seen["ConnectStart"]++
+	return ctx
+}
+func (o other) TraceConnectEnd(context.Context, pgx.TraceConnectEndData) { o.seen["ConnectEnd"]++ }
+func (o other) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	o.seen["AcquireStart"]++
+	return ctx
+}
+func (o other) TraceAcquireEnd(context.Context, *pgxpool.Pool, pgxpool.TraceAcquireEndData) {
+	o.seen["AcquireEnd"]++
+}
+func (o other) TraceRelease(*pgxpool.Pool, pgxpool.TraceReleaseData) { o.seen["Release"]++ }
+
+func TestInstall_KeepsTheTracerThatIsThere(t *testing.T) {
+	before := other{map[string]int{}}
+	pool, r := open(t, func(c *pgxpool.Config) { c.MaxConns, c.ConnConfig.Tracer = 1, before })
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	_, err = conn.Exec(t.Context(), "create temp table t (n int)")
+	must(t, err)
+	batch := &pgx.Batch{}
+	batch.Queue("select 1")
+	must(t, conn.SendBatch(t.Context(), batch).Close())
+	_, err = conn.CopyFrom(t.Context(), pgx.Identifier{"t"}, []string{"n"}, pgx.CopyFromRows([][]any{{1}}))
+	must(t, err)
+	conn.Release()
+	for _, hook := range []string{"QueryStart", "QueryEnd", "BatchStart", "BatchQuery", "BatchEnd", "CopyFromStart", "CopyFromEnd",
+		"PrepareStart", "PrepareEnd", "ConnectStart", "ConnectEnd", "AcquireStart", "AcquireEnd", "Release"} {
+		if before.seen[hook] == 0 {
+			t.Errorf("the tracer that was there is no longer told of %s", hook)
+		}
+	}
+	if all := sum(t, r); all.Held.Count() != 1 || all.Statements != 3 {
+		t.Errorf("%d holds, %d statements; want 1 and 3", all.Held.Count(), all.Statements)
+	}
+}
+
+func TestInstall_Refuses(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	if err := pgxhold.Install(nil, r, "x"); err == nil {
+		t.Error("no configuration: no error")
+	}
+	if err := pgxhold.InstallConn(nil, r, "x"); err == nil {
+		t.Error("no connection configuration: no error")
+	}
+	for _, tracer := range []pgx.QueryTracer{nil, other{map[string]int{}}} {
+		cfg, err := pgxpool.ParseConfig("postgres://127.0.0.1/x")
+		must(t, err)
+		cfg.ConnConfig.Tracer = tracer
+		if err := pgxhold.Install(cfg, nil, "x"); err == nil {
+			t.Error("no recorder: no error")
+		}
+		must(t, pgxhold.Install(cfg, r, "x"))
+		if err := pgxhold.Install(cfg, r, "x"); err == nil {
+			t.Error("installed twice: no error")
+		}
+	}
+}
+
+// Two pools that share a recorder are told apart by their names.
+func TestInstall_TwoPools(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	for _, name := range []string{"a", "b"} {
+		cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+		must(t, err)
+		must(t, pgxhold.Install(cfg, r, name))
+		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		must(t, err)
+		defer pool.Close()
+		must(t, pool.Ping(t.Context()))
+	}
+	if s := r.Snapshot(); len(s.Pools) != 2 || s.Pools[0].Checkouts != 1 || s.Pools[1].Checkouts != 1 || len(s.Series) != 2 {
+		t.Errorf("got %+v in %d series", s.Pools, len(s.Series))
+	}
+}
+
+// With queuepool, and through a session, whose lines are not the application's.
+func TestTracer_QueuePoolAndSession(t *testing.T) {
+	for name, before := range map[string]pgx.QueryTracer{"alone": nil, "beside another": other{map[string]int{}}} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := queuepool.ParseConfig(pgtest.DSN(t))
+			must(t, err)
+			cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
+			cfg.ConnConfig.Tracer = before
+			r := pghold.New(pghold.Config{})
+			must(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))
+			pool, err := queuepool.New(cfg)
+			must(t, err)
+			defer pool.Close()
+			s := session.New(session.From(pool), session.Options{})
+			_, err = s.Exec(t.Context(), "select 1")
+			must(t, err)
+			silent := pause()
+			if _, err := pool.Acquire(t.Context()); err == nil {
+				t.Fatal("the pool gave a second connection")
+			}
+			must(t, s.Close())
+			all := sum(t, r)
+			if all.Held.Count() != 1 || all.Statements != 2 || all.SilentInTransaction < silent {
+				t.Errorf("%d holds, %d statements, %v silent in transaction; want 1, 2 and at least %v", all.Held.Count(), all.Statements, all.SilentInTransaction, silent)
+			}
+			if p := r.Snapshot().Pools[0]; p.Timeouts != 1 {
+				t.Errorf("%+v, want one time-out", p)
+			}
+		})
+	}
+}

@@ -1,0 +1,254 @@
+package pghold
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says how a Recorder works. The zero value is good.
+type Config struct {
+	// MaxSeries is how many combinations of pool, route and call site are kept
+	// apart. Holds of further ones are counted together, under the route Folded,
+	// one for each pool. Default 512.
+	MaxSeries int
+	// Skip are packages, by their import path, that stand between the application
+	// and its connections: a call site is the first line outside of these, and
+	// outside of the drivers and mappers that pghold knows. Default none.
+	Skip []string
+}
+
+// Folded is the route under which holds are counted together when there are more
+// combinations than Config.MaxSeries, and the name under which slow calls are when
+// a series has more than maxSlowNames of them.
+const Folded = "(other)"
+
+const (
+	maxSlowCalls = 8  // that a hold keeps one by one
+	maxSlowNames = 32 // that a series keeps apart
+)
+
+// Recorder knows the holds that are open and sums up those that were. It is safe
+// for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
+// series, each of at most 16 parts of some 7 KB, whatever number of holds, routes
+// and hosts it is told of.
+type Recorder struct {
+	cfg     Config
+	started time.Time
+	pools   sync.Map // from name to *Pool
+	series  sync.Map // from seriesKey to struct{}: those that are kept apart
+	kept    atomic.Int64
+	folded  atomic.Uint64 // holds that were counted under Folded
+
+	// A hold belongs to one of the shards, by chance, from its checkout to its
+	// release, so that there is no lock that all share.
+	shards [16]shard
+}
+
+type shard struct {
+	mu     sync.Mutex
+	sites  sites
+	open   *Checkout // the first of a list
+	series map[seriesPart]*Series
+	_      [64]byte // the next shard's lock is on another cache line
+}
+
+// seriesKey names a series; seriesPart does in a shard, where a site has one
+// address.
+type (
+	seriesKey struct {
+		pool, route string
+		site        Site
+	}
+	seriesPart struct {
+		pool  *Pool
+		route string
+		site  *Site
+	}
+)
+
+// New makes a recorder.
+func New(cfg Config) *Recorder {
+	if cfg.MaxSeries <= 0 {
+		cfg.MaxSeries = 512
+	}
+	r := &Recorder{cfg: cfg, started: time.Now()}
+	for i := range r.shards {
+		r.shards[i].series = map[seriesPart]*Series{}
+	}
+	return r
+}
+
+// now is the time since the recorder was made, by the monotonic clock: a clock
+// that is set does not disturb it.
+func (r *Recorder) now() time.Duration { return time.Since(r.started) }
+
+// Pool is a pool whose holds a Recorder records.
+type Pool struct {
+	recorder *Recorder
+	name     string
+
+	waiting, maxWaiting           atomic.Int64
+	checkouts, releases           atomic.Uint64
+	timeouts, cancelled, failures atomic.Uint64 // of waits
+}
+
+// Pool returns the pool of that name. Pools of one recorder are told apart by
+// their names only: the same name is the same pool.
+func (r *Recorder) Pool(name string) *Pool {
+	if p, ok := r.pools.Load(name); ok {
+		return p.(*Pool)
+	}
+	p, _ := r.pools.LoadOrStore(name, &Pool{recorder: r, name: name})
+	return p.(*Pool)
+}
+
+// Wait is a caller that queues for a connection. It ends with Checkout or Fail.
+type Wait struct {
+	pool  *Pool
+	began time.Duration
+}
+
+// Wait begins a wait.
+func (p *Pool) Wait() Wait {
+	n := p.waiting.Add(1)
+	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
+	}
+	return Wait{p, p.recorder.now()}
+}
+
+// Fail ends a wait that got no connection.
+func (w Wait) Fail(err error) {
+	w.pool.waiting.Add(-1)
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, context.Canceled):
+		w.pool.cancelled.Add(1)
+	case errors.As(err, &timeout) && timeout.Timeout(): // context.DeadlineExceeded among them
+		w.pool.timeouts.Add(1)
+	default:
+		w.pool.failures.Add(1)
+	}
+}
+
+// Checkout ends a wait that got its connection, and begins the hold. ctx is the
+// caller's: it may name the route, and slow calls made in it are seen.
+func (w Wait) Checkout(ctx context.Context) *Checkout {
+	w.pool.waiting.Add(-1)
+	return w.pool.checkout(ctx, w.began)
+}
+
+// Checkout begins a hold for which nobody had to queue.
+func (p *Pool) Checkout(ctx context.Context) *Checkout {
+	return p.checkout(ctx, p.recorder.now())
+}
+
+func (p *Pool) checkout(ctx context.Context, waitBegan time.Duration) *Checkout {
+	p.checkouts.Add(1)
+	r := p.recorder
+	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))]}
+	var pcs stack
+	callers(&pcs)
+	s := c.shard
+	s.mu.Lock()
+	c.site = s.sites.at(&pcs, r.cfg.Skip)
+	c.after = c.site
+	c.began = r.now()
+	c.wait = c.began - waitBegan
+	c.since = c.began
+	c.next = s.open
+	if s.open != nil {
+		s.open.prev = c
+	}
+	s.open = c
+	s.mu.Unlock()
+	c.scope.add(c)
+	return c
+}
+
+// seriesOf returns the part of the series that c belongs to. The caller holds the
+// lock of c's shard.
+func (r *Recorder) seriesOf(c *Checkout) *Series {
+	part := seriesPart{c.pool, c.scope.routeName(), c.site}
+	if s, ok := c.shard.series[part]; ok {
+		return s
+	}
+	key := seriesKey{c.pool.name, part.route, *c.site}
+	if _, kept := r.series.Load(key); !kept {
+		if r.kept.Add(1) > int64(r.cfg.MaxSeries) {
+			r.kept.Add(-1)
+			r.folded.Add(1)
+			part = seriesPart{pool: c.pool, route: Folded}
+			key = seriesKey{pool: c.pool.name, route: Folded}
+			if s, ok := c.shard.series[part]; ok {
+				return s
+			}
+		} else if _, other := r.series.LoadOrStore(key, struct{}{}); other {
+			r.kept.Add(-1)
+		}
+	}
+	s := &Series{Pool: key.pool, Route: key.route, Site: key.site}
+	c.shard.series[part] = s
+	return s
+}
+
+// Snapshot is what the recorder knows now. The holds that are open are described
+// one by one, but not yet counted in the series.
+func (r *Recorder) Snapshot() *Snapshot {
+	snap := &Snapshot{Version: snapshotVersion, Began: r.started.Round(0), FoldedHolds: r.folded.Load()}
+	series := map[seriesKey]*Series{}
+	var open []*Checkout
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for c := s.open; c != nil; c = c.next {
+			open = append(open, c)
+		}
+		for _, part := range s.series {
+			key := seriesKey{part.Pool, part.Route, part.Site}
+			whole := series[key]
+			if whole == nil {
+				whole = &Series{Pool: part.Pool, Route: part.Route, Site: part.Site}
+				series[key] = whole
+			}
+			whole.merge(part)
+		}
+		s.mu.Unlock()
+	}
+	now := r.now()
+	snap.Taken = r.started.Add(now).Round(0)
+	for _, c := range open {
+		if h, ok := c.describe(now); ok {
+			snap.Open = append(snap.Open, h)
+		}
+	}
+	for _, s := range series {
+		snap.Series = append(snap.Series, s)
+	}
+	r.pools.Range(func(_, v any) bool {
+		p := v.(*Pool)
+		released := p.releases.Load() // before the checkouts: so that held is never negative
+		snap.Pools = append(snap.Pools, PoolSnapshot{
+			Name: p.name, Waiting: int(p.waiting.Load()), MaxWaiting: int(p.maxWaiting.Load()),
+			Checkouts: p.checkouts.Load(), Releases: released,
+			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+		})
+		return true
+	})
+	snap.sort()
+	return snap
+}
+
+func (s *Snapshot) sort() {
+	slices.SortFunc(s.Pools, func(a, b PoolSnapshot) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Series, func(a, b *Series) int { // what costs most comes first
+		return cmp.Or(cmp.Compare(b.Silent.Sum(), a.Silent.Sum()), cmp.Compare(a.Pool, b.Pool),
+			cmp.Compare(a.Route, b.Route), cmp.Compare(a.Site.File, b.Site.File), cmp.Compare(a.Site.Line, b.Site.Line))
+	})
+	slices.SortFunc(s.Open, func(a, b Hold) int { return cmp.Compare(b.Held, a.Held) })
+}

@@ -1,0 +1,446 @@
+package pghold_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/pghold/pghold"
+)
+
+// only returns the snapshot's one series.
+func only(t *testing.T, r *pghold.Recorder) *pghold.Series {
+	t.Helper()
+	s := r.Snapshot()
+	if len(s.Series) != 1 {
+		t.Fatalf("%d series, want one: %+v", len(s.Series), s.Series)
+	}
+	return s.Series[0]
+}
+
+// pause passes some time, and returns how much at least.
+func pause(d time.Duration) time.Duration {
+	for start := time.Now(); time.Since(start) < d; {
+		runtime.Gosched()
+	}
+	return d
+}
+
+func TestCheckout_KnowsWhatItsTimeWentTo(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /users/{id}")
+	const d = 2 * time.Millisecond
+	began := time.Now()
+	wait := r.Pool("main").Wait()
+	pause(d)
+	c := wait.Checkout(ctx)
+	pause(d) // silent, no transaction
+	c.BeginStatement()
+	pause(d)
+	c.EndStatement(true)
+	pause(4 * d) // silent in transaction, the longest gap
+	c.BeginStatement()
+	pause(d)
+	c.EndStatement(true)
+	pause(2 * d)
+	c.Release()
+	all := time.Since(began)
+	c.Release() // does nothing
+
+	s := only(t, r)
+	if s.Pool != "main" || s.Route != "GET /users/{id}" || s.Held.Count() != 1 || s.Statements != 2 {
+		t.Errorf("got %s, %s, %d holds, %d statements", s.Pool, s.Route, s.Held.Count(), s.Statements)
+	}
+	h := s.Worst
+	atLeast := func(what string, got, want time.Duration) {
+		t.Helper()
+		if got < want || got > all {
+			t.Errorf("%s is %v, want %v or a little more", what, got, want)
+		}
+	}
+	atLeast("the wait", h.Wait, d)
+	atLeast("held", h.Held, 9*d)
+	atLeast("busy", h.Busy, 2*d)
+	atLeast("silent", h.Silent(), 7*d)
+	atLeast("silent in transaction", h.SilentInTransaction, 6*d)
+	atLeast("the longest gap", h.LongestGap.Duration, 4*d)
+	if h.Busy+h.Silent() != h.Held || h.SilentInTransaction > h.Silent()-d {
+		t.Errorf("busy %v, silent %v (%v in transaction) and held %v do not fit", h.Busy, h.Silent(), h.SilentInTransaction, h.Held)
+	}
+	if !h.LongestGap.InTransaction || h.Open || h.Running {
+		t.Errorf("got %+v", h)
+	}
+	for what, site := range map[string]pghold.Site{"the hold": h.Site, "before the gap": h.LongestGap.After, "after the gap": h.LongestGap.Before} {
+		if !strings.HasSuffix(site.File, "recorder_test.go") || !strings.HasSuffix(site.Func, "KnowsWhatItsTimeWentTo") {
+			t.Errorf("%s is at %+v, want this test", what, site)
+		}
+	}
+	if a, b := h.LongestGap.After.Line, h.LongestGap.Before.Line; b-a != 4 || a <= h.Site.Line {
+		t.Errorf("the gap is between lines %d and %d, the checkout at %d; want the two BeginStatement", a, b, h.Site.Line)
+	}
+}
+
+func TestCheckout_GapUpToTheRelease(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	c := r.Pool("main").Checkout(t.Context())
+	c.BeginStatement()
+	c.EndStatement(true)
+	pause(time.Millisecond)
+	c.Release()
+	g := only(t, r).Worst.LongestGap
+	if g.Before != (pghold.Site{}) || g.After == (pghold.Site{}) || g.Duration < time.Millisecond {
+		t.Errorf("got %+v, want a gap from the statement to the release", g)
+	}
+}
+
+func TestRecorder_KnowsWhatIsOpen(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	first := r.Pool("main").Checkout(ctx)
+	first.BeginStatement()
+	first.EndStatement(true)
+	call := pghold.Start(ctx, "GET api.example.com/slow")
+	second := r.Pool("other").Checkout(t.Context())
+	second.BeginStatement()
+	waiter := r.Pool("main").Wait()
+	pause(time.Millisecond)
+
+	s := r.Snapshot()
+	if len(s.Open) != 2 || len(s.Series) != 0 {
+		t.Fatalf("%d open holds and %d series, want 2 and none", len(s.Open), len(s.Series))
+	}
+	h := s.Open[0] // the longest
+	if !h.Open || h.Running || h.Route != "GET /" || h.Pool != "main" || h.SilentInTransaction < time.Millisecond || h.LongestGap.Duration < time.Millisecond {
+		t.Errorf("the first is %+v", h)
+	}
+	if len(h.SlowCalls) != 1 || !h.SlowCalls[0].Open || h.SlowCalls[0].What != "GET api.example.com/slow" || h.SlowCalls[0].Duration < time.Millisecond {
+		t.Errorf("its slow calls are %+v", h.SlowCalls)
+	}
+	if h := s.Open[1]; !h.Running || h.Pool != "other" || h.Route != "" || h.Busy < time.Millisecond {
+		t.Errorf("the second is %+v", h)
+	}
+	if p := s.Pools; len(p) != 2 || p[0].Name != "main" || p[0].Waiting != 1 || p[0].Checkouts != 1 || p[0].Releases != 0 || p[1].Waiting != 0 {
+		t.Errorf("the pools are %+v", p)
+	}
+
+	waiter.Fail(context.DeadlineExceeded)
+	call.End()
+	first.Release()
+	second.Release()
+	s = r.Snapshot()
+	if len(s.Open) != 0 || len(s.Series) != 2 {
+		t.Errorf("after the release %d open holds and %d series", len(s.Open), len(s.Series))
+	}
+	if calls := s.Series[0].SlowCalls; s.Series[0].Pool != "main" || calls["GET api.example.com/slow"].Count != 1 {
+		t.Errorf("the first series is %+v", s.Series[0])
+	}
+	if p := s.Pools[0]; p.Waiting != 0 || p.MaxWaiting != 1 || p.Timeouts != 1 || p.Releases != 1 {
+		t.Errorf("the pool is %+v", p)
+	}
+}
+
+func TestWait_Fail(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	p := r.Pool("main")
+	for _, err := range []error{
+		context.DeadlineExceeded, fmt.Errorf("wrapped: %w", context.DeadlineExceeded),
+		context.Canceled, errors.New("refused"), nil,
+	} {
+		p.Wait().Fail(err)
+	}
+	if got := r.Snapshot().Pools[0]; got.Timeouts != 2 || got.Cancelled != 1 || got.Failures != 2 || got.Waiting != 0 || got.Checkouts != 0 {
+		t.Errorf("got %+v, want 2 time-outs, 1 cancelled, 2 failures", got)
+	}
+}
+
+func TestStart_WithoutAHoldIsNothing(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	pghold.Start(t.Context(), "x").End()
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	pghold.Start(ctx, "before").End()
+	c := r.Pool("main").Checkout(ctx)
+	c.Release()
+	pghold.Start(ctx, "after").End()
+	if s := only(t, r); len(s.SlowCalls) != 0 {
+		t.Errorf("slow calls outside of the hold were counted: %+v", s.SlowCalls)
+	}
+}
+
+func TestStart_OutlivesItsHold(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	c := r.Pool("main").Checkout(ctx)
+	call := pghold.Start(ctx, "x")
+	pause(time.Millisecond)
+	c.Release()
+	call.End()
+	call.End()
+	got := only(t, r).Worst.SlowCalls
+	if len(got) != 1 || got[0].Open || got[0].Duration < time.Millisecond || got[0].Duration > only(t, r).Worst.Held {
+		t.Errorf("got %+v, want one that ended with the hold", got)
+	}
+}
+
+func TestCheckout_Panicked(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	func() {
+		defer func() { recover() }()
+		c := r.Pool("main").Checkout(t.Context())
+		defer c.Release()
+		defer c.Panicked()
+		panic("handler")
+	}()
+	if s := only(t, r); s.Panics != 1 || !s.Worst.Panicked {
+		t.Errorf("got %+v, want the hold closed and marked", s)
+	}
+}
+
+// Whatever number of routes and hosts there is, memory stays the same, and every
+// hold is counted somewhere.
+func TestRecorder_IsBounded(t *testing.T) {
+	r := pghold.New(pghold.Config{MaxSeries: 10})
+	const holds = 5000
+	for i := range holds {
+		ctx := pghold.WithRoute(t.Context(), fmt.Sprintf("GET /%d", i))
+		c := r.Pool("main").Checkout(ctx)
+		for j := range 20 {
+			pghold.Start(ctx, fmt.Sprintf("host-%d", i*20+j)).End()
+		}
+		c.Release()
+	}
+	s := r.Snapshot()
+	if len(s.Series) != 11 {
+		t.Errorf("%d series, want 10 and one for the rest", len(s.Series))
+	}
+	var count, calls uint64
+	for _, series := range s.Series {
+		count += series.Held.Count()
+		for _, c := range series.SlowCalls {
+			calls += c.Count
+		}
+		if len(series.SlowCalls) > 33 {
+			t.Errorf("%s keeps %d names of slow calls apart", series.Route, len(series.SlowCalls))
+		}
+	}
+	if count != holds || calls != holds*20 {
+		t.Errorf("%d holds and %d slow calls were counted, want %d and %d", count, calls, holds, holds*20)
+	}
+	if s.FoldedHolds != holds-10 {
+		t.Errorf("%d holds are said to be folded, want %d", s.FoldedHolds, holds-10)
+	}
+}
+
+// Many goroutines at once: counts are exact, and whoever looks meanwhile sees
+// nothing impossible.
+func TestRecorder_UnderLoad(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	const workers, each = 64, 500
+	done := make(chan struct{})
+	var look sync.WaitGroup
+	look.Go(func() {
+		for {
+			for _, h := range r.Snapshot().Open {
+				if h.Busy > h.Held || h.SilentInTransaction > h.Silent() {
+					t.Errorf("an open hold is %+v", h)
+				}
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	var work sync.WaitGroup
+	for w := range workers {
+		work.Go(func() {
+			ctx := pghold.WithRoute(context.Background(), fmt.Sprintf("GET /%d", w%4))
+			for range each {
+				wait := r.Pool("main").Wait()
+				if rand.IntN(10) == 0 {
+					wait.Fail(context.Canceled)
+					wait = r.Pool("main").Wait()
+				}
+				c := wait.Checkout(ctx)
+				c.BeginStatement()
+				c.EndStatement(true)
+				call := pghold.Start(ctx, "x")
+				c.BeginStatement()
+				c.EndStatement(false)
+				call.End()
+				c.Release()
+			}
+		})
+	}
+	work.Wait()
+	close(done)
+	look.Wait()
+	s := r.Snapshot()
+	var holds, statements, calls uint64
+	for _, series := range s.Series {
+		holds += series.Held.Count()
+		statements += series.Statements
+		calls += series.SlowCalls["x"].Count
+	}
+	// A slow call is seen by all holds that are open in its route.
+	if holds != workers*each || statements != 2*workers*each || calls < workers*each || len(s.Open) != 0 {
+		t.Errorf("%d holds, %d statements, %d slow calls, %d open", holds, statements, calls, len(s.Open))
+	}
+	if p := s.Pools[0]; p.Checkouts != workers*each || p.Releases != p.Checkouts || p.Waiting != 0 {
+		t.Errorf("the pool is %+v", p)
+	}
+}
+
+func TestSnapshot_SurvivesJSON(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	for range 3 {
+		c := r.Pool("main").Checkout(ctx)
+		c.BeginStatement()
+		c.EndStatement(true)
+		call := pghold.Start(ctx, "GET example.com/")
+		pause(100 * time.Microsecond)
+		call.End()
+		c.Release()
+	}
+	open := r.Pool("main").Checkout(ctx)
+	defer open.Release()
+	want := r.Snapshot()
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pghold.ReadSnapshot(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(got)
+	if err != nil || string(again) != string(b) {
+		t.Errorf("written, read and written again (%v):\n%s", err, cmp.Diff(string(b), string(again)))
+	}
+	for _, name := range []string{`"held_s"`, `"wait_s"`, `"silent_in_transaction_s"`, `"busy_ratio"`, `"duration_s"`, `"began_at"`, `"slow_calls"`} {
+		if !strings.Contains(string(b), name) {
+			t.Errorf("the JSON has no %s", name)
+		}
+	}
+	for name, text := range map[string]string{"another version": `{"version": 99}`, "no JSON": "x", "a null series": `{"version": 1, "series": [null]}`,
+		"a wrong bucket": `{"version": 1, "series": [{"held_s": {"buckets": {"-1": 2}}}]}`} {
+		if _, err := pghold.ReadSnapshot([]byte(text)); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+}
+
+func TestSnapshot_Merge(t *testing.T) {
+	record := func(route string, holds int) *pghold.Snapshot {
+		r := pghold.New(pghold.Config{})
+		for range holds {
+			c := r.Pool("main").Checkout(pghold.WithRoute(t.Context(), route))
+			c.Release()
+		}
+		return r.Snapshot()
+	}
+	s := record("a", 2)
+	s.Merge(record("a", 3))
+	s.Merge(record("b", 4))
+	counts := map[string]uint64{}
+	for _, series := range s.Series {
+		counts[series.Route] += series.Held.Count()
+	}
+	if len(s.Series) != 2 || counts["a"] != 5 || counts["b"] != 4 || s.Pools[0].Checkouts != 9 {
+		t.Errorf("got %v in %d series, %+v", counts, len(s.Series), s.Pools)
+	}
+}
+
+// The quantiles of a sketch, whole or put together from parts, are those of the
+// sorted durations, within a bucket.
+func TestSketch_Quantiles(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SliceOf(rapid.Int64Range(0, int64(24*time.Hour))), 1, 4).Draw(t, "parts")
+		var all []int64
+		var whole pghold.Sketch
+		for _, part := range parts {
+			var s pghold.Sketch
+			for _, d := range part {
+				s.Add(time.Duration(d))
+			}
+			whole.Merge(&s)
+			all = append(all, part...)
+		}
+		slices.Sort(all)
+		if whole.Count() != uint64(len(all)) {
+			t.Fatalf("count %d, want %d", whole.Count(), len(all))
+		}
+		if len(all) == 0 {
+			return
+		}
+		var sum int64
+		for _, d := range all {
+			sum += d
+		}
+		if int64(whole.Min()) != all[0] || int64(whole.Max()) != all[len(all)-1] || int64(whole.Sum()) != sum {
+			t.Fatalf("min %v, max %v, sum %v of %v", whole.Min(), whole.Max(), whole.Sum(), all)
+		}
+		for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 1} {
+			want := float64(all[max(0, int(0.999999999+q*float64(len(all)))-1)])
+			if got := float64(whole.Quantile(q)); got < want*0.968-1 || got > want*1.032+1 {
+				t.Fatalf("quantile %v is %v, want %v within 3.2 %%, of %v", q, got, want, all)
+			}
+		}
+	})
+}
+
+func TestSketch_Extremes(t *testing.T) {
+	var s pghold.Sketch
+	s.Add(-time.Second)
+	s.Add(1<<63 - 1)
+	if s.Min() != 0 || s.Quantile(0.5) != 0 || s.Quantile(1) != 1<<63-1 {
+		t.Errorf("min %v, p50 %v, p100 %v", s.Min(), s.Quantile(0.5), s.Quantile(1))
+	}
+	if (&pghold.Sketch{}).Quantile(0.5) != 0 {
+		t.Error("an empty sketch has a median")
+	}
+}
+
+// BenchmarkHold is the cost of recording one hold with one statement.
+func BenchmarkHold(b *testing.B) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(b.Context(), "GET /")
+	p := r.Pool("main")
+	hold := func() {
+		c := p.Wait().Checkout(ctx)
+		c.BeginStatement()
+		c.EndStatement(false)
+		c.Release()
+	}
+	b.Run("one goroutine", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			hold()
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.SetParallelism(32)
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			ctx := pghold.WithRoute(context.Background(), "GET /")
+			for pb.Next() {
+				c := p.Wait().Checkout(ctx)
+				c.BeginStatement()
+				c.EndStatement(false)
+				c.Release()
+			}
+		})
+	})
+}

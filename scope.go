@@ -1,0 +1,116 @@
+package pghold
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// scope is a request, a job or whatever else has a route: it knows the holds that
+// are open in it, so that its slow calls find them.
+type scope struct {
+	route string
+	mu    sync.Mutex
+	open  []*Checkout
+	calls int // begun so far
+}
+
+type scopeKey struct{}
+
+// WithRoute names the route of what happens in the context: for a web request its
+// pattern, "GET /users/{id}", never its path. There should be few of them.
+func WithRoute(ctx context.Context, route string) context.Context {
+	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
+}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (s *scope) routeName() string {
+	if s == nil {
+		return ""
+	}
+	return s.route
+}
+
+func (s *scope) add(c *Checkout) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	s.open = append(s.open, c)
+	s.mu.Unlock()
+}
+
+func (s *scope) remove(c *Checkout) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	if i := slices.Index(s.open, c); i >= 0 {
+		s.open = slices.Delete(s.open, i, i+1)
+	}
+	s.mu.Unlock()
+}
+
+// Call is a slow call under way.
+type Call struct {
+	holds  []*Checkout // that were open when it began
+	number int
+}
+
+// Start tells of a slow call that begins: whatever the context's handler waits for
+// now and that is not the database. Each hold that is open in the context's route
+// will know of it. what names it as in SlowCall. Without a route, or with no hold
+// open, there is nothing to tell, and it costs next to nothing.
+//
+//	call := pghold.Start(ctx, "POST api.example.com/v1/charges")
+//	defer call.End()
+func Start(ctx context.Context, what string) Call {
+	s := scopeOf(ctx)
+	if s == nil {
+		return Call{}
+	}
+	s.mu.Lock()
+	if len(s.open) == 0 {
+		s.mu.Unlock()
+		return Call{}
+	}
+	s.calls++
+	call := Call{slices.Clone(s.open), s.calls}
+	s.mu.Unlock()
+
+	var pcs stack
+	callers(&pcs)
+	for _, c := range call.holds {
+		c.shard.mu.Lock()
+		site := c.shard.sites.at(&pcs, c.pool.recorder.cfg.Skip)
+		c.shard.mu.Unlock()
+		c.mu.Lock()
+		switch {
+		case c.released:
+		case len(c.calls) < maxSlowCalls:
+			c.calls = append(c.calls, slowCall{what: what, site: site, began: c.pool.recorder.now(), open: true, number: call.number})
+		default:
+			c.callsLeft++
+		}
+		c.mu.Unlock()
+	}
+	return call
+}
+
+// End tells that the slow call has ended. In a hold that was released meanwhile it
+// lasted until then.
+func (call Call) End() {
+	for _, c := range call.holds {
+		c.mu.Lock()
+		for i := range c.calls {
+			if k := &c.calls[i]; k.open && k.number == call.number {
+				k.open, k.duration = false, c.pool.recorder.now()-k.began
+			}
+		}
+		c.mu.Unlock()
+	}
+}

@@ -1,0 +1,129 @@
+package pghold
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Site is a line of code: where a connection was taken, or a statement sent.
+type Site struct {
+	Func string `json:"func"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// String is the site as people write it: app.go:88.
+func (s Site) String() string {
+	if s.File == "" {
+		return "unknown"
+	}
+	return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line)
+}
+
+// A stack is taken in two depths: most calls leave the libraries within its first
+// frames; where they do not, as through an ORM, more of it is taken.
+type (
+	stack     [10]uintptr
+	deepStack [48]uintptr
+)
+
+// sites resolves stacks to sites and remembers them. It is guarded by the lock of
+// its shard.
+type sites struct {
+	near map[stack]*Site // nil: not to be told from so few frames
+	far  map[deepStack]*Site
+}
+
+// maxStacks is how many stacks of each kind are remembered. Programs have as many
+// as they have call sites; should one have more, as with code made at run time,
+// they are forgotten and found again.
+const maxStacks = 2048
+
+// at returns the site of the stack that its caller has taken. skip holds the
+// packages that are not the application's.
+func (m *sites) at(pcs *stack, skip []string) *Site {
+	site, known := m.near[*pcs]
+	if !known {
+		site = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
+		m.near = remember(m.near, *pcs, site)
+	}
+	if site != nil {
+		return site
+	}
+	var more deepStack
+	runtime.Callers(3, more[:])
+	if site = m.far[more]; site == nil {
+		if site = resolve(slices.Clone(more[:]), skip); site == nil {
+			site = &Site{}
+		}
+		m.far = remember(m.far, more, site)
+	}
+	return site
+}
+
+func remember[K comparable](m map[K]*Site, pcs K, site *Site) map[K]*Site {
+	if m == nil || len(m) >= maxStacks {
+		m = map[K]*Site{}
+	}
+	m[pcs] = site
+	return m
+}
+
+// resolve returns the first frame that is the application's, or nil.
+func resolve(pcs []uintptr, skip []string) *Site {
+	if i := slices.Index(pcs, 0); i >= 0 {
+		pcs = pcs[:i]
+	}
+	frames := runtime.CallersFrames(pcs)
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && !library(f, skip) {
+			return &Site{Func: f.Function, File: f.File, Line: f.Line}
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// libraries are packages between an application and its connection. Their tests
+// and examples are applications.
+var libraries = []string{
+	"runtime", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
+	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
+	"github.com/uptrace/bun", "entgo.io/ent",
+	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
+	"github.com/pghold/pghold/pgxhold", "github.com/pghold/pghold/sqlhold", "github.com/pghold/pghold/httphold",
+}
+
+func library(f runtime.Frame, skip []string) bool {
+	if strings.HasSuffix(f.File, "_test.go") {
+		return false
+	}
+	pkg := packageOf(f.Function)
+	for _, lists := range [][]string{libraries, skip} {
+		for _, lib := range lists {
+			if pkg == lib || strings.HasPrefix(pkg, lib+"/") && lib != module {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// module is this one's path. Its commands are applications, unlike what is below
+// other libraries.
+const module = "github.com/pghold/pghold"
+
+// packageOf returns the package of a function's full name:
+// "github.com/a/b.(*T).M" is in "github.com/a/b".
+func packageOf(function string) string {
+	slash := strings.LastIndexByte(function, '/') + 1
+	if dot := strings.IndexByte(function[slash:], '.'); dot >= 0 {
+		return function[:slash+dot]
+	}
+	return function
+}

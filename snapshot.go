@@ -1,0 +1,240 @@
+package pghold
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// snapshotVersion is that of the JSON. Fields may be added without a new one.
+const snapshotVersion = 1
+
+// Snapshot is what a Recorder knew at one moment. Its JSON has units in the names
+// and can be read again, and snapshots of several processes can be added up.
+type Snapshot struct {
+	Version int       `json:"version"`
+	Began   time.Time `json:"began_at"` // when recording began
+	Taken   time.Time `json:"taken_at"`
+	// Pools are in the order of their names.
+	Pools []PoolSnapshot `json:"pools"`
+	// Series are the finished holds by pool, route and call site, those that were
+	// silent longest first.
+	Series []*Series `json:"series"`
+	// Open are the holds that were open, the longest first.
+	Open []Hold `json:"open"`
+	// FoldedHolds is how many holds were counted under Folded.
+	FoldedHolds uint64 `json:"folded_holds"`
+}
+
+// PoolSnapshot is one pool's state and counts.
+type PoolSnapshot struct {
+	Name       string `json:"name"`
+	Waiting    int    `json:"waiting"`     // callers who queue now
+	MaxWaiting int    `json:"max_waiting"` // the most that ever did at once
+	Checkouts  uint64 `json:"checkouts"`
+	Releases   uint64 `json:"releases"`
+	Timeouts   uint64 `json:"timeouts"`  // waits that took too long
+	Cancelled  uint64 `json:"cancelled"` // waits whose caller gave up
+	Failures   uint64 `json:"failures"`  // waits that ended with another error
+}
+
+// Series sums up the finished holds of one pool, route and call site.
+type Series struct {
+	Pool  string `json:"pool"`
+	Route string `json:"route"`
+	Site  Site   `json:"site"`
+
+	Wait   Sketch `json:"wait_s"`
+	Held   Sketch `json:"held_s"` // its Count is the number of holds
+	Silent Sketch `json:"silent_s"`
+
+	Busy                time.Duration `json:"-"` // sums
+	SilentInTransaction time.Duration `json:"-"`
+	Statements          uint64        `json:"statements"`
+	Panics              uint64        `json:"panics"`
+
+	// SlowCalls are the slow calls seen inside the holds, by name.
+	SlowCalls map[string]*SlowCalls `json:"slow_calls,omitempty"`
+	// Worst is the hold that was silent longest, in full.
+	Worst Hold `json:"worst"`
+}
+
+// SlowCalls counts slow calls of one name.
+type SlowCalls struct {
+	Count    uint64        `json:"count"`
+	Duration time.Duration `json:"-"`    // their sum
+	Site     Site          `json:"site"` // of one of them
+}
+
+// BusyRatio is the share of the time held in which a statement was running.
+func (s *Series) BusyRatio() float64 {
+	if s.Held.Sum() == 0 {
+		return 0
+	}
+	return float64(s.Busy) / float64(s.Held.Sum())
+}
+
+// add counts a hold that was released at now.
+func (s *Series) add(c *Checkout, now time.Duration) {
+	held := now - c.began
+	silent := held - c.busy
+	if s.Held.Count() == 0 || silent > s.Worst.Silent() {
+		s.Worst = c.hold(now)
+	}
+	s.Wait.Add(c.wait)
+	s.Held.Add(held)
+	s.Silent.Add(silent)
+	s.Busy += c.busy
+	s.SilentInTransaction += c.silentInTx
+	s.Statements += uint64(c.statements)
+	if c.panicked {
+		s.Panics++
+	}
+	for _, call := range c.calls {
+		s.slow(call.what, &SlowCalls{1, call.duration, *call.site})
+	}
+	if c.callsLeft > 0 {
+		s.slow(Folded, &SlowCalls{Count: uint64(c.callsLeft)})
+	}
+}
+
+func (s *Series) slow(what string, more *SlowCalls) {
+	if s.SlowCalls == nil {
+		s.SlowCalls = map[string]*SlowCalls{}
+	}
+	sum := s.SlowCalls[what]
+	if sum == nil {
+		if len(s.SlowCalls) >= maxSlowNames {
+			what = Folded
+		}
+		if sum = s.SlowCalls[what]; sum == nil {
+			sum = &SlowCalls{Site: more.Site}
+			s.SlowCalls[what] = sum
+		}
+	}
+	sum.Count += more.Count
+	sum.Duration += more.Duration
+}
+
+// merge adds another part of the same series.
+func (s *Series) merge(o *Series) {
+	if o.Held.Count() > 0 && (s.Held.Count() == 0 || o.Worst.Silent() > s.Worst.Silent()) {
+		s.Worst = o.Worst
+	}
+	s.Wait.Merge(&o.Wait)
+	s.Held.Merge(&o.Held)
+	s.Silent.Merge(&o.Silent)
+	s.Busy += o.Busy
+	s.SilentInTransaction += o.SilentInTransaction
+	s.Statements += o.Statements
+	s.Panics += o.Panics
+	for what, calls := range o.SlowCalls {
+		s.slow(what, calls)
+	}
+}
+
+// Merge adds what another process's recorder knew. Pools of one name, and series
+// of one pool, route and site, are added up.
+func (s *Snapshot) Merge(o *Snapshot) {
+	if o.Began.Before(s.Began) {
+		s.Began = o.Began
+	}
+	if o.Taken.After(s.Taken) {
+		s.Taken = o.Taken
+	}
+	s.FoldedHolds += o.FoldedHolds
+	s.Open = append(s.Open, o.Open...)
+pools:
+	for _, p := range o.Pools {
+		for i := range s.Pools {
+			if mine := &s.Pools[i]; mine.Name == p.Name {
+				mine.Waiting += p.Waiting
+				mine.MaxWaiting = max(mine.MaxWaiting, p.MaxWaiting)
+				mine.Checkouts += p.Checkouts
+				mine.Releases += p.Releases
+				mine.Timeouts += p.Timeouts
+				mine.Cancelled += p.Cancelled
+				mine.Failures += p.Failures
+				continue pools
+			}
+		}
+		s.Pools = append(s.Pools, p)
+	}
+	mine := map[seriesKey]*Series{}
+	for _, series := range s.Series {
+		mine[seriesKey{series.Pool, series.Route, series.Site}] = series
+	}
+	for _, series := range o.Series {
+		key := seriesKey{series.Pool, series.Route, series.Site}
+		if mine[key] == nil {
+			mine[key] = &Series{Pool: series.Pool, Route: series.Route, Site: series.Site}
+			s.Series = append(s.Series, mine[key])
+		}
+		mine[key].merge(series)
+	}
+	s.sort()
+}
+
+// ReadSnapshot reads a snapshot that was written as JSON.
+func ReadSnapshot(b []byte) (*Snapshot, error) {
+	var s Snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("not a snapshot: %w", err)
+	}
+	if s.Version != snapshotVersion {
+		return nil, fmt.Errorf("not a snapshot of version %d, which this pghold reads, but of version %d", snapshotVersion, s.Version)
+	}
+	for _, series := range s.Series {
+		if series == nil {
+			return nil, fmt.Errorf("not a snapshot: a series is null")
+		}
+	}
+	return &s, nil
+}
+
+type (
+	plainSeries    Series
+	plainSlowCalls SlowCalls
+	seriesJSON     struct {
+		plainSeries
+		Busy                seconds `json:"busy_s"`
+		BusyRatio           float64 `json:"busy_ratio"`
+		SilentInTransaction seconds `json:"silent_in_transaction_s"`
+	}
+	slowCallsJSON struct {
+		plainSlowCalls
+		Duration seconds `json:"duration_s"`
+	}
+)
+
+// MarshalJSON writes durations as seconds.
+func (s *Series) MarshalJSON() ([]byte, error) {
+	return json.Marshal(seriesJSON{plainSeries(*s), seconds(s.Busy), s.BusyRatio(), seconds(s.SilentInTransaction)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Series) UnmarshalJSON(b []byte) error {
+	var j seriesJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*s = Series(j.plainSeries)
+	s.Busy, s.SilentInTransaction = time.Duration(j.Busy), time.Duration(j.SilentInTransaction)
+	return nil
+}
+
+// MarshalJSON writes durations as seconds.
+func (c *SlowCalls) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slowCallsJSON{plainSlowCalls(*c), seconds(c.Duration)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *SlowCalls) UnmarshalJSON(b []byte) error {
+	var j slowCallsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*c = SlowCalls(j.plainSlowCalls)
+	c.Duration = time.Duration(j.Duration)
+	return nil
+}
