@@ -17,9 +17,11 @@ type Config struct {
 	// apart. Holds of further ones are counted together, under the route Folded,
 	// one for each pool. Default 512.
 	MaxSeries int
-	// Skip are packages, by their import path, that stand between the application
-	// and its connections: a call site is the first line outside of these, and
-	// outside of the drivers and mappers that pghold knows. Default none.
+	// Skip names what stands between the application and its connections, beside
+	// the drivers and mappers that pghold knows: packages by their import path
+	// ("example.com/app/db", with what is below it), and types or functions by
+	// their full name ("example.com/app/db.Pool"). A call site is the first line
+	// outside of these. Default none.
 	Skip []string
 }
 

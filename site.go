@@ -100,15 +100,16 @@ var libraries = []string{
 }
 
 func library(f runtime.Frame, skip []string) bool {
-	if strings.HasSuffix(f.File, "_test.go") {
-		return false
-	}
-	pkg := packageOf(f.Function)
-	for _, lists := range [][]string{libraries, skip} {
-		for _, lib := range lists {
-			if pkg == lib || strings.HasPrefix(pkg, lib+"/") && lib != module {
-				return true
-			}
+	return within(f.Function, skip) || !strings.HasSuffix(f.File, "_test.go") && within(f.Function, libraries)
+}
+
+// within reports whether a function, by its full name, belongs to one of the
+// packages, types or functions.
+func within(function string, names []string) bool {
+	for _, name := range names {
+		rest, is := strings.CutPrefix(function, name)
+		if is && rest != "" && (rest[0] == '.' || rest[0] == '/' && name != module) {
+			return true
 		}
 	}
 	return false
@@ -117,13 +118,3 @@ func library(f runtime.Frame, skip []string) bool {
 // module is this one's path. Its commands are applications, unlike what is below
 // other libraries.
 const module = "github.com/pghold/pghold"
-
-// packageOf returns the package of a function's full name:
-// "github.com/a/b.(*T).M" is in "github.com/a/b".
-func packageOf(function string) string {
-	slash := strings.LastIndexByte(function, '/') + 1
-	if dot := strings.IndexByte(function[slash:], '.'); dot >= 0 {
-		return function[:slash+dot]
-	}
-	return function
-}

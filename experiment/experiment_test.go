@@ -83,7 +83,7 @@ func fullResult() *experiment.Result {
 			StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
 			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
 			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, MaxWaiting: 7},
-			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5},
+			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5, SilentInTransaction: 8e9},
 		}},
 	}
 }
@@ -138,6 +138,7 @@ func TestResult_JSONNames(t *testing.T) {
 		"routes.holds.count": 5.0, "routes.holds.held_s.mean": 0.002, "routes.holds.busy_ratio": 0.5,
 		"routes.holds.silent_in_transaction_s": 6.0, "routes.holds.wait_s.p99": 0.006, "routes.holds.max_waiting": 7.0,
 		"routes.connections.max": 15.0, "routes.connections.max_silent_in_transaction": 14.0,
+		"routes.connections.silent_in_transaction_s": 8.0,
 	} {
 		if got := at(path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/session"
 )
@@ -24,7 +25,8 @@ type App struct {
 	threads    *semaphore.Weighted // first come, first served, as AnyIO's limiter
 	selectSQL  string
 	mux        *http.ServeMux
-	recorder   *recorder
+	recorder   *pghold.Recorder // of what its connections do
+	trips      trips
 	inFlight   atomic.Int64
 
 	ctx  context.Context // of the handlers, where they outlive their clients
@@ -35,13 +37,13 @@ type App struct {
 // no connection before the first request. application is the name that its
 // connections have on the server.
 func NewApp(db *Database, s experiment.Settings, routes []experiment.Route, application string) (*App, error) {
-	a := &App{settings: s.Compressed(), compressed: s.Speed > 1, recorder: &recorder{}, mux: http.NewServeMux(),
+	a := &App{settings: s.Compressed(), compressed: s.Speed > 1, recorder: pghold.New(pghold.Config{Skip: wrappers}), mux: http.NewServeMux(),
 		selectSQL: "select id, name from " + db.users() + " where id = $1"}
-	pool, closePool, err := openPool(a.settings, db.dsn, application)
+	pool, closePool, err := openPool(a.settings, db.dsn, application, a.recorder)
 	if err != nil {
 		return nil, err
 	}
-	a.pool, a.closePool = recordedPool{pool, a.recorder}, closePool
+	a.pool, a.closePool = timedPool{pool}, closePool
 	a.threads = semaphore.NewWeighted(int64(s.Threads))
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	for _, r := range routes {
@@ -83,9 +85,9 @@ func (a *App) handle(route experiment.Route) http.Handler {
 			defer context.AfterFunc(a.ctx, cancel)()
 		}
 		t := &trip{}
-		ctx = context.WithValue(ctx, tripKey{}, t)
+		ctx = pghold.WithRoute(context.WithValue(ctx, tripKey{}, t), r.Pattern)
 		u, err := a.onThread(ctx, route, t, run)
-		a.recorder.ended(t, err)
+		a.trips.ended(t, err)
 		answer(w, u, err)
 	})
 }
@@ -153,6 +155,7 @@ func (a *App) slowCall(ctx context.Context) error {
 	if a.settings.Slow == 0 {
 		return nil
 	}
+	defer pghold.Start(ctx, "sleep").End()
 	start := time.Now()
 	defer func() { tripOf(ctx).Slow += time.Since(start) }()
 	if a.compressed {

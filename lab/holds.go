@@ -7,24 +7,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/session"
 )
 
-// recorder sees every checkout, statement and release of the app's pool, and
-// every request from start to end.
-type recorder struct {
-	mu         sync.Mutex
-	waiting    int // callers in Acquire now
-	maxWaiting int
-	held       []time.Duration
-	waits      []time.Duration
-	busy       time.Duration // of all holds
-	silent     time.Duration // in transaction, of all holds
-
-	trips     int
-	time      experiment.TimeSplit // sums over trips
-	lastEnded time.Time            // when the last handler was done
+// trips sums up where requests spent their time. What their connections did, the
+// recorder knows.
+type trips struct {
+	mu        sync.Mutex
+	count     int // that went the whole way
+	sum       experiment.TimeSplit
+	lastEnded time.Time // when the last handler was done
 }
 
 // trip is one request's way through its handler. Only that handler's goroutine
@@ -40,48 +35,65 @@ func tripOf(ctx context.Context) *trip {
 
 // ended adds a request whose handler has ended. Only those without an error went
 // the whole way, and only these are averaged.
-func (r *recorder) ended(t *trip, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lastEnded = time.Now()
+func (ts *trips) ended(t *trip, err error) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.lastEnded = time.Now()
 	if err != nil {
 		return
 	}
-	r.trips++
-	r.time.ThreadWait += t.ThreadWait
-	r.time.PoolWait += t.PoolWait
-	r.time.Busy += t.Busy
-	r.time.Slow += t.Slow
+	ts.count++
+	ts.sum.ThreadWait += t.ThreadWait
+	ts.sum.PoolWait += t.PoolWait
+	ts.sum.Busy += t.Busy
+	ts.sum.Slow += t.Slow
 }
 
-// result returns what was recorded, in the experiment's own time.
-func (r *recorder) result(speed float64) (experiment.TimeSplit, experiment.Holds) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// means are in the experiment's own time.
+func (ts *trips) means(speed float64) experiment.TimeSplit {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
 	mean := func(sum time.Duration) time.Duration {
-		if r.trips == 0 {
-			return 0
-		}
-		return stretch(sum, speed) / time.Duration(r.trips)
-	}
-	var held time.Duration
-	for _, d := range r.held {
-		held += d
-	}
-	holds := experiment.Holds{
-		Count:               len(r.held),
-		Held:                experiment.NewQuantiles(stretchAll(r.held, speed)),
-		SilentInTransaction: stretch(r.silent, speed),
-		Wait:                experiment.NewQuantiles(stretchAll(r.waits, speed)),
-		MaxWaiting:          r.maxWaiting,
-	}
-	if held > 0 {
-		holds.BusyRatio = r.busy.Seconds() / held.Seconds()
+		return stretch(sum, speed) / time.Duration(max(ts.count, 1))
 	}
 	return experiment.TimeSplit{
-		ThreadWait: mean(r.time.ThreadWait), PoolWait: mean(r.time.PoolWait),
-		Busy: mean(r.time.Busy), Slow: mean(r.time.Slow),
-	}, holds
+		ThreadWait: mean(ts.sum.ThreadWait), PoolWait: mean(ts.sum.PoolWait),
+		Busy: mean(ts.sum.Busy), Slow: mean(ts.sum.Slow),
+	}
+}
+
+// holds sums up what the recorder knows of the app's one pool, in the experiment's
+// own time.
+func holds(s *pghold.Snapshot, speed float64) experiment.Holds {
+	var held, wait pghold.Sketch
+	var busy, silent time.Duration
+	for _, series := range s.Series {
+		held.Merge(&series.Held)
+		wait.Merge(&series.Wait)
+		busy += series.Busy
+		silent += series.SilentInTransaction
+	}
+	h := experiment.Holds{
+		Count:               int(held.Count()),
+		Held:                quantiles(&held, speed),
+		SilentInTransaction: stretch(silent, speed),
+		Wait:                quantiles(&wait, speed),
+	}
+	if held.Sum() > 0 {
+		h.BusyRatio = float64(busy) / float64(held.Sum())
+	}
+	for _, p := range s.Pools {
+		h.MaxWaiting = max(h.MaxWaiting, p.MaxWaiting)
+	}
+	return h
+}
+
+func quantiles(s *pghold.Sketch, speed float64) experiment.Quantiles {
+	q := func(d time.Duration) time.Duration { return stretch(d, speed) }
+	return experiment.Quantiles{
+		Min: q(s.Min()), Mean: q(s.Mean()), P50: q(s.Quantile(0.50)), P90: q(s.Quantile(0.90)),
+		P95: q(s.Quantile(0.95)), P99: q(s.Quantile(0.99)), Max: q(s.Max()),
+	}
 }
 
 func stretch(d time.Duration, speed float64) time.Duration {
@@ -96,122 +108,68 @@ func stretchAll(ds []time.Duration, speed float64) []time.Duration {
 	return out
 }
 
-// recordedPool passes checkouts on and tells the recorder.
-type recordedPool struct {
-	session.Pool
-	recorder *recorder
+// wrappers are this package's own, which no call site should be in.
+var wrappers = []string{
+	"github.com/pghold/pghold/lab.timedPool",
+	"github.com/pghold/pghold/lab.tracedPool",
+	"github.com/pghold/pghold/lab.bounded",
 }
 
-// hold is one checkout, from Acquire to Release. Its connection serves one
-// goroutine at a time, and so does the hold.
-type hold struct {
-	conn      session.Conn
-	recorder  *recorder
-	trip      *trip
-	wait      time.Duration
-	began     time.Time
-	statement time.Time // when the running statement began
-	silence   time.Time // when the last one ended with its transaction open; else zero
-	busy      time.Duration
-	silent    time.Duration
+// timedPool adds to a request's trip what its checkouts waited and its statements
+// took.
+type timedPool struct{ session.Pool }
+
+type timedConn struct {
+	conn session.Conn
+	trip *trip
 }
 
-// holdKey is where the connection's hold is found among pgconn's custom data.
-const holdKey = "pghold lab hold"
-
-func (p recordedPool) Acquire(ctx context.Context) (session.Conn, error) {
-	r := p.recorder
-	start := time.Now()
-	r.mu.Lock()
-	r.waiting++
-	r.maxWaiting = max(r.maxWaiting, r.waiting)
-	r.mu.Unlock()
-
-	c, err := p.Pool.Acquire(ctx)
-	now := time.Now()
-	r.mu.Lock()
-	r.waiting--
-	r.mu.Unlock()
+func (p timedPool) Acquire(ctx context.Context) (session.Conn, error) {
 	t := tripOf(ctx)
-	if t != nil {
-		t.PoolWait += now.Sub(start)
-	}
+	start := time.Now()
+	c, err := p.Pool.Acquire(ctx)
+	t.PoolWait += time.Since(start)
 	if err != nil {
 		return nil, err
 	}
-	h := &hold{conn: c, recorder: r, trip: t, wait: now.Sub(start), began: now}
-	c.Conn().PgConn().CustomData()[holdKey] = h
-	return h, nil
+	return timedConn{c, t}, nil
 }
 
-func (h *hold) Conn() *pgx.Conn { return h.conn.Conn() }
+func (c timedConn) Conn() *pgx.Conn { return c.conn.Conn() }
 
-func (h *hold) Release() {
-	delete(h.Conn().PgConn().CustomData(), holdKey)
-	now := time.Now()
-	h.endSilence(now)
-	if h.trip != nil {
-		h.trip.Busy += h.busy
+func (c timedConn) Release() {
+	if hold := pgxhold.Of(c.Conn()); hold != nil {
+		c.trip.Busy += hold.Busy()
 	}
-	r := h.recorder
-	r.mu.Lock()
-	r.held = append(r.held, now.Sub(h.began))
-	r.waits = append(r.waits, h.wait)
-	r.busy += h.busy
-	r.silent += h.silent
-	r.mu.Unlock()
-	h.conn.Release()
+	c.conn.Release()
 }
 
-func (h *hold) endSilence(now time.Time) {
-	if !h.silence.IsZero() {
-		h.silent += now.Sub(h.silence)
-		h.silence = time.Time{}
+// tracedPool tells a tracer of checkouts, for database/sql, which has no hooks of
+// its own for that.
+type tracedPool struct {
+	session.Pool
+	tracer *pgxhold.Tracer
+}
+
+type tracedConn struct {
+	conn   session.Conn
+	tracer *pgxhold.Tracer
+}
+
+func (p tracedPool) Acquire(ctx context.Context) (session.Conn, error) {
+	ctx = p.tracer.TraceCheckoutStart(ctx)
+	c, err := p.Pool.Acquire(ctx)
+	if err != nil {
+		p.tracer.TraceCheckoutEnd(ctx, nil, err)
+		return nil, err
 	}
+	p.tracer.TraceCheckoutEnd(ctx, c.Conn(), nil)
+	return tracedConn{c, p.tracer}, nil
 }
 
-// tracer tells a connection's hold when its statements begin and end.
-type tracer struct{}
+func (c tracedConn) Conn() *pgx.Conn { return c.conn.Conn() }
 
-var (
-	_ pgx.QueryTracer = tracer{}
-	_ pgx.BatchTracer = tracer{}
-)
-
-func holdOf(c *pgx.Conn) *hold {
-	h, _ := c.PgConn().CustomData()[holdKey].(*hold)
-	return h
+func (c tracedConn) Release() {
+	c.tracer.TraceCheckin(c.conn.Conn())
+	c.conn.Release()
 }
-
-func began(c *pgx.Conn) {
-	if h := holdOf(c); h != nil {
-		h.statement = time.Now()
-		h.endSilence(h.statement)
-	}
-}
-
-func ended(c *pgx.Conn) {
-	if h := holdOf(c); h != nil {
-		now := time.Now()
-		h.busy += now.Sub(h.statement)
-		if c.PgConn().TxStatus() != 'I' {
-			h.silence = now
-		}
-	}
-}
-
-func (tracer) TraceQueryStart(ctx context.Context, c *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	began(c)
-	return ctx
-}
-
-func (tracer) TraceQueryEnd(_ context.Context, c *pgx.Conn, _ pgx.TraceQueryEndData) { ended(c) }
-
-func (tracer) TraceBatchStart(ctx context.Context, c *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	began(c)
-	return ctx
-}
-
-func (tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-
-func (tracer) TraceBatchEnd(_ context.Context, c *pgx.Conn, _ pgx.TraceBatchEndData) { ended(c) }

@@ -26,7 +26,8 @@ type observer struct {
 	speed       float64
 	file        *bufio.Writer // of samples
 	seen        experiment.Connections
-	first       time.Time // the server's time of the first sample
+	first, last time.Time // the server's time of the first and of the last sample
+	silent      int       // sessions that were silent in transaction in the last
 }
 
 // connectionsHeader is the first line of a file of connection samples. Times
@@ -73,8 +74,13 @@ func (o *observer) sample(ctx context.Context) (watch.Sample, error) {
 	if o.first.IsZero() {
 		o.first = s.At
 	}
+	silent := s.Count(watch.State.InTransaction)
 	o.seen.Max = max(o.seen.Max, len(s.Sessions))
-	o.seen.MaxSilentInTransaction = max(o.seen.MaxSilentInTransaction, s.Count(watch.State.InTransaction))
+	o.seen.MaxSilentInTransaction = max(o.seen.MaxSilentInTransaction, silent)
+	if !o.last.IsZero() { // between two samples, half of each
+		o.seen.SilentInTransaction += stretch(s.At.Sub(o.last), o.speed) * time.Duration(silent+o.silent) / 2
+	}
+	o.last, o.silent = s.At, silent
 	at := stretch(s.At.Sub(o.first), o.speed).Seconds()
 	for _, c := range s.Sessions {
 		fmt.Fprintf(o.file, "%.4f,%d,%s,%.4f,%.4f,%s\n", at, c.PID, c.State,

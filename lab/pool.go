@@ -10,21 +10,27 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
 )
 
-// openPool opens the pool that the settings name. Its connections carry the
-// application name, by which they are told from others on the server.
-func openPool(s experiment.Settings, dsn, application string) (session.Pool, func(), error) {
+// openPool opens the pool that the settings name, recorded under that name. Its
+// connections carry the application name, by which they are told from others on
+// the server.
+func openPool(s experiment.Settings, dsn, application string, recorder *pghold.Recorder) (session.Pool, func(), error) {
 	switch s.Pool {
 	case experiment.QueuePool:
 		cfg, err := queuepool.ParseConfig(dsn)
 		if err != nil {
 			return nil, nil, err
 		}
-		prepare(cfg.ConnConfig, application)
+		cfg.ConnConfig.RuntimeParams["application_name"] = application
+		if err := pgxhold.InstallConn(cfg.ConnConfig, recorder, s.Pool); err != nil {
+			return nil, nil, err
+		}
 		cfg.Size, cfg.MaxOverflow, cfg.Timeout = s.PoolSize, s.MaxOverflow, s.PoolTimeout
 		pool, err := queuepool.New(cfg)
 		if err != nil {
@@ -37,7 +43,10 @@ func openPool(s experiment.Settings, dsn, application string) (session.Pool, fun
 		if err != nil {
 			return nil, nil, err
 		}
-		prepare(cfg.ConnConfig, application)
+		cfg.ConnConfig.RuntimeParams["application_name"] = application
+		if err := pgxhold.Install(cfg, recorder, s.Pool); err != nil {
+			return nil, nil, err
+		}
 		cfg.MaxConns = int32(s.Connections())
 		pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 		if err != nil {
@@ -50,18 +59,15 @@ func openPool(s experiment.Settings, dsn, application string) (session.Pool, fun
 		if err != nil {
 			return nil, nil, err
 		}
-		prepare(cfg, application)
+		cfg.RuntimeParams["application_name"] = application
+		tracer := pgxhold.NewTracer(recorder.Pool(s.Pool))
+		cfg.Tracer = tracer
 		db := stdlib.OpenDB(*cfg)
 		db.SetMaxOpenConns(s.Connections())
 		db.SetMaxIdleConns(s.PoolSize)
-		return bounded{session.FromDB(db), s}, func() { db.Close() }, nil
+		return tracedPool{bounded{session.FromDB(db), s}, tracer}, func() { db.Close() }, nil
 	}
 	return nil, nil, fmt.Errorf("there is no pool %q", s.Pool)
-}
-
-func prepare(cc *pgx.ConnConfig, application string) {
-	cc.RuntimeParams["application_name"] = application
-	cc.Tracer = tracer{}
 }
 
 // bounded gives the pools that wait as long as the context allows the pool
@@ -71,7 +77,8 @@ type bounded struct {
 	settings experiment.Settings
 }
 
-// poolTimeout is bounded's error, as queuepool.TimeoutError is QueuePool's.
+// poolTimeout is bounded's error, as queuepool.TimeoutError is QueuePool's. Like
+// that, it has a Timeout method.
 type poolTimeout struct {
 	pool    string
 	limit   int
@@ -81,6 +88,8 @@ type poolTimeout struct {
 func (e *poolTimeout) Error() string {
 	return fmt.Sprintf("%s limit of %d connections reached, no connection within %.2f s", e.pool, e.limit, e.timeout.Seconds())
 }
+
+func (e *poolTimeout) Timeout() bool { return true }
 
 func (b bounded) Acquire(ctx context.Context) (session.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, b.settings.PoolTimeout)

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/watch"
 )
@@ -20,8 +22,9 @@ type Options struct {
 	Settings experiment.Settings
 	Routes   []experiment.Route
 	// Dir is an existing folder that gets, for every route, its requests
-	// (ROUTE.bin, as vegeta writes them) and its connection samples
-	// (ROUTE.connections.csv).
+	// (ROUTE.bin, as vegeta writes them), its connection samples
+	// (ROUTE.connections.csv) and what the recorder knew of its holds at the end
+	// (ROUTE.holds.json, a pghold.Snapshot in wall-clock time).
 	Dir string
 	// Progress is told how the run goes, several times a second. It is called by
 	// one goroutine at a time. Default: nobody is told.
@@ -153,9 +156,13 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 	}
 
 	r := attack.result()
-	r.Time, r.Holds = app.recorder.result(speed)
+	snapshot := app.recorder.Snapshot()
+	r.Time, r.Holds = app.trips.means(speed), holds(snapshot, speed)
 	r.Connections = observer.seen
-	r.DrainedAfter = max(0, stretch(app.recorder.lastEnded.Sub(attack.ended), speed))
+	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
+	if failed = writeHolds(o.Dir, route, snapshot); failed != nil {
+		return nil, failed
+	}
 	progress.Done = &r
 	attack.count(&progress)
 	o.tell(progress)
@@ -173,6 +180,14 @@ func (a *attack) count(p *Progress) {
 	p.OK, p.Failed = int(a.ok.Load()), int(a.failed.Load())
 	p.Sent = int(a.pacer.sent.Load())
 	p.Draining = p.OK+p.Failed >= p.Requests
+}
+
+func writeHolds(dir string, route experiment.Route, s *pghold.Snapshot) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, route.Name+".holds.json"), append(b, '\n'), 0o666)
 }
 
 // file is one of a route's files. It goes when the route has failed.

@@ -16,6 +16,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/internal/pgtemp"
 	"github.com/pghold/pghold/internal/pgtest"
@@ -194,6 +195,7 @@ func TestRun_TheSeed(t *testing.T) {
 		}
 	}
 	for _, r := range res.Routes {
+		checkHolds(t, dir, &r)
 		if r.Connections.Left != 5 {
 			t.Errorf("%s: %d connections were left in the pool, want 5", r.Name, r.Connections.Left)
 		}
@@ -202,6 +204,36 @@ func TestRun_TheSeed(t *testing.T) {
 	if wait := res.Route(asyncInside).Holds.MaxWaiting; wait < 400 {
 		t.Errorf("async inside: at most %d requests waited for a connection, want more than 400", wait)
 	}
+}
+
+// checkHolds checks what the recorder has to say of a route of the seed.
+func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, r.Name+".holds.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := pghold.ReadSnapshot(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Pools) != 1 || s.Pools[0].Checkouts != s.Pools[0].Releases || len(s.Open) != 0 || len(s.Series) != 1 {
+		t.Fatalf("%s: pools %+v, %d open, %d series; want every checkout of the one line released", r.Name, s.Pools, len(s.Open), len(s.Series))
+	}
+	series := s.Series[0]
+	if series.Route != "GET /"+r.Name || filepath.Base(series.Site.File) != "app.go" || !strings.Contains(series.Site.Func, "readUser") {
+		t.Errorf("%s: the holds are of %q, taken at %+v", r.Name, series.Route, series.Site)
+	}
+	if r.Name == syncOutside || r.Name == asyncOutside {
+		if len(series.SlowCalls) != 0 || series.Worst.LongestGap.Duration > 50*time.Millisecond {
+			t.Errorf("%s: slow calls %v, longest gap %v; want none, and less than 50 ms", r.Name, series.SlowCalls, series.Worst.LongestGap.Duration)
+		}
+		return
+	}
+	if sleep := series.SlowCalls["sleep"]; sleep == nil || int(sleep.Count) != r.Holds.Count || filepath.Base(sleep.Site.File) != "app.go" {
+		t.Errorf("%s: %d holds with the slow calls %+v; want one sleep in each, with its line", r.Name, r.Holds.Count, series.SlowCalls)
+	}
+	near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.03)
 }
 
 // checkFiles checks that a route's files say what its result says.
@@ -335,8 +367,8 @@ func TestRun_Interrupted(t *testing.T) {
 		t.Errorf("interrupted %v with %d routes, want the first route only", res.Interrupted, len(res.Routes))
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if len(files) != 2 {
-		t.Errorf("files %q, want the first route's two", files)
+	if len(files) != 3 {
+		t.Errorf("files %q, want the first route's three", files)
 	}
 }
 

@@ -12,6 +12,9 @@ func tables(r *experiment.Result) []table {
 	if t, known := timeTable(r); known {
 		ts = append(ts, t)
 	}
+	if t, known := silentTable(r); known {
+		ts = append(ts, t)
+	}
 	return ts
 }
 
@@ -145,6 +148,27 @@ func timeTable(r *experiment.Result) (t table, known bool) {
 		if h := rr.Holds; h.Count > 0 {
 			known = true
 			cells[4].text, cells[5].text = seconds(h.Held.Mean), smallRatio(h.BusyRatio)
+		}
+		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+	}
+	return t, known
+}
+
+// silentTable sets what the app itself counted beside what the server's samples
+// add up to. It is worth drawing when the server saw anything.
+func silentTable(r *experiment.Result) (t table, known bool) {
+	t = table{
+		title:   "Silent in transaction, all connections together",
+		note:    "Counted by the app itself, and sampled from pg_stat_activity.",
+		columns: []column{{name: "by the app"}, {name: "by the server"}, {name: "app/server"}},
+	}
+	for i := range r.Routes {
+		rr := &r.Routes[i]
+		app, server := rr.Holds.SilentInTransaction, rr.Connections.SilentInTransaction
+		cells := []cell{{text: seconds(app)}, {text: seconds(server)}, {text: none}}
+		if server >= time.Second { // less is a sample or two, which say nothing
+			known = true
+			cells[2].text = ratio(app.Seconds() / server.Seconds())
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
 	}

@@ -167,7 +167,7 @@ func TestLab(t *testing.T) {
 	}
 	want := []string{"run", "run/report.md", "run/result.json"}
 	for _, r := range experiment.Routes {
-		want = append(want, "run/"+r.Name+".bin", "run/"+r.Name+".connections.csv")
+		want = append(want, "run/"+r.Name+".bin", "run/"+r.Name+".connections.csv", "run/"+r.Name+".holds.json")
 		if !strings.Contains(out, r.Name) || !strings.Contains(progress, r.Name+": ") {
 			t.Errorf("%s is missing in the table or in the progress", r.Name)
 		}
@@ -265,7 +265,7 @@ func TestLab_InterruptedShowsWhatThereIs(t *testing.T) {
 		t.Errorf("got %+v, %v; want the first route and that it was interrupted", res, err)
 	}
 	first := "run/" + experiment.Routes[0].Name
-	want := []string{"run", "run/report.md", "run/result.json", first + ".bin", first + ".connections.csv"}
+	want := []string{"run", "run/report.md", "run/result.json", first + ".bin", first + ".connections.csv", first + ".holds.json"}
 	slices.Sort(want)
 	if got := files(t, "."); !slices.Equal(got, want) {
 		t.Errorf("files %q, want %q", got, want)

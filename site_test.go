@@ -1,0 +1,66 @@
+package pghold
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestLibrary(t *testing.T) {
+	skip := []string{"example.com/app/db", "example.com/app/web.(*pool)"}
+	for function, want := range map[string]bool{
+		"github.com/jackc/pgx/v5.(*Conn).Query":                  true,
+		"github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire.func1":  true,
+		"database/sql.(*DB).QueryRow":                            true,
+		"database/sqlx.Get":                                      false,
+		"gorm.io/gorm/callbacks.Query":                           true,
+		"github.com/pghold/pghold.(*Pool).Checkout":              true,
+		"github.com/pghold/pghold/session.acquirer[...].Acquire": true,
+		"github.com/pghold/pghold/lab.(*App).readUser":           false,
+		"github.com/pghold/pghold/cmd/pghold.main":               false,
+		"example.com/app.main":                                   false,
+		"example.com/app/db.Get":                                 true,
+		"example.com/app/db/rows.Get":                            true,
+		"example.com/app/dbs.Get":                                false,
+		"example.com/app/web.(*pool).get":                        true,
+		"example.com/app/web.(*page).get":                        false,
+		"github.com/jackc/pgx/v5x.Query":                         false,
+	} {
+		if got := library(runtime.Frame{Function: function, File: "x.go"}, skip); got != want {
+			t.Errorf("%s: got %v, want %v", function, got, want)
+		}
+	}
+	if library(runtime.Frame{Function: "github.com/pghold/pghold.TestX", File: "x_test.go"}, nil) {
+		t.Error("a test is an application of its package")
+	}
+}
+
+// From deep within a library, as through an ORM, the line of the application is
+// found all the same, and remembered.
+func TestSites_Deep(t *testing.T) {
+	var m sites
+	var found []*Site
+	var down func(n int)
+	down = func(n int) { // stands for the library
+		if n > 0 {
+			down(n - 1)
+			return
+		}
+		var pcs stack
+		callers(&pcs)
+		found = append(found, m.at(&pcs, []string{"github.com/pghold/pghold.TestSites_Deep"}))
+	}
+	for range 2 {
+		down(20)
+	}
+	for _, site := range found {
+		if site.Func != "github.com/pghold/pghold.TestSites_Deep" || site != found[0] {
+			t.Errorf("got %+v, want this test, the same both times", site)
+		}
+	}
+	if len(m.near) != 1 || len(m.far) != 1 {
+		t.Errorf("%d and %d stacks are remembered, want one of each", len(m.near), len(m.far))
+	}
+	if found[0].String() == "unknown" || (Site{}).String() != "unknown" {
+		t.Errorf("as text: %s", found[0])
+	}
+}
