@@ -13,6 +13,7 @@ import (
 type Checkout struct {
 	pool  *Pool
 	scope *scope // nil where no route was named
+	route string
 	shard *shard
 	site  *Site
 	wait  time.Duration
@@ -177,7 +178,7 @@ func (c *Checkout) describe(now time.Duration) (Hold, bool) {
 // hold describes c. The caller holds mu, or has released c.
 func (c *Checkout) hold(now time.Duration) Hold {
 	h := Hold{
-		Pool: c.pool.name, Route: c.scope.routeName(), Site: *c.site,
+		Pool: c.pool.name, Route: c.route, Site: *c.site,
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: c.wait, Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,

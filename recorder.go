@@ -154,6 +154,7 @@ func (p *Pool) checkout(ctx context.Context, waitBegan time.Duration) *Checkout 
 	p.checkouts.Add(1)
 	r := p.recorder
 	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))]}
+	c.route = c.scope.routeName()
 	var pcs stack
 	callers(&pcs)
 	s := c.shard
@@ -176,7 +177,7 @@ func (p *Pool) checkout(ctx context.Context, waitBegan time.Duration) *Checkout 
 // seriesOf returns the part of the series that c belongs to. The caller holds the
 // lock of c's shard.
 func (r *Recorder) seriesOf(c *Checkout) *Series {
-	part := seriesPart{c.pool, c.scope.routeName(), c.site}
+	part := seriesPart{c.pool, c.route, c.site}
 	if s, ok := c.shard.series[part]; ok {
 		return s
 	}

@@ -9,7 +9,7 @@ import (
 // scope is a request, a job or whatever else has a route: it knows the holds that
 // are open in it, so that its slow calls find them.
 type scope struct {
-	route string
+	route func() string
 	mu    sync.Mutex
 	open  []*Checkout
 	calls int // begun so far
@@ -20,6 +20,13 @@ type scopeKey struct{}
 // WithRoute names the route of what happens in the context: for a web request its
 // pattern, "GET /users/{id}", never its path. There should be few of them.
 func WithRoute(ctx context.Context, route string) context.Context {
+	return WithRouteFunc(ctx, func() string { return route })
+}
+
+// WithRouteFunc is WithRoute for a name that is known only later, as that of a web
+// request before it has been routed. route is called at each checkout, by who
+// makes it.
+func WithRouteFunc(ctx context.Context, route func() string) context.Context {
 	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
 }
 
@@ -32,7 +39,7 @@ func (s *scope) routeName() string {
 	if s == nil {
 		return ""
 	}
-	return s.route
+	return s.route()
 }
 
 func (s *scope) add(c *Checkout) {

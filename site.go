@@ -89,10 +89,11 @@ func resolve(pcs []uintptr, skip []string) *Site {
 	}
 }
 
-// libraries are packages between an application and its connection. Their tests
-// and examples are applications.
+// libraries are packages between an application and its connection, or its slow
+// call. Their tests and examples are
+// applications.
 var libraries = []string{
-	"runtime", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
+	"runtime", "net/http", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent",
 	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// The recorder names the bad handler, with its line and its slow call, and not the
+// good one.
+func TestService(t *testing.T) {
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer slow.Close()
+	handler, closePool, err := service(t.Context(), pgtest.DSN(t), slow.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closePool()
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	get := func(path string) string {
+		t.Helper()
+		res, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, res.Status, err)
+		}
+		return string(b)
+	}
+	for _, path := range []string{"/bad/1", "/good/1", "/good/2"} {
+		if got := get(path); got != "Hello user "+path[len(path)-1:]+"\n" {
+			t.Errorf("%s answers %q", path, got)
+		}
+	}
+	s, err := pghold.ReadSnapshot([]byte(get("/debug/holds?format=json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	what := "GET " + strings.TrimPrefix(slow.URL, "http://") + "/"
+	seen := map[string]int{}
+	for _, series := range s.Series {
+		for name := range series.SlowCalls {
+			if name != what {
+				t.Errorf("%s made the slow call %q, want %q", series.Route, name, what)
+			}
+			seen[series.Route]++
+			if !strings.HasSuffix(series.Site.File, "examples/holds/main.go") {
+				t.Errorf("%s took its connection at %+v", series.Route, series.Site)
+			}
+		}
+	}
+	if len(seen) != 1 || seen["GET /bad/{id}"] != 1 {
+		t.Errorf("slow calls inside holds were seen in %v, want only in the bad handler", seen)
+	}
+}
