@@ -10,7 +10,7 @@ import (
 type Route struct {
 	// Name is the route's name and, behind a slash, its path.
 	Name string
-	// Summary says in a line what the handler does.
+	// Summary says in a line what the handler does once it has read the user.
 	Summary string
 	// Sync handlers occupy one of Settings.Threads from start to end; the others
 	// run without a limit.
@@ -27,19 +27,19 @@ func (r Route) Path() string { return "/" + r.Name }
 var Routes = []Route{
 	{
 		Name: "sync_session_sleep_outside_session", Sync: true,
-		Summary: "reads the user, closes the session, then makes the slow call; one of 40 threads throughout",
+		Summary: "closes its session, then makes the slow call; on a thread",
 	},
 	{
 		Name: "sync_session_sleep_inside_session", Sync: true, SlowInside: true,
-		Summary: "reads the user and makes the slow call with the session open; one of 40 threads throughout",
+		Summary: "makes the slow call with its session open; on a thread",
 	},
 	{
 		Name:    "async_session_sleep_outside_session",
-		Summary: "reads the user, closes the session, then makes the slow call; no limit of threads",
+		Summary: "closes its session, then makes the slow call",
 	},
 	{
 		Name: "async_session_sleep_inside_session", SlowInside: true,
-		Summary: "reads the user and makes the slow call with the session open; no limit of threads",
+		Summary: "makes the slow call with its session open",
 	},
 }
 

@@ -31,7 +31,7 @@ func (p *progress) show(s lab.Progress) {
 		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", p.done, p.routes, s.Route.Name,
 			s.Done.Outcomes.OK, s.Done.Requests, round(s.Done.Elapsed))
 		if d := s.Done.DrainedAfter; d >= time.Second {
-			line += fmt.Sprintf(", and %s of work for clients that had gone", round(d))
+			line += fmt.Sprintf(" (and %s for clients gone)", round(d))
 		}
 		fmt.Fprintln(p.out, line)
 		return
