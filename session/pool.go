@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -77,10 +76,7 @@ func (p dbPool) Acquire(ctx context.Context) (Conn, error) {
 			c.pgx = std.Conn()
 			lent <- nil
 			<-c.release
-			if c.pgx.IsClosed() || c.pgx.PgConn().TxStatus() != 'I' {
-				return driver.ErrBadConn // database/sql drops it
-			}
-			return nil
+			return nil // a connection that is closed, or in a transaction, pgx's driver itself refuses to reuse
 		})
 		if c.pgx == nil {
 			lent <- err

@@ -1,0 +1,16 @@
+package pghold
+
+import "testing"
+
+// A request that takes many connections, one after the other, keeps none of them
+// in memory.
+func TestScope_ForgetsWhatWasReleased(t *testing.T) {
+	r := New(Config{})
+	ctx := WithRoute(t.Context(), "GET /")
+	for range 3 {
+		r.Pool("main").Checkout(ctx).Release()
+	}
+	if n := len(scopeOf(ctx).open); n != 0 {
+		t.Errorf("%d holds that were released are remembered", n)
+	}
+}
