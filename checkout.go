@@ -182,7 +182,7 @@ func (c *Checkout) hold(now time.Duration) Hold {
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: c.wait, Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, SlowCallsLeftOut: c.callsLeft,
+		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, last: *c.after,
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts

@@ -44,6 +44,8 @@ type Hold struct {
 	// most maxSlowCalls. SlowCallsLeftOut is how many more there were.
 	SlowCalls        []SlowCall
 	SlowCallsLeftOut int
+
+	last Site // of the last statement, or of the checkout
 }
 
 // Silent is the part of the hold in which no statement was running.
@@ -118,9 +120,12 @@ func (h *Hold) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*h = Hold{j.Pool, j.Route, j.Site, j.Began, j.Open, j.Running, j.Panicked,
-		time.Duration(j.Wait), time.Duration(j.Held), time.Duration(j.Busy), time.Duration(j.SilentInTransaction),
-		j.Statements, j.LongestGap, j.SlowCalls, j.SlowCallsLeftOut}
+	*h = Hold{
+		Pool: j.Pool, Route: j.Route, Site: j.Site, Began: j.Began, Open: j.Open, Running: j.Running, Panicked: j.Panicked,
+		Wait: time.Duration(j.Wait), Held: time.Duration(j.Held), Busy: time.Duration(j.Busy),
+		SilentInTransaction: time.Duration(j.SilentInTransaction), Statements: j.Statements,
+		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut,
+	}
 	return nil
 }
 

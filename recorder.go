@@ -205,13 +205,9 @@ func (r *Recorder) seriesOf(c *Checkout) *Series {
 func (r *Recorder) Snapshot() *Snapshot {
 	snap := &Snapshot{Version: snapshotVersion, Began: r.started.Round(0), FoldedHolds: r.folded.Load()}
 	series := map[seriesKey]*Series{}
-	var open []*Checkout
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for c := s.open; c != nil; c = c.next {
-			open = append(open, c)
-		}
 		for _, part := range s.series {
 			key := seriesKey{part.Pool, part.Route, part.Site}
 			whole := series[key]
@@ -223,13 +219,8 @@ func (r *Recorder) Snapshot() *Snapshot {
 		}
 		s.mu.Unlock()
 	}
-	now := r.now()
-	snap.Taken = r.started.Add(now).Round(0)
-	for _, c := range open {
-		if h, ok := c.describe(now); ok {
-			snap.Open = append(snap.Open, h)
-		}
-	}
+	snap.Open = r.openHolds(nil)
+	snap.Taken = time.Now().Round(0)
 	for _, s := range series {
 		snap.Series = append(snap.Series, s)
 	}
@@ -245,6 +236,30 @@ func (r *Recorder) Snapshot() *Snapshot {
 	})
 	snap.sort()
 	return snap
+}
+
+// openHolds describes the holds that are open, of one pool or, where it is nil, of
+// all.
+func (r *Recorder) openHolds(of *Pool) []Hold {
+	var open []*Checkout
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for c := s.open; c != nil; c = c.next {
+			if of == nil || c.pool == of {
+				open = append(open, c)
+			}
+		}
+		s.mu.Unlock()
+	}
+	now := r.now()
+	var holds []Hold
+	for _, c := range open {
+		if h, ok := c.describe(now); ok {
+			holds = append(holds, h)
+		}
+	}
+	return holds
 }
 
 func (s *Snapshot) sort() {

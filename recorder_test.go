@@ -150,6 +150,44 @@ func TestRecorder_KnowsWhatIsOpen(t *testing.T) {
 	}
 }
 
+func TestPool_Holders(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	p := r.Pool("main")
+	if got := p.Holders(); len(got) != 0 {
+		t.Errorf("nobody holds a connection: got %v", got)
+	}
+	ctx := pghold.WithRoute(t.Context(), "GET /slow")
+	for range 3 {
+		c := p.Checkout(ctx)
+		defer c.Release()
+		c.BeginStatement()
+		c.EndStatement(true)
+	}
+	defer pghold.Start(ctx, "POST api.example.com/").End()
+	busy := p.Checkout(t.Context())
+	defer busy.Release()
+	busy.BeginStatement()
+	defer r.Pool("other").Checkout(ctx).Release()
+
+	got := p.Holders()
+	if len(got) != 2 || got[0].Count != 3 || got[0].Route != "GET /slow" || got[1].Count != 1 || got[1].Doing != "in a statement" {
+		t.Fatalf("got %+v, want three of the route, then the one that is busy", got)
+	}
+	for i, want := range []string{"3 held by GET /slow, recorder_test.go:", "1 held by no route, recorder_test.go:"} {
+		if s := got[i].String(); !strings.HasPrefix(s, want) {
+			t.Errorf("got %q, want %q", s, want)
+		}
+	}
+	if !strings.HasPrefix(got[0].Doing, "in POST api.example.com/ at recorder_test.go:") {
+		t.Errorf("it is said to be in %q", got[0].Doing)
+	}
+	quiet := r.Pool("quiet").Checkout(t.Context())
+	defer quiet.Release()
+	if got := r.Pool("quiet").Holders()[0].Doing; !strings.HasPrefix(got, "silent since recorder_test.go:") {
+		t.Errorf("it is said to be in %q", got)
+	}
+}
+
 func TestWait_Fail(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	p := r.Pool("main")

@@ -87,6 +87,8 @@ func (b both) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
 
 func (b both) TraceCheckin(conn *pgx.Conn) { b.ours.TraceCheckin(conn) }
 
+func (b both) Holders() []string { return b.ours.Holders() }
+
 func installed(t pgx.QueryTracer) bool {
 	switch t := t.(type) {
 	case *Tracer, both:
@@ -173,6 +175,16 @@ func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error
 
 // TraceCheckin ends the hold.
 func (t *Tracer) TraceCheckin(conn *pgx.Conn) { Released(conn) }
+
+// Holders says who holds the pool's connections now, a line for each place; those
+// with the most connections come first. queuepool puts it into its TimeoutError.
+func (t *Tracer) Holders() []string {
+	var lines []string
+	for _, h := range t.pool.Holders() {
+		lines = append(lines, h.String())
+	}
+	return lines
+}
 
 // TraceAcquireStart begins a wait.
 func (t *Tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {

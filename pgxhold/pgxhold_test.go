@@ -363,13 +363,23 @@ func TestTracer_QueuePoolAndSession(t *testing.T) {
 			pool, err := queuepool.New(cfg)
 			must(t, err)
 			defer pool.Close()
+			ctx := pghold.WithRoute(t.Context(), "GET /slow")
 			s := session.New(session.From(pool), session.Options{})
-			_, err = s.Exec(t.Context(), "select 1")
+			_, err = s.Exec(ctx, "select 1")
 			must(t, err)
 			silent := pause()
-			if _, err := pool.Acquire(t.Context()); err == nil {
-				t.Fatal("the pool gave a second connection")
+			call := pghold.Start(ctx, "GET api.example.com/")
+			_, err = pool.Acquire(t.Context())
+			var timeout *queuepool.TimeoutError
+			if !errors.As(err, &timeout) || len(timeout.Holders) != 1 {
+				t.Fatalf("got %v, want a time-out that names one holder", err)
 			}
+			for _, want := range []string{"1 held by GET /slow, pgxhold_test.go:", ", oldest 0.0 s, now in GET api.example.com/ at pgxhold_test.go:"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the time-out says %q, want it to say %q", err, want)
+				}
+			}
+			call.End()
 			must(t, s.Close())
 			all := sum(t, r)
 			if all.Held.Count() != 1 || all.Statements != 2 || all.SilentInTransaction < silent {

@@ -9,7 +9,8 @@ import (
 )
 
 // Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
-// beside those of pgx is used; pgxhold's has them.
+// beside those of pgx is used; pgxhold's has them. Where it also has a method
+// Holders() []string, a TimeoutError names who holds the pool's connections.
 type Tracer interface {
 	// TraceCheckoutStart is called at the beginning of Acquire. The context that
 	// it returns is used for the rest of it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,11 +23,18 @@ type TimeoutError struct {
 	Size        int           // Config.Size
 	MaxOverflow int           // Config.MaxOverflow
 	Waited      time.Duration // Config.Timeout
+	// Holders says who held the connections at that moment, a line for each place,
+	// at most five, where the pool has a Tracer that knows it.
+	Holders []string
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("QueuePool limit of size %d overflow %d reached, connection timed out, timeout %.2f",
+	s := fmt.Sprintf("QueuePool limit of size %d overflow %d reached, connection timed out, timeout %.2f",
 		e.Size, e.MaxOverflow, e.Waited.Seconds())
+	if len(e.Holders) > 0 {
+		s += ": " + strings.Join(e.Holders, "; ")
+	}
+	return s
 }
 
 // Timeout is true, as net.Error has it.
@@ -155,7 +163,7 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 		}
 		return m, nil
 	case <-timer.C:
-		failed = &TimeoutError{p.cfg.Size, p.cfg.MaxOverflow, p.cfg.Timeout}
+		failed = p.timedOut()
 	case <-ctx.Done():
 		failed = ctx.Err()
 	}
@@ -184,6 +192,18 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 		p.put(m)
 	}
 	return nil, ctx.Err()
+}
+
+// maxHolders is how many places a TimeoutError names.
+const maxHolders = 5
+
+func (p *Pool) timedOut() error {
+	e := &TimeoutError{Size: p.cfg.Size, MaxOverflow: p.cfg.MaxOverflow, Waited: p.cfg.Timeout}
+	if t, ok := p.tracer.(interface{ Holders() []string }); ok {
+		e.Holders = t.Holders()
+		e.Holders = e.Holders[:min(len(e.Holders), maxHolders)]
+	}
+	return e
 }
 
 // ready makes m fit for use, replacing it where it is too old, of a generation

@@ -334,11 +334,22 @@ func TestPool_ACancelledStatementSaysNothingAboutOthers(t *testing.T) {
 	cancelled, idle := acquire(t, p), acquire(t, p)
 	before := pid(idle)
 	idle.Release()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if _, err := cancelled.Conn().Exec(ctx, "select pg_sleep(10)"); err == nil {
+	watcher, victim := acquire(t, p), pid(cancelled)
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := cancelled.Conn().Exec(ctx, "select pg_sleep(60)")
+		failed <- err
+	}()
+	until(t, "the statement runs on the server", func() (sleeps bool) {
+		err := watcher.Conn().QueryRow(t.Context(), "select coalesce(wait_event = 'PgSleep', false) from pg_stat_activity where pid = $1", victim).Scan(&sleeps)
+		return err == nil && sleeps
+	})
+	cancel()
+	if err := <-failed; err == nil {
 		t.Fatal("the statement was not cancelled")
 	}
+	watcher.Release()
 	cancelled.Release()
 	c := acquire(t, p)
 	defer c.Release()

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 )
@@ -8,7 +9,9 @@ import (
 // otherDriver is a database/sql driver that is not pgx's and can do nothing.
 type otherDriver struct{}
 
-func (otherDriver) Open(string) (driver.Conn, error) { return otherConn{}, nil }
+func (otherDriver) Open(string) (driver.Conn, error)             { return otherConn{}, nil }
+func (otherDriver) Connect(context.Context) (driver.Conn, error) { return otherConn{}, nil }
+func (d otherDriver) Driver() driver.Driver                      { return d }
 
 type otherConn struct{}
 

@@ -19,6 +19,7 @@ import (
 // env is a pool with one connection, and what a test wants to know about it.
 type env struct {
 	session.Pool
+	dsn                string
 	acquired, released atomic.Int32 // checkouts and releases
 	trips              atomic.Int32 // round trips to the server
 	statements         *statements
@@ -48,8 +49,8 @@ func (c countedConn) Release() {
 
 // statements are the texts that went to the server, in order.
 type statements struct {
-	texts []string
-	sleep chan struct{} // told when a pg_sleep begins
+	texts   []string
+	locking chan struct{} // closed when a statement is sent that waits for a lock
 }
 
 func (s *statements) take() string {
@@ -60,15 +61,15 @@ func (s *statements) take() string {
 
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
 	s.texts = append(s.texts, d.SQL)
-	if strings.Contains(d.SQL, "pg_sleep") {
-		close(s.sleep)
-	}
 	return ctx
 }
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBatchStartData) context.Context {
 	for _, q := range d.Batch.QueuedQueries {
 		s.texts = append(s.texts, q.SQL)
+		if strings.Contains(q.SQL, "pg_advisory_lock(") {
+			close(s.locking)
+		}
 	}
 	return ctx
 }
@@ -117,7 +118,7 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 	dsn := pgtest.DSN(t)
 	run := func(name string, open func(t *testing.T, e *env, dsn string)) {
 		t.Run(name, func(t *testing.T) {
-			e := &env{statements: &statements{sleep: make(chan struct{})}}
+			e := &env{dsn: dsn, statements: &statements{locking: make(chan struct{})}}
 			open(t, e, dsn)
 			must(session.Local(t.Context(), e.Pool, session.Options{Autocommit: true}, func(s *session.Session) error {
 				_, err := s.Exec(t.Context(), "drop table if exists t; create table t (n int)")

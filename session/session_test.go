@@ -343,27 +343,46 @@ func queue(sql string) *pgx.Batch {
 
 func TestSession_ClosedWhileAnotherGoroutineUsesIt(t *testing.T) {
 	onEveryPool(t, func(t *testing.T, e *env) {
-		ctx, cancel := context.WithCancel(t.Context())
-		s := session.New(e, session.Options{})
-		if _, err := s.Exec(ctx, "select 1"); err != nil {
+		ctx := t.Context()
+		blocker, err := pgx.Connect(ctx, e.dsn)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer blocker.Close(ctx)
+		if _, err := blocker.Exec(ctx, "select pg_advisory_lock(1)"); err != nil {
+			t.Fatal(err)
+		}
+		s := session.New(e, session.Options{})
 		done := make(chan error, 1)
 		go func() {
-			_, err := s.Exec(ctx, "select pg_sleep(60)")
+			_, err := s.Exec(ctx, "select pg_advisory_lock($1)", 1)
 			done <- err
 		}()
-		<-e.statements.sleep
+		<-e.statements.locking
 		if _, err := s.Exec(ctx, "select 1"); !errors.Is(err, session.ErrInUse) {
 			t.Errorf("a statement beside another: got %v, want ErrInUse", err)
 		}
 		if err := s.Close(); !errors.Is(err, session.ErrInUse) {
 			t.Errorf("Close: got %v, want ErrInUse", err)
 		}
-		cancel()
-		<-done
+		if !s.Held() {
+			t.Error("Close took the connection away from under a statement")
+		}
+		if _, err := blocker.Exec(ctx, "select pg_advisory_unlock(1)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("the other's statement: %v", err)
+		}
 		if s.Held() {
 			t.Error("the goroutine that ran last did not release the connection")
+		}
+		// A lock of the session outlives its transaction: the connection is kept.
+		if err := session.Local(ctx, e.Pool, session.Options{Autocommit: true}, func(s *session.Session) error {
+			_, err := s.Exec(ctx, "select pg_advisory_unlock_all()")
+			return err
+		}); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -477,11 +496,7 @@ func TestPerRequest(t *testing.T) {
 }
 
 func TestFromDB_RefusesOtherDrivers(t *testing.T) {
-	sql.Register("session test", otherDriver{})
-	db, err := sql.Open("session test", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := sql.OpenDB(otherDriver{})
 	defer db.Close()
 	s := session.New(session.FromDB(db), session.Options{})
 	defer s.Close()
