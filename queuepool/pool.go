@@ -18,7 +18,8 @@ import (
 var ErrClosed = errors.New("queuepool: the pool is closed")
 
 // TimeoutError is returned by Acquire when no connection came back in time. Its
-// text is that of SQLAlchemy's error 3o7r (https://sqlalche.me/e/20/3o7r).
+// text is that of SQLAlchemy's error 3o7r (https://sqlalche.me/e/20/3o7r), followed
+// by the Holders where they are known.
 type TimeoutError struct {
 	Size        int           // Config.Size
 	MaxOverflow int           // Config.MaxOverflow
