@@ -166,13 +166,13 @@ func (c *Checkout) Release() {
 }
 
 // describe returns the hold as it is now; false where it was released meanwhile.
-func (c *Checkout) describe(now time.Duration) (Hold, bool) {
+func (c *Checkout) describe() (Hold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.released {
 		return Hold{}, false
 	}
-	return c.hold(now), true
+	return c.hold(c.pool.recorder.now()), true // by now nothing later is in it
 }
 
 // hold describes c. The caller holds mu, or has released c.

@@ -252,10 +252,9 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 		}
 		s.mu.Unlock()
 	}
-	now := r.now()
 	var holds []Hold
 	for _, c := range open {
-		if h, ok := c.describe(now); ok {
+		if h, ok := c.describe(); ok {
 			holds = append(holds, h)
 		}
 	}

@@ -244,7 +244,8 @@ func TestConn_ReleaseInTheMiddleOfAResultDropsTheConnection(t *testing.T) {
 	if pid(c) == first {
 		t.Error("the connection was kept although its result was not read")
 	}
-	if got := p.Stat(); got.CheckedOut != 1 || got.CheckedIn != 0 {
+	until(t, "only the new connection is out", func() bool { return p.Stat().CheckedOut == 1 })
+	if got := p.Stat(); got.CheckedIn != 0 {
 		t.Errorf("got %+v, want the one connection checked out", got)
 	}
 }
@@ -583,7 +584,9 @@ func underLoad(t *testing.T, closing bool) {
 	if most.Load() > limit {
 		t.Errorf("%d connections were out at once, want at most %d", most.Load(), limit)
 	}
-	if got := p.Stat(); got.CheckedOut != 0 || got.Waiting != 0 || got.CheckedIn > 3 {
-		t.Errorf("once all is over: %+v, want nothing out, nobody waiting, at most 3 idle", got)
+	// What was closed, and what its caller did not wait for, goes in the background.
+	until(t, "nothing is out", func() bool { return p.Stat().CheckedOut == 0 })
+	if got := p.Stat(); got.Waiting != 0 || got.CheckedIn > 3 {
+		t.Errorf("once all is over: %+v, want nobody waiting, at most 3 idle", got)
 	}
 }
