@@ -37,8 +37,8 @@ const (
 
 // Recorder knows the holds that are open and sums up those that were. It is safe
 // for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
-// series, each of at most 16 parts of some 7 KB, whatever number of holds, routes
-// and hosts it is told of.
+// series, each of at most 16 parts of three sketches, one hold in full and
+// maxSlowNames slow calls, whatever number of holds, routes and hosts it is told of.
 type Recorder struct {
 	cfg     Config
 	started time.Time

@@ -9,10 +9,10 @@ import (
 )
 
 // sleepExactly waits for d or until ctx ends, whose error it then returns. The
-// runtime's timers are late by half a millisecond in the mean, because the poller
-// that they wait in counts whole ones. That is nothing to a slow call of 2 s, but
-// at ten times the speed it is 5 ms of the experiment's time in every round of
-// the connections, of which sixteen follow each other. The kernel's timers are
+// runtime's timers may be late by a millisecond, because the poller that they wait
+// in counts whole ones. That is nothing to a slow call of 2 s, but at ten times the
+// speed it is up to 10 ms of the experiment's time in every round of the
+// connections, of which sixteen follow each other. The kernel's timers are
 // exact; each takes a file while it runs.
 func sleepExactly(ctx context.Context, d time.Duration) error {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)

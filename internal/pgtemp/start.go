@@ -149,8 +149,8 @@ func (c *cluster) initdb(ctx context.Context) error {
 	if _, err := secret.WriteString(c.password + "\n"); err != nil {
 		return err
 	}
-	// md5, because a scram-sha-256 login costs both ends a millisecond of hashing
-	// that protects passwords people choose. Ours is 130 random bits, and the lab
+	// md5, because a scram-sha-256 login costs both ends 4096 rounds of hashing,
+	// which protect passwords that people choose. Ours is 130 random bits, and the lab
 	// opens many connections at once and measures.
 	err = c.command(ctx, "initdb",
 		"-D", c.folder.data(), "-U", "postgres", "-A", "md5", "--pwfile", secret.Name(),
