@@ -27,18 +27,18 @@ type Config struct {
 
 // Folded is the route under which holds are counted together when there are more
 // combinations than Config.MaxSeries, and the name under which slow calls are when
-// a series has more than maxSlowNames of them.
+// a series has more than maxPlaces of them.
 const Folded = "(other)"
 
 const (
 	maxSlowCalls = 8  // that a hold keeps one by one
-	maxSlowNames = 32 // that a series keeps apart
+	maxPlaces    = 32 // of slow calls that a series keeps apart
 )
 
 // Recorder knows the holds that are open and sums up those that were. It is safe
 // for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
 // series, each of at most 16 parts of three sketches, one hold in full and
-// maxSlowNames slow calls, whatever number of holds, routes and hosts it is told of.
+// maxPlaces slow calls, whatever number of holds, routes and hosts it is told of.
 type Recorder struct {
 	cfg     Config
 	started time.Time
@@ -98,6 +98,30 @@ type Pool struct {
 	waiting, maxWaiting           atomic.Int64
 	checkouts, releases           atomic.Uint64
 	timeouts, cancelled, failures atomic.Uint64 // of waits
+	stat                          atomic.Pointer[func() PoolStat]
+}
+
+// PoolStat is what a pool knows of itself. What it does not know is 0.
+type PoolStat struct {
+	Open int // connections, idle or in use
+	Max  int // connections that may be open; 0 means that there is no limit
+	// Waits counts the callers who had to queue, and WaitTime is how long they did
+	// in all.
+	Waits    uint64
+	WaitTime time.Duration
+}
+
+// SetStat says how to ask the pool for what it knows of itself. stat is called at
+// each snapshot and must not wait for a connection. Adapters do this; pools
+// without it have no such figures.
+func (p *Pool) SetStat(stat func() PoolStat) { p.stat.Store(&stat) }
+
+// Stat is what the pool says of itself, or nothing where nobody said how to ask.
+func (p *Pool) Stat() PoolStat {
+	if stat := p.stat.Load(); stat != nil {
+		return (*stat)()
+	}
+	return PoolStat{}
 }
 
 // Pool returns the pool of that name. Pools of one recorder are told apart by
@@ -227,10 +251,12 @@ func (r *Recorder) Snapshot() *Snapshot {
 	r.pools.Range(func(_, v any) bool {
 		p := v.(*Pool)
 		released := p.releases.Load() // before the checkouts: so that held is never negative
+		stat := p.Stat()
 		snap.Pools = append(snap.Pools, PoolSnapshot{
 			Name: p.name, Waiting: int(p.waiting.Load()), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
 			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true
 	})
@@ -267,5 +293,10 @@ func (s *Snapshot) sort() {
 		return cmp.Or(cmp.Compare(b.Silent.Sum(), a.Silent.Sum()), cmp.Compare(a.Pool, b.Pool),
 			cmp.Compare(a.Route, b.Route), cmp.Compare(a.Site.File, b.Site.File), cmp.Compare(a.Site.Line, b.Site.Line))
 	})
+	for _, series := range s.Series {
+		slices.SortFunc(series.SlowCalls, func(a, b SlowCalls) int {
+			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.What, b.What))
+		})
+	}
 	slices.SortFunc(s.Open, func(a, b Hold) int { return cmp.Compare(b.Held, a.Held) })
 }

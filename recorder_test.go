@@ -142,7 +142,7 @@ func TestRecorder_KnowsWhatIsOpen(t *testing.T) {
 	if len(s.Open) != 0 || len(s.Series) != 2 {
 		t.Errorf("after the release %d open holds and %d series", len(s.Open), len(s.Series))
 	}
-	if calls := s.Series[0].SlowCalls; s.Series[0].Pool != "main" || calls["GET api.example.com/slow"].Count != 1 {
+	if calls := s.Series[0].SlowCalls; s.Series[0].Pool != "main" || len(calls) != 1 || calls[0].What != "GET api.example.com/slow" || calls[0].Count != 1 {
 		t.Errorf("the first series is %+v", s.Series[0])
 	}
 	if p := s.Pools[0]; p.Waiting != 0 || p.MaxWaiting != 1 || p.Timeouts != 1 || p.Releases != 1 {
@@ -329,7 +329,9 @@ func TestRecorder_UnderLoad(t *testing.T) {
 	for _, series := range s.Series {
 		holds += series.Held.Count()
 		statements += series.Statements
-		calls += series.SlowCalls["x"].Count
+		for _, c := range series.SlowCalls {
+			calls += c.Count
+		}
 	}
 	// A slow call is seen by all holds that are open in its route.
 	if holds != workers*each || statements != 2*workers*each || calls < workers*each || len(s.Open) != 0 {
@@ -354,7 +356,12 @@ func TestSnapshot_SurvivesJSON(t *testing.T) {
 	}
 	open := r.Pool("main").Checkout(ctx)
 	defer open.Release()
+	stat := pghold.PoolStat{Open: 3, Max: 15, Waits: 7, WaitTime: time.Second}
+	r.Pool("main").SetStat(func() pghold.PoolStat { return stat })
 	want := r.Snapshot()
+	if p := want.Pools[0]; p.Open != 3 || p.Max != 15 || p.Waits != 7 || p.WaitTime != time.Second || p.Used() != 1 {
+		t.Errorf("the pool is %+v, want what it says of itself", p)
+	}
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -429,6 +436,13 @@ func TestSketch_Quantiles(t *testing.T) {
 		}
 		if int64(whole.Min()) != all[0] || int64(whole.Max()) != all[len(all)-1] || int64(whole.Sum()) != sum {
 			t.Fatalf("min %v, max %v, sum %v of %v", whole.Min(), whole.Max(), whole.Sum(), all)
+		}
+		// What AtMost counts is all up to d and nothing beyond d's bucket.
+		d := rapid.SampledFrom(all).Draw(t, "d")
+		least, _ := slices.BinarySearch(all, d+1)
+		most, _ := slices.BinarySearch(all, int64(float64(d)*1.0625)+2)
+		if got := whole.AtMost(time.Duration(d)); got < uint64(least) || got > uint64(most) {
+			t.Fatalf("%d are said to be at most %d, want %d to %d of %v", got, d, least, most, all)
 		}
 		for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 1} {
 			want := float64(all[max(0, int(0.999999999+q*float64(len(all)))-1)])

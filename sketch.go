@@ -94,6 +94,19 @@ func (s *Sketch) Mean() time.Duration {
 	return s.sum / time.Duration(s.count)
 }
 
+// AtMost returns how many of the durations were d or less; those in d's own bucket
+// count as less.
+func (s *Sketch) AtMost(d time.Duration) uint64 {
+	if d < 0 {
+		return 0
+	}
+	var n uint64
+	for _, in := range s.buckets[:min(bucketOf(d)+1, len(s.buckets))] {
+		n += uint64(in)
+	}
+	return n
+}
+
 // Quantile returns the duration that a share q (0 to 1) of all does not exceed.
 func (s *Sketch) Quantile(q float64) time.Duration {
 	if s.count == 0 {

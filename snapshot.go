@@ -3,6 +3,7 @@ package pghold
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -36,7 +37,16 @@ type PoolSnapshot struct {
 	Timeouts   uint64 `json:"timeouts"`  // waits that took too long
 	Cancelled  uint64 `json:"cancelled"` // waits whose caller gave up
 	Failures   uint64 `json:"failures"`  // waits that ended with another error
+
+	// What the pool itself knows, as in PoolStat; 0 where it does not tell.
+	Open     int           `json:"open_connections,omitempty"`
+	Max      int           `json:"max_connections,omitempty"`
+	Waits    uint64        `json:"waits,omitempty"`
+	WaitTime time.Duration `json:"-"`
 }
+
+// Used is how many connections are held: checkouts that were not released yet.
+func (p *PoolSnapshot) Used() int { return int(p.Checkouts - p.Releases) }
 
 // Series sums up the finished holds of one pool, route and call site.
 type Series struct {
@@ -53,17 +63,20 @@ type Series struct {
 	Statements          uint64        `json:"statements"`
 	Panics              uint64        `json:"panics"`
 
-	// SlowCalls are the slow calls seen inside the holds, by name.
-	SlowCalls map[string]*SlowCalls `json:"slow_calls,omitempty"`
+	// SlowCalls are the slow calls seen inside the holds, by name and line, those
+	// that took longest in all first.
+	SlowCalls []SlowCalls `json:"slow_calls,omitempty"`
 	// Worst is the hold that was silent longest, in full.
 	Worst Hold `json:"worst"`
 }
 
-// SlowCalls counts slow calls of one name.
+// SlowCalls counts slow calls of one name, made at one line.
 type SlowCalls struct {
-	Count    uint64        `json:"count"`
-	Duration time.Duration `json:"-"`    // their sum
-	Site     Site          `json:"site"` // of one of them
+	What     string // Folded where a series had more than maxPlaces of them
+	Site     Site
+	Count    uint64
+	Duration time.Duration // their sum
+	Longest  time.Duration
 }
 
 // BusyRatio is the share of the time held in which a statement was running.
@@ -91,29 +104,31 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 		s.Panics++
 	}
 	for _, call := range c.calls {
-		s.slow(call.what, &SlowCalls{1, call.duration, *call.site})
+		s.slow(SlowCalls{call.what, *call.site, 1, call.duration, call.duration})
 	}
 	if c.callsLeft > 0 {
-		s.slow(Folded, &SlowCalls{Count: uint64(c.callsLeft)})
+		s.slow(SlowCalls{What: Folded, Count: uint64(c.callsLeft)})
 	}
 }
 
-func (s *Series) slow(what string, more *SlowCalls) {
-	if s.SlowCalls == nil {
-		s.SlowCalls = map[string]*SlowCalls{}
+// slow adds slow calls of one name and line.
+func (s *Series) slow(more SlowCalls) {
+	find := func() int {
+		return slices.IndexFunc(s.SlowCalls, func(c SlowCalls) bool { return c.What == more.What && c.Site == more.Site })
 	}
-	sum := s.SlowCalls[what]
-	if sum == nil {
-		if len(s.SlowCalls) >= maxSlowNames {
-			what = Folded
-		}
-		if sum = s.SlowCalls[what]; sum == nil {
-			sum = &SlowCalls{Site: more.Site}
-			s.SlowCalls[what] = sum
-		}
+	i := find()
+	if i < 0 && len(s.SlowCalls) >= maxPlaces {
+		more.What, more.Site = Folded, Site{}
+		i = find()
 	}
+	if i < 0 {
+		s.SlowCalls = append(s.SlowCalls, more)
+		return
+	}
+	sum := &s.SlowCalls[i]
 	sum.Count += more.Count
 	sum.Duration += more.Duration
+	sum.Longest = max(sum.Longest, more.Longest)
 }
 
 // merge adds another part of the same series.
@@ -128,8 +143,8 @@ func (s *Series) merge(o *Series) {
 	s.SilentInTransaction += o.SilentInTransaction
 	s.Statements += o.Statements
 	s.Panics += o.Panics
-	for what, calls := range o.SlowCalls {
-		s.slow(what, calls)
+	for _, calls := range o.SlowCalls {
+		s.slow(calls)
 	}
 }
 
@@ -155,6 +170,10 @@ pools:
 				mine.Timeouts += p.Timeouts
 				mine.Cancelled += p.Cancelled
 				mine.Failures += p.Failures
+				mine.Open += p.Open
+				mine.Max += p.Max
+				mine.Waits += p.Waits
+				mine.WaitTime += p.WaitTime
 				continue pools
 			}
 		}
@@ -193,19 +212,42 @@ func ReadSnapshot(b []byte) (*Snapshot, error) {
 }
 
 type (
-	plainSeries    Series
-	plainSlowCalls SlowCalls
-	seriesJSON     struct {
+	plainPool PoolSnapshot
+	poolJSON  struct {
+		plainPool
+		WaitTime seconds `json:"wait_s,omitempty"`
+	}
+	plainSeries Series
+	seriesJSON  struct {
 		plainSeries
 		Busy                seconds `json:"busy_s"`
 		BusyRatio           float64 `json:"busy_ratio"`
 		SilentInTransaction seconds `json:"silent_in_transaction_s"`
 	}
 	slowCallsJSON struct {
-		plainSlowCalls
+		What     string  `json:"what"`
+		Site     Site    `json:"site"`
+		Count    uint64  `json:"count"`
 		Duration seconds `json:"duration_s"`
+		Longest  seconds `json:"longest_s"`
 	}
 )
+
+// MarshalJSON writes durations as seconds.
+func (p PoolSnapshot) MarshalJSON() ([]byte, error) {
+	return json.Marshal(poolJSON{plainPool(p), seconds(p.WaitTime)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *PoolSnapshot) UnmarshalJSON(b []byte) error {
+	var j poolJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*p = PoolSnapshot(j.plainPool)
+	p.WaitTime = time.Duration(j.WaitTime)
+	return nil
+}
 
 // MarshalJSON writes durations as seconds.
 func (s *Series) MarshalJSON() ([]byte, error) {
@@ -224,8 +266,8 @@ func (s *Series) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON writes durations as seconds.
-func (c *SlowCalls) MarshalJSON() ([]byte, error) {
-	return json.Marshal(slowCallsJSON{plainSlowCalls(*c), seconds(c.Duration)})
+func (c SlowCalls) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -234,7 +276,6 @@ func (c *SlowCalls) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*c = SlowCalls(j.plainSlowCalls)
-	c.Duration = time.Duration(j.Duration)
+	*c = SlowCalls{j.What, j.Site, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
 	return nil
 }

@@ -50,9 +50,9 @@ func TestService(t *testing.T) {
 	what := "GET " + strings.TrimPrefix(slow.URL, "http://") + "/"
 	seen := map[string]int{}
 	for _, series := range s.Series {
-		for name := range series.SlowCalls {
-			if name != what {
-				t.Errorf("%s made the slow call %q, want %q", series.Route, name, what)
+		for _, call := range series.SlowCalls {
+			if call.What != what {
+				t.Errorf("%s made the slow call %q, want %q", series.Route, call.What, what)
 			}
 			seen[series.Route]++
 			if !strings.HasSuffix(series.Site.File, "examples/holds/main.go") {
