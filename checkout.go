@@ -11,15 +11,21 @@ import (
 // Checkout is a hold while it is open. Whoever took the connection tells it of
 // every statement, from one goroutine at a time, and of the release.
 type Checkout struct {
-	pool  *Pool
-	scope *scope // nil where no route was named
-	route string
-	shard *shard
-	site  *Site
-	wait  time.Duration
-	began time.Duration // all instants are since the recorder was made
+	pool   *Pool
+	scope  *scope // nil where no route was named
+	route  string
+	shard  *shard
+	queued time.Duration // when the wait began; all instants are since the recorder was made
 
-	prev, next *Checkout // in the shard's list, under its lock
+	// The shard's lock guards these: its list is of those who wait and of those
+	// who hold.
+	prev, next *Checkout
+	waiting    bool
+	series     *Series // in which it was counted, nil before
+
+	site  *Site // these three are set when the wait is over
+	wait  time.Duration
+	began time.Duration
 
 	// mu guards the rest against those who look, and against the slow calls,
 	// which another goroutine may make.
@@ -33,9 +39,19 @@ type Checkout struct {
 	busy       time.Duration
 	silentInTx time.Duration
 	after      *Site // of the last statement
-	gap        gap
+	gap        gap   // the longest
+	gaps       []gap // the longest of at least longGap
+	gapsLeft   *Gaps // the sum of those that were not kept
 	calls      []slowCall
 	callsLeft  int // slow calls that were not kept
+}
+
+// label is that of the goroutine, "" where it has none.
+func (c *Checkout) label() string {
+	if c.scope == nil {
+		return ""
+	}
+	return c.scope.label
 }
 
 // gap is a Gap with its sites by address.
@@ -43,6 +59,7 @@ type gap struct {
 	duration      time.Duration
 	inTransaction bool
 	after, before *Site
+	in            string // the slow call that filled it
 }
 
 type slowCall struct {
@@ -115,16 +132,46 @@ func (c *Checkout) endSilence(now time.Duration, before *Site) {
 	if c.inTx {
 		c.silentInTx += d
 	}
+	g := gap{duration: d, inTransaction: c.inTx, after: c.after, before: before}
 	if d > c.gap.duration {
-		c.gap = gap{d, c.inTx, c.after, before}
+		c.gap = g
 	}
+	if d < longGap {
+		return
+	}
+	var longest time.Duration
+	for _, call := range c.calls {
+		in := min(call.end(now), now) - max(call.began, c.since)
+		if in > longest {
+			longest, g.in = in, call.what
+		}
+	}
+	if len(c.gaps) < maxGaps {
+		c.gaps = append(c.gaps, g)
+		return
+	}
+	shortest := 0
+	for i := range c.gaps {
+		if c.gaps[i].duration < c.gaps[shortest].duration {
+			shortest = i
+		}
+	}
+	if c.gaps[shortest].duration < d {
+		g, c.gaps[shortest] = c.gaps[shortest], g
+	}
+	if c.gapsLeft == nil {
+		c.gapsLeft = &Gaps{SlowCall: Folded}
+	}
+	c.gapsLeft.Count++
+	c.gapsLeft.Duration += g.duration
+	c.gapsLeft.Longest = max(c.gapsLeft.Longest, g.duration)
 }
 
-// Panicked marks the hold as ended by a panic. It is to be called before Release.
-func (c *Checkout) Panicked() {
-	c.mu.Lock()
-	c.panicked = true
-	c.mu.Unlock()
+func (k *slowCall) end(now time.Duration) time.Duration {
+	if k.open {
+		return now
+	}
+	return k.began + k.duration
 }
 
 // Release ends the hold. Further calls do nothing.
@@ -141,28 +188,40 @@ func (c *Checkout) Release() {
 	} else {
 		c.endSilence(now, nil)
 	}
-	c.running, c.released, c.since = 0, true, now
 	for i := range c.calls {
 		if call := &c.calls[i]; call.open {
 			call.open, call.duration = false, now-call.began
 		}
 	}
+	c.running, c.released, c.since = 0, true, now
 	c.mu.Unlock()
 	c.scope.remove(c)
 	c.pool.releases.Add(1)
 
 	s := c.shard
 	s.mu.Lock()
-	if c.prev != nil {
-		c.prev.next = c.next
-	} else {
-		s.open = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	}
-	r.seriesOf(c).add(c, now)
+	s.remove(c)
+	c.series = r.seriesOf(c)
+	c.series.add(c, now)
 	s.mu.Unlock()
+}
+
+// markPanicked marks the hold, whether it is open or was released.
+func (c *Checkout) markPanicked() {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.panicked {
+		return
+	}
+	c.panicked = true
+	if s := c.series; s != nil {
+		s.Panics++
+		if w := &s.Worst; w.Began.Equal(c.pool.recorder.started.Add(c.began)) && w.Route == c.route {
+			w.Panicked = true
+		}
+	}
 }
 
 // describe returns the hold as it is now; false where it was released meanwhile.
@@ -181,8 +240,8 @@ func (c *Checkout) hold(now time.Duration) Hold {
 		Pool: c.pool.name, Route: c.route, Site: *c.site,
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
-		Wait: c.wait, Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, last: *c.after,
+		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
+		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, Last: *c.after, label: c.label(),
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts
@@ -193,7 +252,7 @@ func (c *Checkout) hold(now time.Duration) Hold {
 				h.SilentInTransaction += last
 			}
 			if last > g.duration {
-				g = gap{last, c.inTx, c.after, nil}
+				g = gap{duration: last, inTransaction: c.inTx, after: c.after}
 			}
 		}
 	}

@@ -28,7 +28,8 @@ type Hold struct {
 	Open  bool
 	// Running is true while a statement runs.
 	Running bool
-	// Panicked is true where the hold was ended by a panic.
+	// Panicked is true where the handler panicked, in Do, and left the hold open or
+	// had released no other after it.
 	Panicked bool
 
 	Wait time.Duration // queued before the checkout
@@ -45,7 +46,14 @@ type Hold struct {
 	SlowCalls        []SlowCall
 	SlowCallsLeftOut int
 
-	last Site // of the last statement, or of the checkout
+	// Stack is where the goroutine that has the hold is now, or was a moment ago;
+	// nil where nobody looked. Only OpenHolds looks.
+	Stack *Stack
+
+	// Last is the line of the last statement, or of the checkout.
+	Last Site
+
+	label string // of the goroutine
 }
 
 // Silent is the part of the hold in which no statement was running.
@@ -105,13 +113,15 @@ type holdJSON struct {
 	LongestGap          Gap        `json:"longest_gap"`
 	SlowCalls           []SlowCall `json:"slow_calls,omitempty"`
 	SlowCallsLeftOut    int        `json:"slow_calls_left_out,omitempty"`
+	Last                Site       `json:"last"`
+	Stack               *Stack     `json:"stack,omitempty"`
 }
 
 // MarshalJSON writes durations as seconds.
 func (h Hold) MarshalJSON() ([]byte, error) {
 	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Began, h.Open, h.Running, h.Panicked,
 		seconds(h.Wait), seconds(h.Held), seconds(h.Busy), seconds(h.Silent()), seconds(h.SilentInTransaction),
-		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut})
+		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, h.Last, h.Stack})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -124,7 +134,7 @@ func (h *Hold) UnmarshalJSON(b []byte) error {
 		Pool: j.Pool, Route: j.Route, Site: j.Site, Began: j.Began, Open: j.Open, Running: j.Running, Panicked: j.Panicked,
 		Wait: time.Duration(j.Wait), Held: time.Duration(j.Held), Busy: time.Duration(j.Busy),
 		SilentInTransaction: time.Duration(j.SilentInTransaction), Statements: j.Statements,
-		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut,
+		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut, Last: j.Last, Stack: j.Stack,
 	}
 	return nil
 }

@@ -14,22 +14,26 @@ type Holder struct {
 	Route  string
 	Site   Site
 	Count  int           // of connections
+	Of     int           // how many are held in all
 	Oldest time.Duration // how long the oldest of these holds has lasted
 	// Doing is what the oldest is doing: in a statement, in a slow call with its
-	// line, or silent since the line of its last statement.
+	// line, at the line where its goroutine is, or else silent since the line of its
+	// last statement.
 	Doing string
 }
 
-// String is the holder in a line: "12 held by GET /checkout, app.go:88, oldest
-// 29.1 s, now in POST api.example.com/v1/charges at charge.go:41".
+// String is the holder in a line: "12 of 15 held by GET /checkout, app.go:88, oldest
+// 29.1 s, now in net/http.(*Client).Do ← charge.go:41".
 func (h Holder) String() string {
 	route := h.Route
 	if route == "" {
 		route = "no route"
 	}
-	return fmt.Sprintf("%d held by %s, %s, oldest %s s, now %s", h.Count, route, h.Site,
-		strconv.FormatFloat(h.Oldest.Seconds(), 'f', 1, 64), h.Doing)
+	return fmt.Sprintf("%d of %d held by %s, %s, oldest %s, now %s", h.Count, h.Of, route, h.Site, inSeconds(h.Oldest), h.Doing)
 }
+
+// inSeconds writes a duration as people do in a sentence: "29.1 s".
+func inSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s" }
 
 // Holders returns who holds the pool's connections now, those with the most first.
 func (p *Pool) Holders() []Holder {
@@ -38,16 +42,18 @@ func (p *Pool) Holders() []Holder {
 		site  Site
 	}
 	groups := map[place]*Holder{}
-	for _, h := range p.recorder.openHolds(p) {
+	holds := p.recorder.openHolds(p)
+	p.recorder.locate(holds)
+	for _, h := range holds {
 		key := place{h.Route, h.Site}
 		g := groups[key]
 		if g == nil {
-			g = &Holder{Route: h.Route, Site: h.Site}
+			g = &Holder{Route: h.Route, Site: h.Site, Of: len(holds)}
 			groups[key] = g
 		}
 		g.Count++
 		if h.Held >= g.Oldest {
-			g.Oldest, g.Doing = h.Held, doing(h)
+			g.Oldest, g.Doing = h.Held, h.Doing()
 		}
 	}
 	var all []Holder
@@ -60,14 +66,32 @@ func (p *Pool) Holders() []Holder {
 	return all
 }
 
-func doing(h Hold) string {
+// Doing says in a phrase what the hold is doing: "in a statement", "in POST
+// api.example.com/v1/charges at charge.go:41", "in net/http.(*Client).Do ←
+// charge.go:41", "silent since app.go:88".
+func (h *Hold) Doing() string {
 	if h.Running {
 		return "in a statement"
 	}
+	var call string
 	for _, c := range h.SlowCalls {
 		if c.Open {
-			return fmt.Sprintf("in %s at %s", c.What, c.Site)
+			call = "in " + c.What
+			if h.Stack == nil {
+				return call + " at " + c.Site.String()
+			}
+			break
 		}
 	}
-	return fmt.Sprintf("silent since %s", h.last)
+	if h.Stack == nil {
+		return "silent since " + h.Last.String()
+	}
+	where := "in " + h.Stack.Where
+	if call != "" {
+		where = call + ", " + where
+	}
+	if age := h.Began.Add(h.Held).Sub(h.Stack.Taken); age >= time.Second { // profiles are rare
+		where += " (" + inSeconds(age) + " ago)"
+	}
+	return where
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,17 @@ type Config struct {
 	// their full name ("example.com/app/db.Pool"). A call site is the first line
 	// outside of these. Default none.
 	Skip []string
+	// OnShortage is told of callers who wait for a connection longer than
+	// LongWait, or whose wait ends with a time-out, and of who holds the
+	// connections: at most once in 10 s for each pool. It is called in a goroutine
+	// of its own, or in that of the caller who timed out. LogShortage makes one
+	// that logs. Default none.
+	OnShortage func(Shortage)
+	// LongWait is how long a caller may wait until OnShortage is told. Default 1 s.
+	LongWait time.Duration
+	// StuckAfter is how old a hold must be for its goroutine's stack to be looked
+	// at, by OpenHolds and Holders. Default 1 s.
+	StuckAfter time.Duration
 }
 
 // Folded is the route under which holds are counted together when there are more
@@ -32,7 +44,12 @@ const Folded = "(other)"
 
 const (
 	maxSlowCalls = 8  // that a hold keeps one by one
-	maxPlaces    = 32 // of slow calls that a series keeps apart
+	maxGaps      = 8  // of at least longGap that a hold keeps one by one
+	maxPlaces    = 32 // of slow calls, and of long gaps, that a series keeps apart
+
+	// longGap is the shortest gap that is counted by its place. Shorter ones are
+	// the time in which a handler does its own work between two statements.
+	longGap = time.Millisecond
 )
 
 // Recorder knows the holds that are open and sums up those that were. It is safe
@@ -46,6 +63,7 @@ type Recorder struct {
 	series  sync.Map // from seriesKey to struct{}: those that are kept apart
 	kept    atomic.Int64
 	folded  atomic.Uint64 // holds that were counted under Folded
+	stacks  stacks
 
 	// A hold belongs to one of the shards, by chance, from its checkout to its
 	// release, so that there is no lock that all share.
@@ -55,9 +73,29 @@ type Recorder struct {
 type shard struct {
 	mu     sync.Mutex
 	sites  sites
-	open   *Checkout // the first of a list
+	first  *Checkout // of the list of those who wait and those who hold
 	series map[seriesPart]*Series
 	_      [64]byte // the next shard's lock is on another cache line
+}
+
+func (s *shard) add(c *Checkout) {
+	c.next = s.first
+	if s.first != nil {
+		s.first.prev = c
+	}
+	s.first = c
+}
+
+func (s *shard) remove(c *Checkout) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
 }
 
 // seriesKey names a series; seriesPart does in a shard, where a site has one
@@ -79,6 +117,12 @@ func New(cfg Config) *Recorder {
 	if cfg.MaxSeries <= 0 {
 		cfg.MaxSeries = 512
 	}
+	if cfg.LongWait <= 0 {
+		cfg.LongWait = time.Second
+	}
+	if cfg.StuckAfter <= 0 {
+		cfg.StuckAfter = time.Second
+	}
 	r := &Recorder{cfg: cfg, started: time.Now()}
 	for i := range r.shards {
 		r.shards[i].series = map[seriesPart]*Series{}
@@ -99,6 +143,7 @@ type Pool struct {
 	checkouts, releases           atomic.Uint64
 	timeouts, cancelled, failures atomic.Uint64 // of waits
 	stat                          atomic.Pointer[func() PoolStat]
+	shortage                      shortage
 }
 
 // PoolStat is what a pool knows of itself. What it does not know is 0.
@@ -135,68 +180,90 @@ func (r *Recorder) Pool(name string) *Pool {
 }
 
 // Wait is a caller that queues for a connection. It ends with Checkout or Fail.
-type Wait struct {
-	pool  *Pool
-	began time.Duration
-}
+type Wait struct{ c *Checkout } // the hold that it may become
 
-// Wait begins a wait.
-func (p *Pool) Wait() Wait {
+// Wait begins a wait. ctx is the caller's: it may name the route, and slow calls
+// made in it are seen by the hold.
+func (p *Pool) Wait(ctx context.Context) Wait {
 	n := p.waiting.Add(1)
 	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
 	}
-	return Wait{p, p.recorder.now()}
+	c := p.newCheckout(ctx)
+	c.waiting = true
+	c.shard.mu.Lock()
+	c.shard.add(c)
+	c.shard.mu.Unlock()
+	p.watch()
+	return Wait{c}
 }
 
 // Fail ends a wait that got no connection.
 func (w Wait) Fail(err error) {
-	w.pool.waiting.Add(-1)
+	p := w.c.pool
+	p.waiting.Add(-1)
+	w.c.shard.mu.Lock()
+	w.c.shard.remove(w.c)
+	w.c.shard.mu.Unlock()
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
-		w.pool.cancelled.Add(1)
+		p.cancelled.Add(1)
 	case errors.As(err, &timeout) && timeout.Timeout(): // context.DeadlineExceeded among them
-		w.pool.timeouts.Add(1)
+		p.timeouts.Add(1)
+		p.timedOut(w.c, err)
 	default:
-		w.pool.failures.Add(1)
+		p.failures.Add(1)
 	}
 }
 
-// Checkout ends a wait that got its connection, and begins the hold. ctx is the
-// caller's: it may name the route, and slow calls made in it are seen.
-func (w Wait) Checkout(ctx context.Context) *Checkout {
-	w.pool.waiting.Add(-1)
-	return w.pool.checkout(ctx, w.began)
+// Checkout ends a wait that got its connection, and begins the hold.
+func (w Wait) Checkout() *Checkout {
+	w.c.pool.waiting.Add(-1)
+	w.c.begin()
+	return w.c
 }
 
-// Checkout begins a hold for which nobody had to queue.
+// Checkout begins a hold of which it is not known whether and how long somebody
+// queued for it.
 func (p *Pool) Checkout(ctx context.Context) *Checkout {
-	return p.checkout(ctx, p.recorder.now())
+	c := p.newCheckout(ctx)
+	c.begin()
+	p.watch()
+	return c
 }
 
-func (p *Pool) checkout(ctx context.Context, waitBegan time.Duration) *Checkout {
-	p.checkouts.Add(1)
+func (p *Pool) newCheckout(ctx context.Context) *Checkout {
 	r := p.recorder
-	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))]}
-	c.route = c.scope.routeName()
+	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))], queued: r.now()}
+	if c.scope != nil {
+		c.route = c.scope.route()
+	}
+	return c
+}
+
+// begin begins the hold.
+func (c *Checkout) begin() {
+	c.pool.checkouts.Add(1)
+	r := c.pool.recorder
 	var pcs stack
-	callers(&pcs)
+	runtime.Callers(3, pcs[:]) // above Checkout
 	s := c.shard
 	s.mu.Lock()
 	c.site = s.sites.at(&pcs, r.cfg.Skip)
 	c.after = c.site
 	c.began = r.now()
-	c.wait = c.began - waitBegan
+	c.wait = unknownWait
 	c.since = c.began
-	c.next = s.open
-	if s.open != nil {
-		s.open.prev = c
+	if c.waiting {
+		c.wait, c.waiting = c.began-c.queued, false
+	} else {
+		s.add(c)
 	}
-	s.open = c
 	s.mu.Unlock()
 	c.scope.add(c)
-	return c
 }
+
+const unknownWait = -1
 
 // seriesOf returns the part of the series that c belongs to. The caller holds the
 // lock of c's shard.
@@ -271,8 +338,8 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for c := s.open; c != nil; c = c.next {
-			if of == nil || c.pool == of {
+		for c := s.first; c != nil; c = c.next {
+			if !c.waiting && (of == nil || c.pool == of) {
 				open = append(open, c)
 			}
 		}
@@ -297,6 +364,13 @@ func (s *Snapshot) sort() {
 		slices.SortFunc(series.SlowCalls, func(a, b SlowCalls) int {
 			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.What, b.What))
 		})
+		slices.SortFunc(series.Gaps, func(a, b Gaps) int {
+			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.After.Line, b.After.Line))
+		})
 	}
-	slices.SortFunc(s.Open, func(a, b Hold) int { return cmp.Compare(b.Held, a.Held) })
+	sortHolds(s.Open)
+}
+
+func sortHolds(holds []Hold) {
+	slices.SortFunc(holds, func(a, b Hold) int { return cmp.Compare(b.Held, a.Held) })
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,9 +43,9 @@ func TestCheckout_KnowsWhatItsTimeWentTo(t *testing.T) {
 	ctx := pghold.WithRoute(t.Context(), "GET /users/{id}")
 	const d = 2 * time.Millisecond
 	began := time.Now()
-	wait := r.Pool("main").Wait()
+	wait := r.Pool("main").Wait(ctx)
 	pause(d)
-	c := wait.Checkout(ctx)
+	c := wait.Checkout()
 	pause(d) // silent, no transaction
 	c.BeginStatement()
 	pause(d)
@@ -104,6 +105,66 @@ func TestCheckout_GapUpToTheRelease(t *testing.T) {
 	}
 }
 
+// A gap is counted by its place and by the slow call that filled it.
+func TestSeries_Gaps(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	const d = 2 * time.Millisecond
+	for range 3 {
+		c := r.Pool("main").Checkout(ctx)
+		c.BeginStatement()
+		c.EndStatement(true)
+		call := pghold.Start(ctx, "sleep")
+		pause(2 * d)
+		call.End()
+		c.BeginStatement()
+		c.EndStatement(false)
+		pause(d)
+		c.Release()
+	}
+	gaps := only(t, r).Gaps
+	if len(gaps) != 2 {
+		t.Fatalf("%d places, want two: %+v", len(gaps), gaps)
+	}
+	sleep, rest := gaps[0], gaps[1]
+	if sleep.SlowCall != "sleep" || sleep.Count != 3 || !sleep.InTransaction || sleep.Duration < 6*d || sleep.Longest < 2*d || sleep.Longest > sleep.Duration-4*d ||
+		sleep.Before.Line-sleep.After.Line < 5 { // a first statement may count as sent by the line of the checkout
+		t.Errorf("the first is %+v, want three in the sleep", sleep)
+	}
+	if rest.SlowCall != "" || rest.Count != 3 || rest.InTransaction || rest.Duration < 3*d || rest.Before != (pghold.Site{}) || rest.After != sleep.Before {
+		t.Errorf("the second is %+v, want three up to the release", rest)
+	}
+}
+
+// Of many gaps in one hold, the longest are kept one by one and the others counted.
+func TestSeries_GapsAreBounded(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	c := r.Pool("main").Checkout(t.Context())
+	const n = 20
+	for i := range n {
+		c.BeginStatement()
+		c.EndStatement(true)
+		pause(time.Millisecond)
+		if i == n/2 {
+			pause(20 * time.Millisecond)
+		}
+	}
+	c.Release()
+	s := only(t, r)
+	var count uint64
+	var sum, longest time.Duration
+	for _, g := range s.Gaps {
+		count += g.Count
+		sum += g.Duration
+		if g.SlowCall != pghold.Folded {
+			longest = max(longest, g.Longest)
+		}
+	}
+	if count != n || sum > s.Silent.Sum() || longest < 21*time.Millisecond {
+		t.Errorf("%d gaps of %v, the longest that was kept of %v; want %d, within the silence of %v, and one of 21 ms", count, sum, longest, n, s.Silent.Sum())
+	}
+}
+
 func TestRecorder_KnowsWhatIsOpen(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
@@ -113,7 +174,7 @@ func TestRecorder_KnowsWhatIsOpen(t *testing.T) {
 	call := pghold.Start(ctx, "GET api.example.com/slow")
 	second := r.Pool("other").Checkout(t.Context())
 	second.BeginStatement()
-	waiter := r.Pool("main").Wait()
+	waiter := r.Pool("main").Wait(ctx)
 	pause(time.Millisecond)
 
 	s := r.Snapshot()
@@ -173,7 +234,7 @@ func TestPool_Holders(t *testing.T) {
 	if len(got) != 2 || got[0].Count != 3 || got[0].Route != "GET /slow" || got[1].Count != 1 || got[1].Doing != "in a statement" {
 		t.Fatalf("got %+v, want three of the route, then the one that is busy", got)
 	}
-	for i, want := range []string{"3 held by GET /slow, recorder_test.go:", "1 held by no route, recorder_test.go:"} {
+	for i, want := range []string{"3 of 4 held by GET /slow, recorder_test.go:", "1 of 4 held by no route, recorder_test.go:"} {
 		if s := got[i].String(); !strings.HasPrefix(s, want) {
 			t.Errorf("got %q, want %q", s, want)
 		}
@@ -195,7 +256,7 @@ func TestWait_Fail(t *testing.T) {
 		context.DeadlineExceeded, fmt.Errorf("wrapped: %w", context.DeadlineExceeded),
 		context.Canceled, errors.New("refused"), nil,
 	} {
-		p.Wait().Fail(err)
+		p.Wait(t.Context()).Fail(err)
 	}
 	if got := r.Snapshot().Pools[0]; got.Timeouts != 2 || got.Cancelled != 1 || got.Failures != 2 || got.Waiting != 0 || got.Checkouts != 0 {
 		t.Errorf("got %+v, want 2 time-outs, 1 cancelled, 2 failures", got)
@@ -230,17 +291,52 @@ func TestStart_OutlivesItsHold(t *testing.T) {
 	}
 }
 
-func TestCheckout_Panicked(t *testing.T) {
-	r := pghold.New(pghold.Config{})
-	func() {
-		defer func() { recover() }()
-		c := r.Pool("main").Checkout(t.Context())
-		defer c.Release()
-		defer c.Panicked()
-		panic("handler")
-	}()
-	if s := only(t, r); s.Panics != 1 || !s.Worst.Panicked {
-		t.Errorf("got %+v, want the hold closed and marked", s)
+func TestDo_MarksTheHoldsOfAPanic(t *testing.T) {
+	for name, test := range map[string]struct {
+		f      func(*pghold.Pool, context.Context)
+		panics uint64
+	}{
+		"released by a deferred call": {func(p *pghold.Pool, ctx context.Context) {
+			p.Checkout(ctx).Release()
+			c := p.Checkout(ctx)
+			defer c.Release()
+			panic("handler")
+		}, 1},
+		"left open": {func(p *pghold.Pool, ctx context.Context) {
+			c := p.Checkout(ctx)
+			t.Cleanup(c.Release)
+			defer c.Release()
+			p.Checkout(ctx)
+			panic(http.ErrAbortHandler)
+		}, 1},
+		"recovered by the handler": {func(p *pghold.Pool, ctx context.Context) {
+			defer func() { recover() }()
+			defer p.Checkout(ctx).Release()
+			panic("handler")
+		}, 0},
+		"no panic": {func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() }, 0},
+	} {
+		r := pghold.New(pghold.Config{})
+		func() {
+			defer func() { recover() }()
+			pghold.Do(t.Context(), "GET /", func(ctx context.Context) { test.f(r.Pool("main"), ctx) })
+		}()
+		snap := r.Snapshot()
+		var panics uint64
+		for _, s := range snap.Series {
+			panics += s.Panics
+			if s.Held.Count() == 1 && s.Worst.Panicked != (s.Panics == 1) {
+				t.Errorf("%s: its worst hold is %+v, of %d that panicked", name, s.Worst, s.Panics)
+			}
+		}
+		if panics != test.panics {
+			t.Errorf("%s: %d panics, want %d", name, panics, test.panics)
+		}
+		for _, h := range snap.Open {
+			if !h.Panicked {
+				t.Errorf("%s: %+v is not marked", name, h)
+			}
+		}
 	}
 }
 
@@ -305,12 +401,12 @@ func TestRecorder_UnderLoad(t *testing.T) {
 		work.Go(func() {
 			ctx := pghold.WithRoute(context.Background(), fmt.Sprintf("GET /%d", w%4))
 			for range each {
-				wait := r.Pool("main").Wait()
+				wait := r.Pool("main").Wait(ctx)
 				if rand.IntN(10) == 0 {
 					wait.Fail(context.Canceled)
-					wait = r.Pool("main").Wait()
+					wait = r.Pool("main").Wait(ctx)
 				}
-				c := wait.Checkout(ctx)
+				c := wait.Checkout()
 				c.BeginStatement()
 				c.EndStatement(true)
 				call := pghold.Start(ctx, "x")
@@ -471,7 +567,7 @@ func BenchmarkHold(b *testing.B) {
 	ctx := pghold.WithRoute(b.Context(), "GET /")
 	p := r.Pool("main")
 	hold := func() {
-		c := p.Wait().Checkout(ctx)
+		c := p.Wait(ctx).Checkout()
 		c.BeginStatement()
 		c.EndStatement(false)
 		c.Release()
@@ -488,7 +584,7 @@ func BenchmarkHold(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			ctx := pghold.WithRoute(context.Background(), "GET /")
 			for pb.Next() {
-				c := p.Wait().Checkout(ctx)
+				c := p.Wait(ctx).Checkout()
 				c.BeginStatement()
 				c.EndStatement(false)
 				c.Release()

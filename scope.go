@@ -10,9 +10,11 @@ import (
 // are open in it, so that its slow calls find them.
 type scope struct {
 	route func() string
+	label string // of the goroutine, "" outside of Do
 	mu    sync.Mutex
 	open  []*Checkout
-	calls int // begun so far
+	last  *Checkout // that was released, within Do
+	calls int       // begun so far
 }
 
 type scopeKey struct{}
@@ -35,13 +37,6 @@ func scopeOf(ctx context.Context) *scope {
 	return s
 }
 
-func (s *scope) routeName() string {
-	if s == nil {
-		return ""
-	}
-	return s.route()
-}
-
 func (s *scope) add(c *Checkout) {
 	if s == nil {
 		return
@@ -59,7 +54,23 @@ func (s *scope) remove(c *Checkout) {
 	if i := slices.Index(s.open, c); i >= 0 {
 		s.open = slices.Delete(s.open, i, i+1)
 	}
+	if s.label != "" {
+		s.last = c
+	}
 	s.mu.Unlock()
+}
+
+// panicked marks the holds of a function that panicked.
+func (s *scope) panicked() {
+	s.mu.Lock()
+	holds := slices.Clone(s.open)
+	if s.last != nil {
+		holds = append(holds, s.last)
+	}
+	s.mu.Unlock()
+	for _, c := range holds {
+		c.markPanicked()
+	}
 }
 
 // Call is a slow call under way.

@@ -26,7 +26,7 @@ func (s Site) String() string {
 // A stack is taken in two depths: most calls leave the libraries within its first
 // frames; where they do not, as through an ORM, more of it is taken.
 type (
-	stack     [10]uintptr
+	stack     [8]uintptr
 	deepStack [48]uintptr
 )
 

@@ -66,6 +66,9 @@ type Series struct {
 	// SlowCalls are the slow calls seen inside the holds, by name and line, those
 	// that took longest in all first.
 	SlowCalls []SlowCalls `json:"slow_calls,omitempty"`
+	// Gaps are the gaps of 1 ms or more, by their place, those that took longest in
+	// all first.
+	Gaps []Gaps `json:"gaps,omitempty"`
 	// Worst is the hold that was silent longest, in full.
 	Worst Hold `json:"worst"`
 }
@@ -77,6 +80,18 @@ type SlowCalls struct {
 	Count    uint64
 	Duration time.Duration // their sum
 	Longest  time.Duration
+}
+
+// Gaps counts gaps at one place: between the same two lines, and in the same slow
+// call.
+type Gaps struct {
+	After         Site   // the line of the statement before, or of the checkout
+	Before        Site   // the line of the statement after; none where the release ended the gap
+	InTransaction bool   // of one of them
+	SlowCall      string // what most of the gap went to, "" where it is not known
+	Count         uint64
+	Duration      time.Duration // their sum
+	Longest       time.Duration
 }
 
 // BusyRatio is the share of the time held in which a statement was running.
@@ -94,7 +109,9 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 	if s.Held.Count() == 0 || silent > s.Worst.Silent() {
 		s.Worst = c.hold(now)
 	}
-	s.Wait.Add(c.wait)
+	if c.wait != unknownWait {
+		s.Wait.Add(c.wait)
+	}
 	s.Held.Add(held)
 	s.Silent.Add(silent)
 	s.Busy += c.busy
@@ -109,17 +126,24 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 	if c.callsLeft > 0 {
 		s.slow(SlowCalls{What: Folded, Count: uint64(c.callsLeft)})
 	}
+	for _, g := range c.gaps {
+		sum := Gaps{After: *g.after, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
+		if g.before != nil {
+			sum.Before = *g.before
+		}
+		s.silent(sum)
+	}
+	if c.gapsLeft != nil {
+		s.silent(*c.gapsLeft)
+	}
 }
 
 // slow adds slow calls of one name and line.
 func (s *Series) slow(more SlowCalls) {
-	find := func() int {
-		return slices.IndexFunc(s.SlowCalls, func(c SlowCalls) bool { return c.What == more.What && c.Site == more.Site })
-	}
-	i := find()
+	i := slices.IndexFunc(s.SlowCalls, more.samePlace)
 	if i < 0 && len(s.SlowCalls) >= maxPlaces {
 		more.What, more.Site = Folded, Site{}
-		i = find()
+		i = slices.IndexFunc(s.SlowCalls, more.samePlace)
 	}
 	if i < 0 {
 		s.SlowCalls = append(s.SlowCalls, more)
@@ -129,6 +153,30 @@ func (s *Series) slow(more SlowCalls) {
 	sum.Count += more.Count
 	sum.Duration += more.Duration
 	sum.Longest = max(sum.Longest, more.Longest)
+}
+
+func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Site == o.Site }
+
+// silent adds gaps of one place.
+func (s *Series) silent(more Gaps) {
+	i := slices.IndexFunc(s.Gaps, more.samePlace)
+	if i < 0 && len(s.Gaps) >= maxPlaces {
+		more.SlowCall, more.After, more.Before = Folded, Site{}, Site{}
+		i = slices.IndexFunc(s.Gaps, more.samePlace)
+	}
+	if i < 0 {
+		s.Gaps = append(s.Gaps, more)
+		return
+	}
+	sum := &s.Gaps[i]
+	sum.InTransaction = sum.InTransaction || more.InTransaction
+	sum.Count += more.Count
+	sum.Duration += more.Duration
+	sum.Longest = max(sum.Longest, more.Longest)
+}
+
+func (g Gaps) samePlace(o Gaps) bool {
+	return g.SlowCall == o.SlowCall && g.After == o.After && g.Before == o.Before
 }
 
 // merge adds another part of the same series.
@@ -145,6 +193,9 @@ func (s *Series) merge(o *Series) {
 	s.Panics += o.Panics
 	for _, calls := range o.SlowCalls {
 		s.slow(calls)
+	}
+	for _, gaps := range o.Gaps {
+		s.silent(gaps)
 	}
 }
 
@@ -224,6 +275,15 @@ type (
 		BusyRatio           float64 `json:"busy_ratio"`
 		SilentInTransaction seconds `json:"silent_in_transaction_s"`
 	}
+	gapsJSON struct {
+		After         Site    `json:"after"`
+		Before        *Site   `json:"before,omitempty"` // none: the release
+		InTransaction bool    `json:"in_transaction"`
+		SlowCall      string  `json:"slow_call,omitempty"`
+		Count         uint64  `json:"count"`
+		Duration      seconds `json:"duration_s"`
+		Longest       seconds `json:"longest_s"`
+	}
 	slowCallsJSON struct {
 		What     string  `json:"what"`
 		Site     Site    `json:"site"`
@@ -277,5 +337,27 @@ func (c *SlowCalls) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*c = SlowCalls{j.What, j.Site, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
+	return nil
+}
+
+// MarshalJSON writes durations as seconds.
+func (g Gaps) MarshalJSON() ([]byte, error) {
+	j := gapsJSON{g.After, nil, g.InTransaction, g.SlowCall, g.Count, seconds(g.Duration), seconds(g.Longest)}
+	if g.Before != (Site{}) {
+		j.Before = &g.Before
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (g *Gaps) UnmarshalJSON(b []byte) error {
+	var j gapsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*g = Gaps{j.After, Site{}, j.InTransaction, j.SlowCall, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
+	if j.Before != nil {
+		g.Before = *j.Before
+	}
 	return nil
 }

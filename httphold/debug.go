@@ -17,7 +17,10 @@ import (
 var pageText string
 
 var page = template.Must(template.New("holds").Funcs(template.FuncMap{
-	"seconds": seconds, "percent": percent, "silent": func(h pghold.Hold) time.Duration { return h.Silent() },
+
+	"seconds": seconds, "percent": percent,
+	"silent": func(h pghold.Hold) time.Duration { return h.Silent() },
+	"doing":  func(h pghold.Hold) string { return h.Doing() },
 }).Parse(pageText))
 
 // Handler serves what a recorder knows: a page for people, and the same as JSON
@@ -33,6 +36,7 @@ func Handler(recorder *pghold.Recorder) http.Handler {
 			return
 		}
 		s := recorder.Snapshot()
+		s.Open = recorder.OpenHolds() // somebody asks: with stacks
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")

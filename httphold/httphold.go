@@ -10,6 +10,7 @@
 package httphold
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/pghold/pghold"
@@ -22,16 +23,22 @@ const NoPattern = "(no pattern)"
 // context: the pattern that the request matched (http.Request.Pattern), which has
 // no values of its parameters. It may be around a ServeMux or within: the pattern
 // that counts is the one known when the connection is taken.
+//
+// The goroutine has the pprof label "pghold" while next runs, so that
+// pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
+// marked; the panic goes on.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var routed *http.Request // the mux writes the pattern into the request that it is given
-		ctx := pghold.WithRouteFunc(r.Context(), func() string {
+		route := func() string {
 			if routed.Pattern == "" {
 				return NoPattern
 			}
 			return routed.Pattern
+		}
+		pghold.DoFunc(r.Context(), route, func(ctx context.Context) {
+			routed = r.WithContext(ctx)
+			next.ServeHTTP(w, routed)
 		})
-		routed = r.WithContext(ctx)
-		next.ServeHTTP(w, routed)
 	})
 }

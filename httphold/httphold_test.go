@@ -204,3 +204,60 @@ func TestHandler(t *testing.T) {
 		t.Errorf("POST is answered %d", w.Code)
 	}
 }
+
+// A handler that is stuck in what Transport does not see is found by its stack.
+func TestHandler_ShowsWhereItIsStuck(t *testing.T) {
+	recorder := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	release, begun, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /stuck/{id}", func(w http.ResponseWriter, r *http.Request) {
+		defer recorder.Pool("main").Checkout(r.Context()).Release()
+		close(begun)
+		<-release
+	})
+	go func() {
+		defer close(ended)
+		get(t, httphold.Middleware(mux), "/stuck/1")
+	}()
+	<-begun
+	h := httphold.Handler(recorder)
+	deadline := time.After(20 * time.Second)
+	for {
+		page := get(t, h, "/debug/holds").Body.String()
+		// The innermost frame is the handler's own, at its last line but one.
+		if strings.Contains(page, "TestHandler_ShowsWhereItIsStuck.func1 at httphold_test.go:") && strings.Contains(page, "<summary>stack</summary>") {
+			break
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			t.Fatalf("the page does not say where it is stuck:\n%s", page)
+		}
+	}
+	s, err := pghold.ReadSnapshot(get(t, h, "/debug/holds?format=json").Body.Bytes())
+	if err != nil || len(s.Open) != 1 || s.Open[0].Stack == nil || s.Open[0].Route != "GET /stuck/{id}" {
+		t.Errorf("as JSON: %v, %+v", err, s)
+	}
+	close(release)
+	<-ended
+}
+
+func TestMiddleware_APanicIsMarkedAndGoesOn(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	h := httphold.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer recorder.Pool("main").Checkout(r.Context()).Release()
+		panic("handler")
+	}))
+	func() {
+		defer func() {
+			if got := recover(); got != "handler" {
+				t.Errorf("the server sees %v, want the handler's panic", got)
+			}
+		}()
+		get(t, h, "/")
+	}()
+	s := recorder.Snapshot()
+	if len(s.Open) != 0 || len(s.Series) != 1 || s.Series[0].Panics != 1 || !s.Series[0].Worst.Panicked {
+		t.Errorf("got %+v, want the hold closed and marked", s.Series)
+	}
+}

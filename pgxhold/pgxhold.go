@@ -33,6 +33,7 @@ package pgxhold
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
@@ -105,10 +106,13 @@ func installed(t pgx.QueryTracer) bool {
 
 // Tracer tells a pool's recorder what pgx does. It is for those who put tracers
 // together themselves; Install does it for the others.
-type Tracer struct{ pool *pghold.Pool }
+type Tracer struct {
+	pool *pghold.Pool
+	asks sync.Once // to say, once, how to ask pgxpool for its figures
+}
 
-// NewTracer makes a tracer.
-func NewTracer(pool *pghold.Pool) *Tracer { return &Tracer{pool} }
+// NewTracer makes a tracer of a pool that is not nil.
+func NewTracer(pool *pghold.Pool) *Tracer { return &Tracer{pool: pool} }
 
 var (
 	_ pgx.QueryTracer       = (*Tracer)(nil)
@@ -156,7 +160,7 @@ func (w *waiting) Value(key any) any {
 // TraceCheckoutStart begins a wait. It and the next two are what
 // queuepool calls.
 func (t *Tracer) TraceCheckoutStart(ctx context.Context) context.Context {
-	return &waiting{ctx, t.pool.Wait()}
+	return &waiting{ctx, t.pool.Wait(ctx)}
 }
 
 // TraceCheckoutEnd ends a wait and, without an error, begins the hold.
@@ -170,7 +174,7 @@ func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error
 		return
 	}
 	Released(conn) // it has no hold; one that was never ended would be lost
-	conn.PgConn().CustomData()[holdKey] = w.wait.Checkout(ctx)
+	conn.PgConn().CustomData()[holdKey] = w.wait.Checkout()
 }
 
 // TraceCheckin ends the hold.
@@ -187,7 +191,14 @@ func (t *Tracer) Holders() []string {
 }
 
 // TraceAcquireStart begins a wait.
-func (t *Tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+func (t *Tracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	t.asks.Do(func() {
+		t.pool.SetStat(func() pghold.PoolStat {
+			s := pool.Stat()
+			return pghold.PoolStat{Open: int(s.TotalConns()), Max: int(s.MaxConns()),
+				Waits: uint64(s.EmptyAcquireCount()), WaitTime: s.EmptyAcquireWaitTime()}
+		})
+	})
 	return t.TraceCheckoutStart(ctx)
 }
 

@@ -104,6 +104,9 @@ func TestTracer_PoolMethods(t *testing.T) {
 		t.Errorf("%d holds, %d statements, %v silent in transaction; want 5 holds of at least a statement each, outside of transactions",
 			all.Held.Count(), all.Statements, all.SilentInTransaction)
 	}
+	if p := r.Snapshot().Pools[0]; p.Open != 1 || p.Max != 2 {
+		t.Errorf("the pool says of itself %+v, want 1 connection of at most 2", p)
+	}
 	for _, s := range r.Snapshot().Series {
 		if s.Route != "GET /" || s.Pool != "main" || !strings.HasSuffix(s.Site.Func, "TestTracer_PoolMethods") {
 			t.Errorf("got %s, %s, %+v", s.Pool, s.Route, s.Site)
@@ -333,6 +336,35 @@ func TestInstall_Refuses(t *testing.T) {
 	}
 }
 
+// pgxpool's own error says "context deadline exceeded" and nothing else: what was
+// going on is told by the recorder.
+func TestTracer_ShortageNamesTheHolders(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	cfg.MaxConns = 1
+	told := make(chan pghold.Shortage, 1)
+	r := pghold.New(pghold.Config{OnShortage: func(s pghold.Shortage) { told <- s }})
+	must(t, pgxhold.Install(cfg, r, "main"))
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	must(t, err)
+	defer pool.Close()
+	tx, err := pool.Begin(pghold.WithRoute(t.Context(), "GET /slow"))
+	must(t, err)
+	defer tx.Rollback(t.Context())
+	ctx, cancel := context.WithTimeout(pghold.WithRoute(t.Context(), "GET /victim"), time.Millisecond)
+	defer cancel()
+	if _, err := pool.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want a time-out", err)
+	}
+	s := <-told
+	if s.Route != "GET /victim" || !errors.Is(s.Err, context.DeadlineExceeded) || len(s.Holders) != 1 || s.Holders[0].Route != "GET /slow" {
+		t.Errorf("told of %+v, want who timed out and who holds the connection", s)
+	}
+	if want := "main: no connection within 0.0 s: 1 of 1 held by GET /slow, pgxhold_test.go:"; !strings.HasPrefix(s.String(), want) {
+		t.Errorf("it says %q, want %q", s, want)
+	}
+}
+
 // Two pools that share a recorder are told apart by their names.
 func TestInstall_TwoPools(t *testing.T) {
 	r := pghold.New(pghold.Config{})
@@ -358,29 +390,31 @@ func TestTracer_QueuePoolAndSession(t *testing.T) {
 			must(t, err)
 			cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
 			cfg.ConnConfig.Tracer = before
-			r := pghold.New(pghold.Config{})
+			r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
 			must(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))
 			pool, err := queuepool.New(cfg)
 			must(t, err)
 			defer pool.Close()
-			ctx := pghold.WithRoute(t.Context(), "GET /slow")
-			s := session.New(session.From(pool), session.Options{})
-			_, err = s.Exec(ctx, "select 1")
-			must(t, err)
-			silent := pause()
-			call := pghold.Start(ctx, "GET api.example.com/")
-			_, err = pool.Acquire(t.Context())
-			var timeout *queuepool.TimeoutError
-			if !errors.As(err, &timeout) || len(timeout.Holders) != 1 {
-				t.Fatalf("got %v, want a time-out that names one holder", err)
-			}
-			for _, want := range []string{"1 held by GET /slow, pgxhold_test.go:", ", oldest 0.0 s, now in GET api.example.com/ at pgxhold_test.go:"} {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the time-out says %q, want it to say %q", err, want)
+			var silent time.Duration
+			pghold.Do(t.Context(), "GET /slow", func(ctx context.Context) {
+				s := session.New(session.From(pool), session.Options{})
+				_, err = s.Exec(ctx, "select 1")
+				must(t, err)
+				silent = pause()
+				call := pghold.Start(ctx, "GET api.example.com/")
+				_, err = pool.Acquire(t.Context())
+				var timeout *queuepool.TimeoutError
+				if !errors.As(err, &timeout) || len(timeout.Holders) != 1 {
+					t.Fatalf("got %v, want a time-out that names one holder", err)
 				}
-			}
-			call.End()
-			must(t, s.Close())
+				for _, want := range []string{"1 of 1 held by GET /slow, pgxhold_test.go:", ", oldest 0.0 s, now in GET api.example.com/, in github.com/pghold/pghold/queuepool.(*Pool).Acquire ← pgxhold_test.go:"} {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("the time-out says %q, want it to say %q", err, want)
+					}
+				}
+				call.End()
+				must(t, s.Close())
+			})
 			all := sum(t, r)
 			if all.Held.Count() != 1 || all.Statements != 2 || all.SilentInTransaction < silent {
 				t.Errorf("%d holds, %d statements, %v silent in transaction; want 1, 2 and at least %v", all.Held.Count(), all.Statements, all.SilentInTransaction, silent)

@@ -1,0 +1,158 @@
+package pghold
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Shortage is that callers wait too long for a connection of a pool, or got none.
+type Shortage struct {
+	Pool string
+	// Route is that of the caller who has waited longest, or who timed out.
+	Route string
+	// Waited is how long that caller has waited; 0 where the pool does not tell.
+	Waited time.Duration
+	// Waiting is how many callers wait now. Of a pool that does not say when each
+	// began to (database/sql) it is how many began to in the last LongWait.
+	Waiting int
+	Err     error    // of the wait that failed; nil where it goes on
+	Holders []Holder // who holds the connections, at most the first five
+}
+
+// String is the shortage in a sentence.
+func (s Shortage) String() string {
+	var b strings.Builder
+	b.WriteString(s.Pool + ": ")
+	switch {
+	case s.Err != nil:
+		b.WriteString("no connection within " + inSeconds(s.Waited))
+	case s.Waited > 0:
+		b.WriteString("no connection for " + inSeconds(s.Waited) + " so far")
+	default:
+		b.WriteString("all connections are in use")
+	}
+	for i, h := range s.Holders {
+		b.WriteString([]string{": ", "; "}[min(i, 1)] + h.String())
+	}
+	return b.String()
+}
+
+// LogShortage makes a Config.OnShortage that logs a warning, to slog.Default()
+// where logger is nil.
+func LogShortage(logger *slog.Logger) func(Shortage) {
+	return func(s Shortage) {
+		l := logger
+		if l == nil {
+			l = slog.Default()
+		}
+		holders := make([]string, len(s.Holders))
+		for i, h := range s.Holders {
+			holders[i] = h.String()
+		}
+		attrs := []slog.Attr{slog.String("pool", s.Pool), slog.String("route", s.Route),
+			slog.Float64("waited_s", s.Waited.Seconds()), slog.Int("waiting", s.Waiting), slog.Any("holders", holders)}
+		if s.Err != nil {
+			attrs = append(attrs, slog.String("error", s.Err.Error()))
+		}
+		l.LogAttrs(context.Background(), slog.LevelWarn, "waiting for a database connection", attrs...)
+	}
+}
+
+const (
+	shortageEvery = 10 * time.Second // for each pool
+	maxHolders    = 5                // that a shortage names
+)
+
+// shortage is what a pool needs to notice one.
+type shortage struct {
+	watching atomic.Bool // a timer runs
+
+	mu   sync.Mutex
+	told time.Duration // when the last one was reported; 0: never
+}
+
+// watch looks at who waits, once a LongWait has passed from now, and goes on for as
+// long as anybody does. There is one timer for a pool, and none while nobody waits.
+func (p *Pool) watch() {
+	if p.recorder.cfg.OnShortage == nil || !p.scarce() || p.shortage.watching.Swap(true) {
+		return
+	}
+	p.lookAfter(p.Stat().Waits)
+}
+
+// scarce reports whether somebody waits or, of a pool that does not say so, all
+// connections are in use.
+func (p *Pool) scarce() bool {
+	if p.waiting.Load() > 0 {
+		return true
+	}
+	if p.stat.Load() == nil {
+		return false
+	}
+	s := p.Stat()
+	return s.Max > 0 && int(p.checkouts.Load()-p.releases.Load()) >= s.Max
+}
+
+// lookAfter looks at who waits after a LongWait. waits is how many there were by
+// the pool's own count.
+func (p *Pool) lookAfter(waits uint64) {
+	time.AfterFunc(p.recorder.cfg.LongWait, func() {
+		now := p.recorder.now()
+		stat := p.Stat()
+		oldest, route := p.oldestWait()
+		switch {
+		case oldest >= 0 && now-oldest >= p.recorder.cfg.LongWait:
+			p.report(Shortage{Route: route, Waited: now - oldest, Waiting: int(p.waiting.Load())})
+		case stat.Waits > waits && p.scarce():
+			p.report(Shortage{Waiting: int(stat.Waits - waits)})
+		}
+		if p.scarce() {
+			p.lookAfter(stat.Waits)
+			return
+		}
+		p.shortage.watching.Store(false)
+		p.watch() // somebody may have come between the two
+	})
+}
+
+// oldestWait is when who waits longest began to, -1 where nobody waits.
+func (p *Pool) oldestWait() (since time.Duration, route string) {
+	since = -1
+	for i := range p.recorder.shards {
+		s := &p.recorder.shards[i]
+		s.mu.Lock()
+		for c := s.first; c != nil; c = c.next {
+			if c.waiting && c.pool == p && (since < 0 || c.queued < since) {
+				since, route = c.queued, c.route
+			}
+		}
+		s.mu.Unlock()
+	}
+	return since, route
+}
+
+// timedOut reports a wait that ended without a connection.
+func (p *Pool) timedOut(c *Checkout, err error) {
+	if p.recorder.cfg.OnShortage != nil {
+		p.report(Shortage{Route: c.route, Waited: p.recorder.now() - c.queued, Waiting: int(p.waiting.Load()), Err: err})
+	}
+}
+
+func (p *Pool) report(s Shortage) {
+	now := p.recorder.now()
+	p.shortage.mu.Lock()
+	if p.shortage.told > 0 && now-p.shortage.told < shortageEvery {
+		p.shortage.mu.Unlock()
+		return
+	}
+	p.shortage.told = now
+	p.shortage.mu.Unlock()
+	s.Pool = p.name
+	s.Holders = p.Holders()
+	s.Holders = s.Holders[:min(len(s.Holders), maxHolders)]
+	p.recorder.cfg.OnShortage(s)
+}

@@ -1,0 +1,149 @@
+package pghold
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// held begins n holds, each in a goroutine of its own that is within Do, and
+// returns a function that ends them.
+func held(ctx context.Context, r *Recorder, n int) (release func()) {
+	stop := make(chan struct{})
+	var begun, all sync.WaitGroup
+	begun.Add(n)
+	for range n {
+		all.Go(func() {
+			Do(ctx, "GET /", func(ctx context.Context) {
+				defer r.Pool("main").Checkout(ctx).Release()
+				begun.Done()
+				<-stop
+			})
+		})
+	}
+	begun.Wait()
+	return func() { close(stop); all.Wait() }
+}
+
+// However often somebody asks, there is a pause of a hundred times its cost after
+// each profile.
+func TestStacks_AreTakenSeldom(t *testing.T) {
+	r := New(Config{StuckAfter: time.Nanosecond})
+	defer held(t.Context(), r, 20)()
+	s := &r.stacks
+	for range 3 {
+		last, next := s.taken, s.next
+		for s.taken == last {
+			for _, h := range r.OpenHolds() {
+				if h.Stack == nil && s.taken > 0 {
+					t.Fatalf("a hold has no stack after the first profile: %+v", h)
+				}
+			}
+			runtime.Gosched()
+		}
+		if s.taken < next {
+			t.Errorf("a profile ended %v before the next was due", next-s.taken)
+		}
+		if pause := s.next - s.taken; pause <= 0 {
+			t.Errorf("the next profile is due %v after the last", pause)
+		}
+	}
+}
+
+// The stack of an earlier hold of the same request is not taken for that of a
+// later one.
+func TestStacks_OfAnEarlierHold(t *testing.T) {
+	r := New(Config{StuckAfter: time.Nanosecond})
+	Do(t.Context(), "GET /", func(ctx context.Context) {
+		c := r.Pool("main").Checkout(ctx)
+		if r.OpenHolds()[0].Stack == nil {
+			t.Error("the first hold has no stack")
+		}
+		c.Release()
+		r.stacks.next = r.now() + time.Hour
+		defer r.Pool("main").Checkout(ctx).Release()
+		if s := r.OpenHolds()[0].Stack; s != nil {
+			t.Errorf("the second hold has the stack of the first: %+v", s)
+		}
+	})
+}
+
+// A profile that comes in small pieces, with lines that are not understood, is read
+// all the same.
+func TestGoroutines_Write(t *testing.T) {
+	const text = "goroutine profile: total 3\n" +
+		"1 @ 0x1 0x2\n# labels: {\"a\":\"b\", \"pghold\":\"7\"}\n#\t0x1\tmain.a+0x12\t\t/src/a.go:12\n#\tbroken\n#\t0x2\tmain.f[...]+0x1\t/with:colon/f.go:3\n\n" +
+		"1 @ 0x1\n# labels: {\"pghold\":\"8\"}\n#\t0x1\tmain.b+0x12\t/src/b.go:12\n\n" +
+		"1 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
+		"1 @ 0x1\n# labels: {\"pghold\":\"7\"}\n"
+	for size := 1; size <= len(text); size++ {
+		g := goroutines{wanted: map[string]bool{"7": true}, byLabel: map[string][][]Site{}}
+		for p := []byte(text); len(p) > 0; p = p[min(size, len(p)):] {
+			g.Write(p[:min(size, len(p))])
+		}
+		got := g.byLabel["7"]
+		if len(g.byLabel) != 1 || len(got) != 2 || len(got[1]) != 0 || len(got[0]) != 2 ||
+			got[0][0] != (Site{"main.a", "/src/a.go", 12}) || got[0][1] != (Site{"main.f[...]", "/with:colon/f.go", 3}) {
+			t.Fatalf("in pieces of %d: got %+v", size, g.byLabel)
+		}
+	}
+}
+
+func TestStack_Where(t *testing.T) {
+	app := Site{"main.charge", "/app/charge.go", 41}
+	client := Site{"net/http.(*Client).Do", "/go/src/net/http/client.go", 590}
+	inner := Site{"net/http.(*Transport).roundTrip", "/go/src/net/http/transport.go", 670}
+	sdk := Site{"example.com/sdk.Call", "/sdk/sdk.go", 3}
+	driver := Site{"github.com/jackc/pgx/v5.(*Conn).Query", "/pgx/conn.go", 7}
+	for want, frames := range map[string][]Site{
+		"net/http.(*Client).Do ← charge.go:41": {inner, client, app},
+		"example.com/sdk.Call ← charge.go:41":  {inner, client, sdk, app},
+		"net/http.(*Client).Do ← sdk.go:3":     {inner, client, sdk, driver},
+		"main.charge at charge.go:41":          {app, client},
+		"net/http.(*Transport).roundTrip":      {inner, client},
+		"an unknown place":                     nil,
+	} {
+		if got := where(frames, nil); got != want {
+			t.Errorf("%+v: got %q, want %q", frames, got, want)
+		}
+	}
+}
+
+// BenchmarkOpenHolds is asked all the time where 10,000 goroutines are stuck. The
+// profiles' share of a core is what Config.StuckAfter promises.
+func BenchmarkOpenHolds(b *testing.B) {
+	r := New(Config{StuckAfter: time.Nanosecond})
+	release := held(b.Context(), r, 10_000)
+	began, last := r.now(), time.Duration(-1)
+	var cost time.Duration
+	var profiles float64
+	for b.Loop() {
+		r.OpenHolds()
+		if s := &r.stacks; s.taken != last {
+			last = s.taken
+			cost += time.Duration(float64(s.next-s.taken) * profileShare)
+			profiles++
+		}
+	}
+	b.ReportMetric(cost.Seconds()*1000/profiles, "ms/profile")
+	b.ReportMetric(cost.Seconds()/max(r.now()-began, r.stacks.next-began).Seconds(), "cores")
+	release()
+}
+
+// BenchmarkDo is what it costs to name a route, with and without the label.
+func BenchmarkDo(b *testing.B) {
+	b.Run("WithRoute", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			WithRoute(b.Context(), "GET /")
+		}
+	})
+	b.Run("Do", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			Do(b.Context(), "GET /", func(context.Context) {})
+		}
+	})
+}

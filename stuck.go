@@ -1,0 +1,251 @@
+package pghold
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stack is what the goroutine that has a hold was doing at one moment.
+type Stack struct {
+	Taken time.Time `json:"taken_at"`
+	// Where is the innermost line of the application and what it calls there:
+	// "net/http.(*Client).Do ← charge.go:41".
+	Where  string `json:"where"`
+	Frames []Site `json:"frames"` // the innermost first
+}
+
+// labelKey is the pprof label that goroutines have in Do. Its value is different
+// for each call.
+const labelKey = "pghold"
+
+var lastLabel atomic.Uint64
+
+// Do runs f with a context that names the route, as WithRoute does, and with its
+// goroutine labelled, so that it can be seen where a hold of f is stuck: its
+// goroutine, and those that it starts, are found in the profile of goroutines by
+// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
+//
+//	pghold.Do(ctx, "job send-invoices", sendInvoices)
+//
+// Where f panics, the holds that it left open and the last one that was released
+// are marked as Panicked.
+func Do(ctx context.Context, route string, f func(context.Context)) {
+	DoFunc(ctx, func() string { return route }, f)
+}
+
+// DoFunc is Do for a name that is known only later, as in WithRouteFunc.
+func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
+	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
+	returned := false
+	defer func(outer context.Context) {
+		pprof.SetGoroutineLabels(outer)
+		if !returned {
+			s.panicked()
+		}
+	}(ctx)
+	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
+	pprof.SetGoroutineLabels(ctx)
+	f(ctx)
+	returned = true
+}
+
+// stacks keeps what the last profile of goroutines said of those who have a hold.
+type stacks struct {
+	mu      sync.Mutex
+	taken   time.Duration // since the recorder was made
+	next    time.Duration // no profile is taken before
+	byLabel map[string][][]Site
+}
+
+// profileShare is the part of a core that profiles may take: after one that took a
+// millisecond there is none for a hundred.
+const profileShare = 0.01
+
+// OpenHolds describes the holds that are open, the longest first. Those that are
+// older than Config.StuckAfter and were taken within Do have a Stack, which may be
+// some time old: profiles of goroutines are taken so seldom that they need at most
+// 1 % of a core.
+func (r *Recorder) OpenHolds() []Hold {
+	holds := r.openHolds(nil)
+	sortHolds(holds)
+	r.locate(holds)
+	return holds
+}
+
+// locate gives the holds that are old enough their stacks.
+func (r *Recorder) locate(holds []Hold) {
+	old := false
+	for i := range holds {
+		old = old || holds[i].label != "" && holds[i].Held >= r.cfg.StuckAfter
+	}
+	if !old {
+		return
+	}
+	s := &r.stacks
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if began := r.now(); began >= s.next {
+		s.byLabel = profile(r.oldLabels(began))
+		s.taken = r.now()
+		s.next = s.taken + time.Duration(float64(s.taken-began)/profileShare)
+	}
+	for i := range holds {
+		h := &holds[i]
+		if h.Held < r.cfg.StuckAfter || r.started.Add(s.taken).Round(0).Before(h.Began) {
+			continue // the stack would be of what was before
+		}
+		if frames := holding(s.byLabel[h.label], h.Site.Func); frames != nil {
+			h.Stack = &Stack{Taken: r.started.Add(s.taken).Round(0), Where: where(frames, r.cfg.Skip), Frames: frames}
+		}
+	}
+}
+
+// oldLabels is the set of the labels of all holds that are old enough at now.
+func (r *Recorder) oldLabels(now time.Duration) map[string]bool {
+	labels := map[string]bool{}
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for c := s.first; c != nil; c = c.next {
+			if !c.waiting && c.label() != "" && now-c.began >= r.cfg.StuckAfter {
+				labels[c.label()] = true
+			}
+		}
+		s.mu.Unlock()
+	}
+	return labels
+}
+
+// holding picks, of the goroutines of one label, the one that is within the
+// function that took the connection, or the first.
+func holding(goroutines [][]Site, function string) []Site {
+	for _, frames := range goroutines {
+		for _, f := range frames {
+			if f.Func == function {
+				return frames
+			}
+		}
+	}
+	if len(goroutines) == 0 {
+		return nil
+	}
+	return goroutines[0]
+}
+
+// profile returns the stacks of the goroutines that have one of the labels.
+func profile(labels map[string]bool) map[string][][]Site {
+	p := goroutines{wanted: labels, byLabel: map[string][][]Site{}}
+	pprof.Lookup("goroutine").WriteTo(&p, 1) // it fails only where p does
+	return p.byLabel
+}
+
+// goroutines reads the profile of goroutines as text while it is written. Each
+// stack is one line of addresses, one of labels where it has any, and one for each
+// frame:
+//
+//	1 @ 0x47a1ee 0x478b6a
+//	# labels: {"pghold":"1c"}
+//	#	0x478b69	time.Sleep+0x12e	/usr/local/go/src/runtime/time.go:338
+type goroutines struct {
+	wanted  map[string]bool
+	byLabel map[string][][]Site
+	rest    []byte // of a line that is not whole yet
+	label   string // of the stack that is being read, "" where it is not wanted
+}
+
+func (g *goroutines) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		line, after, whole := bytes.Cut(p, []byte{'\n'})
+		if !whole {
+			g.rest = append(g.rest, p...)
+			return n, nil
+		}
+		if len(g.rest) > 0 {
+			line = append(g.rest, line...)
+			g.rest = g.rest[:0]
+		}
+		g.line(line)
+		p = after
+	}
+}
+
+func (g *goroutines) line(line []byte) {
+	if rest, is := bytes.CutPrefix(line, []byte("# labels: ")); is {
+		_, rest, _ = bytes.Cut(rest, []byte(`"`+labelKey+`":"`))
+		value, _, _ := bytes.Cut(rest, []byte{'"'})
+		if g.wanted[string(value)] {
+			g.label = string(value)
+			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
+		}
+		return
+	}
+	if !bytes.HasPrefix(line, []byte{'#', '\t'}) {
+		g.label = "" // the next stack
+		return
+	}
+	if g.label == "" {
+		return
+	}
+	fields := strings.FieldsFunc(string(line), func(r rune) bool { return r == '\t' })
+	if len(fields) != 4 {
+		return
+	}
+	function := fields[2]
+	if i := strings.LastIndex(function, "+0x"); i >= 0 {
+		function = function[:i]
+	}
+	i := strings.LastIndexByte(fields[3], ':')
+	number, err := strconv.Atoi(fields[3][i+1:])
+	if err != nil {
+		return
+	}
+	stacks := g.byLabel[g.label]
+	last := &stacks[len(stacks)-1]
+	*last = append(*last, Site{Func: function, File: fields[3][:i], Line: number})
+}
+
+// where says where a stack is, as in Stack. Packages of the main module count before
+// those of others.
+func where(frames []Site, skip []string) string {
+	best := -1
+	for i, f := range frames {
+		if library(runtime.Frame{Function: f.Func, File: f.File}, skip) {
+			continue
+		}
+		if within(f.Func, mainModule()) {
+			best = i
+			break
+		}
+		// The standard library's packages have no dot before their first slash.
+		if first, _, ok := strings.Cut(f.Func, "/"); best < 0 && ok && strings.Contains(first, ".") {
+			best = i
+		}
+	}
+	switch {
+	case len(frames) == 0:
+		return "an unknown place"
+	case best < 0:
+		return frames[0].Func
+	case best == 0:
+		return frames[0].Func + " at " + frames[0].String()
+	}
+	return frames[best-1].Func + " ← " + frames[best].String()
+}
+
+// mainModule is what the packages of the program itself begin with.
+var mainModule = sync.OnceValue(func() []string {
+	names := []string{"main"}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		names = append(names, info.Main.Path)
+	}
+	return names
+})
