@@ -1,0 +1,435 @@
+package sqlhold_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/sqlhold"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// drivers are those that the tests run with: two real ones, and pgx's with nothing
+// but what every driver has to have.
+var drivers = map[string]func(*testing.T, *pghold.Recorder) *sql.DB{
+	"pgx":   func(t *testing.T, r *pghold.Recorder) *sql.DB { return opened(t, "pgx", r) },
+	"pq":    func(t *testing.T, r *pghold.Recorder) *sql.DB { return opened(t, "postgres", r) },
+	"plain": func(t *testing.T, r *pghold.Recorder) *sql.DB { return connected(t, r, plain) },
+	"skips": func(t *testing.T, r *pghold.Recorder) *sql.DB { return connected(t, r, skips) },
+}
+
+func opened(t *testing.T, driver string, r *pghold.Recorder) *sql.DB {
+	t.Helper()
+	db, err := sqlhold.Open(driver, pgtest.DSN(t), r, "main")
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func connected(t *testing.T, r *pghold.Recorder, change func(driver.Conn) driver.Conn) *sql.DB {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	db, err := sqlhold.OpenDB(changed{stdlib.GetConnector(*cfg), change}, r, "main")
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+type changed struct {
+	driver.Connector
+	change func(driver.Conn) driver.Conn
+}
+
+func (c changed) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.change(conn), nil
+}
+
+func plain(c driver.Conn) driver.Conn { return struct{ driver.Conn }{c} }
+
+func skips(c driver.Conn) driver.Conn { return skipper{c} }
+
+// skipper wants everything prepared.
+type skipper struct{ driver.Conn }
+
+func (skipper) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return nil, driver.ErrSkip
+}
+
+func (skipper) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return nil, driver.ErrSkip
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pause passes some time in the hold.
+func pause() time.Duration {
+	const d = 2 * time.Millisecond
+	for start := time.Now(); time.Since(start) < d; {
+	}
+	return d
+}
+
+// sum adds the series up, in which no hold may be open.
+func sum(t *testing.T, r *pghold.Recorder) (all pghold.Series) {
+	t.Helper()
+	s := r.Snapshot()
+	if len(s.Open) != 0 {
+		t.Errorf("%d holds are still open: %+v", len(s.Open), s.Open)
+	}
+	for _, p := range s.Pools {
+		if p.Checkouts != p.Releases {
+			t.Errorf("pool %+v: every checkout should have its release", p)
+		}
+	}
+	for _, series := range s.Series {
+		all.Held.Merge(&series.Held)
+		all.Wait.Merge(&series.Wait)
+		all.Silent.Merge(&series.Silent)
+		all.Statements += series.Statements
+		all.Busy += series.Busy
+		all.SilentInTransaction += series.SilentInTransaction
+		if !strings.HasSuffix(series.Site.File, "_test.go") {
+			t.Errorf("a hold was taken at %+v, want a line of this test", series.Site)
+		}
+		if series.Route != "GET /" {
+			t.Errorf("a hold has the route %q, want GET /", series.Route)
+		}
+	}
+	return all
+}
+
+func withDrivers(t *testing.T, test func(*testing.T, context.Context, *sql.DB, *pghold.Recorder)) {
+	for name, open := range drivers {
+		t.Run(name, func(t *testing.T) {
+			r := pghold.New(pghold.Config{})
+			test(t, pghold.WithRoute(t.Context(), "GET /"), open(t, r), r)
+		})
+	}
+}
+
+func TestDB_EachCallIsAHold(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		_, err := db.ExecContext(ctx, "create table t (n int)")
+		must(t, err)
+		_, err = db.ExecContext(ctx, "insert into t values ($1)", 7)
+		must(t, err)
+		var n int
+		must(t, db.QueryRowContext(ctx, "select n from t where n = $1", 7).Scan(&n))
+		if n != 7 {
+			t.Errorf("read %d, want 7", n)
+		}
+		_, err = db.ExecContext(ctx, "select broken")
+		if err == nil {
+			t.Error("an error of the server's is lost")
+		}
+		all := sum(t, r)
+		if all.Held.Count() != 4 || all.Statements < 4 || all.SilentInTransaction != 0 || all.Busy <= 0 || all.Busy > all.Held.Sum() {
+			t.Errorf("%d holds, %d statements, %v silent in transaction, busy %v of %v; want 4 holds of a statement or two each",
+				all.Held.Count(), all.Statements, all.SilentInTransaction, all.Busy, all.Held.Sum())
+		}
+		if all.Wait.Count() != 0 {
+			t.Error("waits were counted, of which nothing is known")
+		}
+		if p := r.Snapshot().Pools[0]; p.Open != 1 || p.Max != 0 {
+			t.Errorf("the pool says of itself %+v, want one connection and no limit", p)
+		}
+	})
+}
+
+func TestTx_IsOneHoldAndSilentBetweenItsStatements(t *testing.T) {
+	for _, end := range []string{"commit", "rollback", "failed commit", "cancelled"} {
+		t.Run(end, func(t *testing.T) {
+			withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				begin := ctx
+				if end != "cancelled" {
+					begin = context.WithoutCancel(ctx)
+				}
+				tx, err := db.BeginTx(begin, nil)
+				must(t, err)
+				silent := pause()
+				_, err = tx.ExecContext(context.WithoutCancel(ctx), "select 1")
+				must(t, err)
+				silent += pause()
+				if open := r.Snapshot().Open; len(open) != 1 || open[0].SilentInTransaction < silent || open[0].Route != "GET /" {
+					t.Errorf("open are %+v, want one that is silent in transaction for %v", open, silent)
+				}
+				switch end {
+				case "commit":
+					must(t, tx.Commit())
+				case "rollback":
+					must(t, tx.Rollback())
+				case "failed commit":
+					_, err = tx.ExecContext(ctx, "select broken")
+					if err == nil {
+						t.Fatal("no error")
+					}
+					if err := tx.Commit(); err == nil {
+						t.Log("this driver commits what has failed without an error")
+					}
+				case "cancelled": // database/sql rolls back in a goroutine of its own
+					cancel()
+					for len(r.Snapshot().Open) > 0 {
+						time.Sleep(time.Millisecond)
+					}
+				}
+				all := sum(t, r)
+				if all.Held.Count() != 1 || all.Statements < 3 || all.SilentInTransaction < silent || all.SilentInTransaction > all.Silent.Sum() {
+					t.Errorf("%d holds, %d statements, %v silent in transaction of %v; want one hold of 3 statements or more, silent %v",
+						all.Held.Count(), all.Statements, all.SilentInTransaction, all.Silent.Sum(), silent)
+				}
+			})
+		})
+	}
+}
+
+func TestConn_BeginAndCommitAsText(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		conn, err := db.Conn(ctx)
+		must(t, err)
+		for _, text := range []string{"begin", "select 1", "commit"} {
+			_, err = conn.ExecContext(ctx, text)
+			must(t, err)
+			pause()
+		}
+		must(t, conn.Close())
+		all := sum(t, r)
+		if all.SilentInTransaction < 4*time.Millisecond || all.Silent.Sum() < all.SilentInTransaction+2*time.Millisecond {
+			t.Errorf("%v silent, %v of it in transaction, want 6 and 4 ms or more", all.Silent.Sum(), all.SilentInTransaction)
+		}
+	})
+}
+
+// A transaction that is left open is the server's or the driver's to end. Here it is
+// not followed into the next hold.
+func TestConn_LeftInATransaction(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	db := connected(t, r, plain)
+	db.SetMaxOpenConns(1)
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	for _, text := range []string{"begin", "select 1"} {
+		conn, err := db.Conn(ctx)
+		must(t, err)
+		_, err = conn.ExecContext(ctx, text)
+		must(t, err)
+		pause()
+		must(t, conn.Close())
+	}
+	if all := sum(t, r); all.SilentInTransaction < 2*time.Millisecond || all.SilentInTransaction > all.Silent.Sum()-2*time.Millisecond {
+		t.Errorf("%v silent in transaction of %v, want the first hold's only", all.SilentInTransaction, all.Silent.Sum())
+	}
+}
+
+// A query lasts until its rows are closed: the server still has work with it.
+func TestRows_AreBusyUntilTheyAreClosed(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		conn, err := db.Conn(ctx)
+		must(t, err)
+		rows, err := conn.QueryContext(ctx, "select generate_series(1, 3)")
+		must(t, err)
+		busy := pause()
+		if open := r.Snapshot().Open; len(open) != 1 || !open[0].Running {
+			t.Errorf("open are %+v, want one that is busy", open)
+		}
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		must(t, rows.Err())
+		must(t, rows.Close())
+		silent := pause()
+		must(t, conn.Close())
+		if all := sum(t, r); n != 3 || all.Busy < busy || all.Silent.Sum() < silent || all.Held.Count() != 1 {
+			t.Errorf("%d rows, busy %v and silent %v in %d holds; want 3, %v and %v or more, in one", n, all.Busy, all.Silent.Sum(), all.Held.Count(), busy, silent)
+		}
+	})
+}
+
+// A statement that is prepared once is executed in holds of its own.
+func TestStmt(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		stmt, err := db.PrepareContext(ctx, "select $1::int")
+		must(t, err)
+		var n int
+		for want := range 3 {
+			must(t, stmt.QueryRowContext(ctx, want).Scan(&n))
+			if n != want {
+				t.Errorf("read %d, want %d", n, want)
+			}
+		}
+		_, err = stmt.ExecContext(ctx, 1)
+		must(t, err)
+		must(t, stmt.Close())
+		all := sum(t, r)
+		if all.Held.Count() != 5 || all.Statements != 5 {
+			t.Errorf("%d holds with %d statements, want 5 with one each", all.Held.Count(), all.Statements)
+		}
+	})
+}
+
+func TestConn_ThatBreaks(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		conn, err := db.Conn(ctx)
+		must(t, err)
+		if _, err = conn.ExecContext(ctx, "select pg_terminate_backend(pg_backend_pid())"); err == nil {
+			t.Error("no error")
+		}
+		conn.Close()
+		must(t, db.PingContext(ctx))
+		if all := sum(t, r); all.Held.Count() < 2 {
+			t.Errorf("%d holds, want that of the connection that broke and that of the next", all.Held.Count())
+		}
+	})
+}
+
+type badReset struct{ driver.Conn }
+
+func (badReset) ResetSession(context.Context) error { return driver.ErrBadConn }
+
+// A kept connection that its driver no longer wants is nobody's hold.
+func TestConn_ThatItsDriverFindsBroken(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	db := connected(t, r, func(c driver.Conn) driver.Conn { return badReset{c} })
+	for range 2 {
+		_, err := db.ExecContext(pghold.WithRoute(t.Context(), "GET /"), "select 1")
+		must(t, err)
+	}
+	if all := sum(t, r); all.Held.Count() != 2 {
+		t.Errorf("%d holds, want 2, of a new connection each", all.Held.Count())
+	}
+}
+
+// A connection that is opened in the background is opened for nobody: its hold
+// begins when somebody uses it.
+func TestConn_OpenedInTheBackground(t *testing.T) {
+	withDrivers(t, func(t *testing.T, ctx context.Context, db *sql.DB, r *pghold.Recorder) {
+		db.SetMaxOpenConns(1)
+		first, err := db.Conn(ctx)
+		must(t, err)
+		got := make(chan *sql.Conn)
+		go func() {
+			second, err := db.Conn(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- second
+		}()
+		for db.Stats().WaitCount == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if err := first.Raw(func(any) error { return driver.ErrBadConn }); !errors.Is(err, driver.ErrBadConn) {
+			t.Errorf("got %v, want the error that makes database/sql give the connection up", err)
+		}
+		second := <-got
+		if open := r.Snapshot().Open; len(open) != 0 {
+			t.Errorf("open are %+v: a hold began in the background, or the first did not end", open)
+		}
+		_, err = second.ExecContext(ctx, "select 1")
+		must(t, err)
+		route := "GET /"
+		if strings.HasSuffix(t.Name(), "/plain") { // which takes no context with a statement
+			route = ""
+		}
+		if open := r.Snapshot().Open; len(open) != 1 || open[0].Route != route || !strings.HasSuffix(open[0].Site.File, "sqlhold_test.go") {
+			t.Errorf("open are %+v, want one that began with its first use, in the context of that", open)
+		}
+		must(t, second.Close())
+		if p := r.Snapshot().Pools[0]; p.Checkouts != 2 || p.Releases != 2 {
+			t.Errorf("%d checkouts and %d releases, want 2 of each", p.Checkouts, p.Releases)
+		}
+	})
+}
+
+// database/sql's own error says nothing of who has the connections, and it does not
+// say who waits: that somebody did is known from its Stats.
+func TestDB_ShortageNamesTheHolders(t *testing.T) {
+	told := make(chan pghold.Shortage, 1)
+	r := pghold.New(pghold.Config{LongWait: 10 * time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }})
+	db := opened(t, "pgx", r)
+	db.SetMaxOpenConns(1)
+	tx, err := db.BeginTx(pghold.WithRoute(t.Context(), "GET /slow"), nil)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	victim := make(chan error)
+	go func() { victim <- db.PingContext(ctx) }()
+	s := <-told
+	if s.Pool != "main" || s.Waiting != 1 || len(s.Holders) != 1 || s.Holders[0].Route != "GET /slow" {
+		t.Errorf("told of %+v, want one waiter and who has the connection", s)
+	}
+	cancel()
+	if err := <-victim; !errors.Is(err, context.Canceled) {
+		t.Errorf("the waiter got %v", err)
+	}
+	must(t, tx.Rollback())
+}
+
+func TestConn_UnwrapsToTheDriversOwn(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	db := opened(t, "pgx", r)
+	conn, err := db.Conn(t.Context())
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.Raw(func(c any) error {
+		own, ok := c.(interface{ Unwrap() driver.Conn }).Unwrap().(*stdlib.Conn)
+		if !ok {
+			t.Errorf("Unwrap does not lead to pgx's own connection")
+			return nil
+		}
+		return own.Conn().Ping(t.Context())
+	}))
+}
+
+func TestOpen_Refuses(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	if _, err := sqlhold.Open("nosuch", "", r, "main"); err == nil || !strings.Contains(err.Error(), "import its package") {
+		t.Errorf("an unknown driver: %v", err)
+	}
+	if _, err := sqlhold.Open("pgx", "host=127.0.0.1", nil, "main"); err == nil {
+		t.Error("no recorder: no error")
+	}
+	if _, err := sqlhold.OpenDB(nil, r, "main"); err == nil {
+		t.Error("no connector: no error")
+	}
+	cfg, err := pgx.ParseConfig("host=127.0.0.1")
+	must(t, err)
+	wrapped := sqlhold.Connector(stdlib.GetConnector(*cfg), r.Pool("main"))
+	if _, err := sqlhold.OpenDB(wrapped, r, "main"); err == nil {
+		t.Error("wrapped twice: no error")
+	}
+	for what, f := range map[string]func(){
+		"no connector":  func() { sqlhold.Connector(nil, r.Pool("main")) },
+		"no pool":       func() { sqlhold.Connector(stdlib.GetConnector(*cfg), nil) },
+		"wrapped twice": func() { sqlhold.Connector(wrapped, r.Pool("main")) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Connector, %s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
+}
