@@ -1,0 +1,204 @@
+package holdmetrics_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/holdmetrics"
+)
+
+func sketch(durations ...time.Duration) (s pghold.Sketch) {
+	for _, d := range durations {
+		s.Add(d)
+	}
+	return s
+}
+
+// read returns the rows of one snapshot.
+func read(s pghold.Snapshot) holdmetrics.Rows {
+	return holdmetrics.NewReader(func() *pghold.Snapshot { return &s }).Read()
+}
+
+func TestReader_Read_SumsUpCallSites(t *testing.T) {
+	site := func(line int, calls ...pghold.SlowCalls) *pghold.Series {
+		return &pghold.Series{
+			Pool: "main", Route: "GET /", Site: pghold.Site{File: "app.go", Line: line},
+			Held: sketch(2*time.Second, 30*time.Second), Silent: sketch(time.Second, 20*time.Second),
+			Busy: 11 * time.Second, SilentInTransaction: 9 * time.Second, Panics: 1, SlowCalls: calls,
+		}
+	}
+	rows := read(pghold.Snapshot{
+		Pools: []pghold.PoolSnapshot{{Name: "main", Checkouts: 9, Releases: 4, Open: 7}},
+		Series: []*pghold.Series{
+			site(1, pghold.SlowCalls{What: "GET a/", Site: pghold.Site{Line: 7}, Count: 2, Duration: time.Second},
+				pghold.SlowCalls{What: "GET a/", Site: pghold.Site{Line: 8}, Count: 3, Duration: time.Second}),
+			site(2, pghold.SlowCalls{What: "GET a/", Count: 4, Duration: time.Second}, pghold.SlowCalls{What: "GET b/", Count: 1}),
+			{Pool: "main", Held: sketch(time.Second)},
+		},
+	})
+	wantRoutes := []holdmetrics.Route{
+		{Pool: "main", Route: holdmetrics.NoRoute, Holds: 1},
+		{Pool: "main", Route: "GET /", Holds: 4, Panics: 2, Busy: 22 * time.Second, Silent: 42 * time.Second, SilentInTransaction: 18 * time.Second},
+	}
+	if diff := cmp.Diff(wantRoutes, rows.Routes); diff != "" {
+		t.Errorf("routes (-want +got):\n%s", diff)
+	}
+	wantCalls := []holdmetrics.SlowCalls{
+		{Pool: "main", Route: "GET /", What: "GET a/", Count: 9, Duration: 3 * time.Second},
+		{Pool: "main", Route: "GET /", What: "GET b/", Count: 1},
+	}
+	if diff := cmp.Diff(wantCalls, rows.SlowCalls); diff != "" {
+		t.Errorf("slow calls (-want +got):\n%s", diff)
+	}
+	p := rows.Pools[0]
+	if p.Used != 5 || p.Idle() != 2 || p.Held.Count() != 5 || p.Held.Sum() != 65*time.Second || p.Wait.Count() != 0 {
+		t.Errorf("got %d used, %d idle, %d holds of %v, %d waits, want 5, 2, 5 of 1m5s, 0", p.Used, p.Idle(), p.Held.Count(), p.Held.Sum(), p.Wait.Count())
+	}
+}
+
+func TestReader_Read_SumsUpWhatIsOneNameWhenCleaned(t *testing.T) {
+	var s pghold.Snapshot
+	for _, bad := range []string{"\xff", "\xfe"} {
+		s.Pools = append(s.Pools, pghold.PoolSnapshot{Name: bad, Checkouts: 2, Releases: 1, Open: 3, Max: 4, Waiting: 5, Timeouts: 6, Waits: 7, WaitTime: 8})
+		s.Series = append(s.Series, &pghold.Series{Pool: bad, Route: bad, Held: sketch(1), Wait: sketch(1), SlowCalls: []pghold.SlowCalls{{What: bad, Count: 1}}})
+		s.Open = append(s.Open, pghold.Hold{Pool: bad, Route: bad + "open"})
+	}
+	rows := read(s)
+	const good = "\uFFFD"
+	if len(rows.Pools) != 1 || len(rows.Routes) != 1 || len(rows.SlowCalls) != 1 || len(rows.OpenHolds) != 1 {
+		t.Fatalf("got %+v, want one row of each kind", rows)
+	}
+	p := rows.Pools[0]
+	if p.Name != good || p.Used != 2 || p.Open != 6 || p.Max != 8 || p.Pending != 10 || p.Timeouts != 12 || p.Waits != 14 || p.WaitTime != 16 || p.Wait.Count() != 2 {
+		t.Errorf("got %+v, want the sums of two pools", p)
+	}
+	if r := rows.Routes[0]; r.Route != good || r.Holds != 2 {
+		t.Errorf("got %+v, want 2 holds of %q", r, good)
+	}
+	if c := rows.SlowCalls[0]; c.What != good || c.Count != 2 {
+		t.Errorf("got %+v, want 2 slow calls of %q", c, good)
+	}
+	if h := rows.OpenHolds[0]; h.Route != good+"open" || h.Count != 2 {
+		t.Errorf("got %+v, want 2 open holds of %q", h, good+"open")
+	}
+}
+
+func TestReader_Read_KeepsTheFirstNamesOfSlowCalls(t *testing.T) {
+	var s pghold.Snapshot
+	more := func(from, to int) {
+		series := &pghold.Series{Pool: "main", Route: fmt.Sprint("GET /", from)}
+		for i := from; i < to; i++ {
+			series.SlowCalls = append(series.SlowCalls, pghold.SlowCalls{What: fmt.Sprintf("host %03d", i), Count: 1, Duration: time.Second})
+		}
+		s.Series = append(s.Series, series)
+	}
+	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &s })
+	names := func() map[string]int64 {
+		n := map[string]int64{}
+		for _, c := range reader.Read().SlowCalls {
+			n[c.What] += c.Count
+		}
+		return n
+	}
+	more(0, 60)
+	if got := names(); len(got) != 60 || got[pghold.Folded] != 0 {
+		t.Fatalf("got %d names, %d calls folded, want 60, 0", len(got), got[pghold.Folded])
+	}
+	more(60, 1000)
+	got := names()
+	if len(got) != 101 || got["host 000"] != 1 || got["host 099"] != 1 || got[pghold.Folded] != 900 {
+		t.Errorf("got %d names, %d calls folded, want the first 100 and 900 calls folded", len(got), got[pghold.Folded])
+	}
+	s.Pools = []pghold.PoolSnapshot{{Name: "other"}}
+	s.Series = append(s.Series, &pghold.Series{Pool: "other", SlowCalls: []pghold.SlowCalls{{What: "host 999", Count: 1}}})
+	if got := names(); got["host 999"] != 1 {
+		t.Errorf("another pool's name got %d calls, want 1: the names are by pool", got["host 999"])
+	}
+}
+
+// Whatever a snapshot folds, no row goes down and nothing is lost or counted twice.
+func TestReader_Read_SlowCallsNeverGoDown(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s *pghold.Snapshot
+		reader := holdmetrics.NewReader(func() *pghold.Snapshot { return s })
+		truth, last := map[string]uint64{}, map[string]holdmetrics.SlowCalls{}
+		for range rapid.IntRange(1, 8).Draw(t, "reads") {
+			series := &pghold.Series{Pool: "main", Route: "GET /"}
+			var sum int64
+			for _, name := range []string{"a", "b", "c", "d"} {
+				truth[name] += rapid.Uint64Range(0, 5).Draw(t, "more of "+name)
+				n := truth[name]
+				sum += int64(n)
+				folded := rapid.Uint64Range(0, n).Draw(t, "folded of "+name)
+				series.SlowCalls = append(series.SlowCalls,
+					pghold.SlowCalls{What: name, Count: n - folded, Duration: time.Duration(n-folded) * time.Second},
+					pghold.SlowCalls{What: pghold.Folded, Count: folded, Duration: time.Duration(folded) * time.Second})
+			}
+			s = &pghold.Snapshot{Series: []*pghold.Series{series}}
+			now := map[string]holdmetrics.SlowCalls{}
+			var count int64
+			var duration time.Duration
+			for _, c := range reader.Read().SlowCalls {
+				now[c.What] = c
+				count += c.Count
+				duration += c.Duration
+			}
+			for name, was := range last {
+				if is := now[name]; is.Count < was.Count || is.Duration < was.Duration {
+					t.Fatalf("%s: got %+v after %+v, want no less", name, is, was)
+				}
+			}
+			if count != sum || duration != time.Duration(sum)*time.Second {
+				t.Fatalf("got %d calls of %v together, want %d of %d s", count, duration, sum, sum)
+			}
+			last = now
+		}
+	})
+}
+
+func TestReader_Read_FoldsRoutesOfOpenHolds(t *testing.T) {
+	var s pghold.Snapshot
+	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &s })
+	open := func(routes ...string) (got []string) {
+		s.Open = nil
+		for i, route := range routes {
+			s.Open = append(s.Open, pghold.Hold{Pool: "main", Route: route, Held: time.Duration(i+1) * time.Second, SilentInTransaction: time.Duration(i)})
+		}
+		for _, h := range reader.Read().OpenHolds {
+			got = append(got, fmt.Sprintf("%s %d %v %v", h.Route, h.Count, h.Oldest, h.LongestSilentInTransaction))
+		}
+		return got
+	}
+	for i := range 100 {
+		if got := open(fmt.Sprint("GET /", i)); len(got) != 1 || !strings.HasPrefix(got[0], "GET /") {
+			t.Fatalf("got %q, want route %d by its name", got, i)
+		}
+	}
+	if diff := cmp.Diff([]string{"(other) 2 3s 2ns", "GET /7 1 1s 0s"}, open("GET /7", "GET /100", "GET /101")); diff != "" {
+		t.Errorf("with 100 names given out (-want +got):\n%s", diff)
+	}
+	// A route of which a hold has ended is bounded by the recorder.
+	s.Series = []*pghold.Series{{Pool: "main", Route: "GET /100"}, {Pool: "main", Route: "GET /7"}}
+	if diff := cmp.Diff([]string{"(other) 1 3s 2ns", "GET /100 1 1s 0s", "GET /101 1 2s 1ns"}, open("GET /100", "GET /101", "GET /102")); diff != "" {
+		t.Errorf("with one name of a finished hold (-want +got):\n%s", diff)
+	}
+}
+
+func TestReader_Read_GoesOnWhenAPoolIsReplaced(t *testing.T) {
+	var p pghold.PoolSnapshot
+	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &pghold.Snapshot{Pools: []pghold.PoolSnapshot{p}} })
+	for _, c := range []struct {
+		waits, want int64
+	}{{0, 0}, {5, 5}, {7, 7}, {0, 7}, {7, 7}, {2, 9}, {3, 10}} {
+		p = pghold.PoolSnapshot{Name: "main", Waits: uint64(c.waits), WaitTime: time.Duration(c.waits) * time.Second}
+		if got := reader.Read().Pools[0]; got.Waits != c.want || got.WaitTime != time.Duration(c.want)*time.Second {
+			t.Errorf("the pool says %d: got %d of %v, want %d", c.waits, got.Waits, got.WaitTime, c.want)
+		}
+	}
+}
