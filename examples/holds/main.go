@@ -7,7 +7,12 @@
 //	curl http://127.0.0.1:8080/good/1
 //	open http://127.0.0.1:8080/debug/holds
 //
-// It uses the Postgres that DATABASE_URL names, or a throwaway one.
+// While /bad/1 is being answered, which takes two seconds, the page says who has the
+// connection and where it is stuck. The pool has two connections, so with four
+// requests at once somebody waits, and the log says for whom.
+//
+// It uses the Postgres that DATABASE_URL names, or a throwaway one. Its test shows how
+// a test fails on the bad handler.
 package main
 
 import (
@@ -48,7 +53,9 @@ func run(ctx context.Context) error {
 	}
 
 	const addr = "127.0.0.1:8080"
-	handler, closePool, err := service(ctx, dsn, "http://"+addr+"/slow")
+	// What a pool lacks is told in the log, with who has its connections.
+	recorder := pghold.New(pghold.Config{OnShortage: pghold.LogShortage(nil)}) // *
+	handler, closePool, err := service(ctx, recorder, dsn, "http://"+addr+"/slow")
 	if err != nil {
 		return err
 	}
@@ -63,12 +70,12 @@ func run(ctx context.Context) error {
 }
 
 // service is the whole of it. The lines marked * are pghold's.
-func service(ctx context.Context, dsn, slowAPI string) (http.Handler, func(), error) {
+func service(ctx context.Context, recorder *pghold.Recorder, dsn, slowAPI string) (http.Handler, func(), error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, nil, err
 	}
-	recorder := pghold.New(pghold.Config{})                        // *
+	cfg.MaxConns = 2
 	if err := pgxhold.Install(cfg, recorder, "main"); err != nil { // *
 		return nil, nil, err
 	}
@@ -82,7 +89,7 @@ func service(ctx context.Context, dsn, slowAPI string) (http.Handler, func(), er
 	mux.Handle("GET /debug/holds", httphold.Handler(recorder)) // * behind your own authentication
 	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(2 * time.Second):
 		case <-r.Context().Done():
 		}
 	})

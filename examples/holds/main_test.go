@@ -8,17 +8,45 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdtest"
 	"github.com/pghold/pghold/internal/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// The test that a team has of its own service: it fails on handlers that make a slow
+// call while they hold a connection. Take the bad one off the list, and see.
+func TestHandlersHoldNothingWhileTheyWait(t *testing.T) {
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer slow.Close()
+	recorder := pghold.New(pghold.Config{})
+	handler, closePool, err := service(t.Context(), recorder, pgtest.DSN(t), slow.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closePool()
+	for _, path := range []string{"/good/1", "/bad/1"} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != http.StatusOK {
+			t.Errorf("%s answers %d", path, w.Code)
+		}
+	}
+	holdtest.Fail(t, recorder, holdtest.Rules{
+		ToMend: []holdtest.Place{{Func: "holds.ask", Call: "GET 127.0.0.1:*/"}},
+	})
+	if found := holdtest.Find(recorder.Snapshot(), holdtest.Rules{}); len(found) != 1 || found[0].Route != "GET /bad/{id}" {
+		t.Errorf("found %v, want the bad handler only", found)
+	}
+}
 
 // The recorder names the bad handler, with its line and its slow call, and not the
 // good one.
 func TestService(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer slow.Close()
-	handler, closePool, err := service(t.Context(), pgtest.DSN(t), slow.URL)
+	recorder := pghold.New(pghold.Config{})
+	handler, closePool, err := service(t.Context(), recorder, pgtest.DSN(t), slow.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,195 @@
+package holdtest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdtest"
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/pgxhold"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// told is a test that is failed, and goes on.
+type told struct {
+	testing.TB
+	errors, logs []string
+}
+
+func (t *told) Helper()           {}
+func (t *told) Error(args ...any) { t.errors = append(t.errors, fmt.Sprint(args...)) }
+func (t *told) Errorf(format string, a ...any) {
+	t.errors = append(t.errors, fmt.Sprintf(format, a...))
+}
+func (t *told) Logf(format string, a ...any) { t.logs = append(t.logs, fmt.Sprintf(format, a...)) }
+
+func pause(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
+	}
+}
+
+const slow = "POST 127.0.0.1:4711/charges"
+
+// handled is a recorder that has seen a slow call and a gap of 3 ms, in holds of a
+// route.
+func handled(t *testing.T) *pghold.Recorder {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /bad")
+	c := r.Pool("main").Checkout(ctx)
+	c.BeginStatement()
+	c.EndStatement(true)
+	pghold.Start(ctx, slow).End()
+	c.BeginStatement()
+	c.EndStatement(false)
+	c.Release()
+	c = r.Pool("main").Checkout(ctx)
+	c.BeginStatement()
+	c.EndStatement(true)
+	pause(3 * time.Millisecond)
+	c.BeginStatement()
+	c.EndStatement(true)
+	c.Release()
+	return r
+}
+
+func TestFail(t *testing.T) {
+	const (
+		bySlowCall = "GET /bad holds a connection of main, taken at holdtest_test.go:"
+		fn         = "holdtest_test.handled"
+	)
+	call := holdtest.Place{Func: "*.handled", Call: "POST 127.0.0.1:*/charges", Reason: "asked for"}
+	gap := holdtest.Place{Func: fn, Reason: "asked for"}
+	tight := func(r holdtest.Rules) holdtest.Rules { r.MaxGap = time.Millisecond; return r }
+	for name, test := range map[string]struct {
+		rules  holdtest.Rules
+		errors []string // what each must have in it, in order
+		logs   []string
+	}{
+		"slow call":                 {holdtest.Rules{}, []string{"while it calls " + slow + " at holdtest_test.go:"}, nil},
+		"both":                      {tight(holdtest.Rules{}), []string{"and sends no statement between holdtest_test.go:", "while it calls " + slow}, nil},
+		"accepted":                  {tight(holdtest.Rules{Accepted: []holdtest.Place{call, gap}}), nil, nil},
+		"accepted by its full name": {holdtest.Rules{Accepted: []holdtest.Place{{Func: "github.com/pghold/pghold/" + fn, Call: slow, Reason: "x"}}}, nil, nil},
+		"accepted without a reason": {holdtest.Rules{Accepted: []holdtest.Place{{Func: fn, Call: slow}}}, []string{"is accepted without a reason"}, nil},
+		"another function":          {holdtest.Rules{Accepted: []holdtest.Place{{Func: "handle", Call: slow, Reason: "x"}}}, []string{slow}, nil},
+		"another call":              {holdtest.Rules{Accepted: []holdtest.Place{{Func: fn, Call: "GET *", Reason: "x"}}}, []string{slow}, nil},
+		"the gap only":              {tight(holdtest.Rules{Accepted: []holdtest.Place{gap}}), []string{slow}, nil},
+		"to be mended":              {tight(holdtest.Rules{ToMend: []holdtest.Place{call, gap}}), nil, []string{"still to be mended: " + bySlowCall, "still to be mended: " + bySlowCall}},
+	} {
+		tt := &told{TB: t}
+		holdtest.Fail(tt, handled(t), test.rules)
+		for what, pair := range map[string][2][]string{"errors": {tt.errors, test.errors}, "logs": {tt.logs, test.logs}} {
+			got, want := pair[0], pair[1]
+			ok := len(got) == len(want)
+			for i := range want {
+				found := false
+				for _, g := range got {
+					found = found || strings.Contains(g, want[i])
+				}
+				ok = ok && found
+			}
+			if !ok {
+				t.Errorf("%s: the %s are %q, want %q", name, what, got, want)
+			}
+		}
+	}
+}
+
+// What it says can be put into the list as it stands.
+func TestFail_SaysHowToAccept(t *testing.T) {
+	tt := &told{TB: t}
+	holdtest.Fail(tt, handled(t), holdtest.Rules{})
+	const want = `holdtest.Place{Func: "holdtest_test.handled", Call: "POST 127.0.0.1:*/charges", Reason: "…"}`
+	if len(tt.errors) != 1 || !strings.Contains(tt.errors[0], want) {
+		t.Errorf("got %q, want it to say %s", tt.errors, want)
+	}
+	for _, part := range []string{": once, for ", "(holdtest_test.handled)"} {
+		if !strings.Contains(tt.errors[0], part) {
+			t.Errorf("got %q, want %q in it", tt.errors[0], part)
+		}
+	}
+}
+
+func TestFail_WithoutARecorder(t *testing.T) {
+	tt := &told{TB: t}
+	holdtest.Fail(tt, nil, holdtest.Rules{})
+	if len(tt.errors) != 1 {
+		t.Errorf("got %q, want one error", tt.errors)
+	}
+}
+
+// A handler that returns a moment after its answer is waited for; a hold that is
+// never released is found.
+func TestFind_WhatIsStillOpen(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	c := r.Pool("main").Checkout(pghold.WithRoute(t.Context(), "GET /leak"))
+	found := holdtest.Find(r.Snapshot(), holdtest.Rules{})
+	if len(found) != 1 || !found[0].Open || !strings.Contains(found[0].String(), "has not given it back") {
+		t.Errorf("found %v, want the open hold", found)
+	}
+	looked := &told{TB: t}
+	done := make(chan struct{})
+	go func() { defer close(done); holdtest.Fail(looked, r, holdtest.Rules{}) }()
+	c.Release()
+	<-done
+	if len(looked.errors) != 0 {
+		t.Errorf("a hold that was released meanwhile was found: %q", looked.errors)
+	}
+}
+
+// The test's own transaction, which is rolled back at the end, does not count; what
+// a handler does with a connection of its own beside it does.
+func TestFail_NotTheTestsOwnTransaction(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := pghold.New(pghold.Config{})
+	if err := pgxhold.Install(cfg, r, "main"); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := func(db interface {
+		Begin(ctx context.Context) (pgx.Tx, error)
+	}) {
+		ctx := pghold.WithRoute(t.Context(), "GET /")
+		tx, err := db.Begin(ctx) // a savepoint, or a connection
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback(ctx)
+		defer pghold.Start(ctx, slow).End()
+		pause(3 * time.Millisecond)
+	}
+	rules := holdtest.Rules{MaxGap: time.Millisecond}
+	handler(tx)
+	looked := &told{TB: t}
+	holdtest.Fail(looked, r, rules)
+	if len(looked.errors) != 0 {
+		t.Errorf("with the transaction open: %q", looked.errors)
+	}
+	handler(pool)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	looked = &told{TB: t}
+	holdtest.Fail(looked, r, rules)
+	if len(looked.errors) != 1 || !strings.HasPrefix(looked.errors[0], "GET / holds a connection of main") || !strings.Contains(looked.errors[0], slow) {
+		t.Errorf("got %q, want the handler's slow call only", looked.errors)
+	}
+}
