@@ -54,7 +54,7 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 			holders[i] = h.String()
 		}
 		attrs := []slog.Attr{slog.String("pool", s.Pool), slog.String("route", s.Route),
-			slog.Float64("waited_s", s.Waited.Seconds()), slog.Int("waiting", s.Waiting), slog.Any("holders", holders)}
+			slog.Float64("waited_s", s.Waited.Round(time.Millisecond).Seconds()), slog.Int("waiting", s.Waiting), slog.Any("holders", holders)}
 		if s.Err != nil {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
@@ -81,7 +81,7 @@ func (p *Pool) watch() {
 	if p.recorder.cfg.OnShortage == nil || !p.scarce() || p.shortage.watching.Swap(true) {
 		return
 	}
-	p.lookAfter(p.Stat().Waits)
+	p.lookAfter(p.recorder.cfg.LongWait, p.Stat().Waits)
 }
 
 // scarce reports whether somebody waits or, of a pool that does not say so, all
@@ -97,21 +97,24 @@ func (p *Pool) scarce() bool {
 	return s.Max > 0 && int(p.checkouts.Load()-p.releases.Load()) >= s.Max
 }
 
-// lookAfter looks at who waits after a LongWait. waits is how many there were by
-// the pool's own count.
-func (p *Pool) lookAfter(waits uint64) {
-	time.AfterFunc(p.recorder.cfg.LongWait, func() {
-		now := p.recorder.now()
+// lookAfter looks at who waits after a time. waits is how many there were by the
+// pool's own count.
+func (p *Pool) lookAfter(d time.Duration, waits uint64) {
+	time.AfterFunc(d, func() {
+		now, long := p.recorder.now(), p.recorder.cfg.LongWait
 		stat := p.Stat()
 		oldest, route := p.oldestWait()
+		next := long
 		switch {
-		case oldest >= 0 && now-oldest >= p.recorder.cfg.LongWait:
+		case oldest >= 0 && now-oldest >= long:
 			p.report(Shortage{Route: route, Waited: now - oldest, Waiting: int(p.waiting.Load())})
-		case stat.Waits > waits && p.scarce():
+		case oldest >= 0: // look again when it has been long
+			next = oldest + long - now
+		case p.maxWaiting.Load() == 0 && stat.Waits > waits && p.scarce(): // it only counts
 			p.report(Shortage{Waiting: int(stat.Waits - waits)})
 		}
 		if p.scarce() {
-			p.lookAfter(stat.Waits)
+			p.lookAfter(next, stat.Waits)
 			return
 		}
 		p.shortage.watching.Store(false)

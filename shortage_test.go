@@ -58,6 +58,25 @@ func TestOnShortage_ATimeOut(t *testing.T) {
 	}
 }
 
+// A pool that says who waits is not asked how many did: that some waited for less than
+// LongWait is no shortage.
+func TestOnShortage_ShortWaits(t *testing.T) {
+	told := make(chan pghold.Shortage, 1)
+	r := pghold.New(pghold.Config{LongWait: 20 * time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }})
+	p := r.Pool("main")
+	var waits atomic.Uint64
+	p.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Max: 1, Waits: waits.Add(1)} })
+	defer p.Checkout(t.Context()).Release()
+	begin := time.Now()
+	for time.Since(begin) < 60*time.Millisecond {
+		p.Wait(t.Context()).Checkout().Release()
+	}
+	p.Wait(t.Context()) // which is long
+	if s := <-told; s.Waited < 20*time.Millisecond {
+		t.Errorf("told of %+v, want the long wait first", s)
+	}
+}
+
 // A pool that does not say who waits, but how many did.
 func TestOnShortage_OfAPoolThatOnlyCounts(t *testing.T) {
 	r, told := shortages()
