@@ -54,8 +54,9 @@ const (
 
 // Recorder knows the holds that are open and sums up those that were. It is safe
 // for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
-// series, each of at most 16 parts of three sketches, one hold in full and
-// maxPlaces slow calls, whatever number of holds, routes and hosts it is told of.
+// series, whatever number of holds, routes and hosts it is told of. A series has a
+// part for each processor, at most 16, and each part three sketches of some 2 KB,
+// one hold in full, and at most maxPlaces slow calls and gaps.
 type Recorder struct {
 	cfg     Config
 	started time.Time
@@ -67,8 +68,10 @@ type Recorder struct {
 
 	// A hold belongs to one of the shards, by chance, from its checkout to its
 	// release, so that there is no lock that all share.
-	shards [16]shard
+	shards []shard
 }
+
+const maxShards = 16
 
 type shard struct {
 	mu     sync.Mutex
@@ -86,10 +89,11 @@ func (s *shard) add(c *Checkout) {
 	s.first = c
 }
 
+// remove does nothing where c is not on the list.
 func (s *shard) remove(c *Checkout) {
 	if c.prev != nil {
 		c.prev.next = c.next
-	} else {
+	} else if s.first == c {
 		s.first = c.next
 	}
 	if c.next != nil {
@@ -123,7 +127,7 @@ func New(cfg Config) *Recorder {
 	if cfg.StuckAfter <= 0 {
 		cfg.StuckAfter = time.Second
 	}
-	r := &Recorder{cfg: cfg, started: time.Now()}
+	r := &Recorder{cfg: cfg, started: time.Now(), shards: make([]shard, min(maxShards, runtime.GOMAXPROCS(0)))}
 	for i := range r.shards {
 		r.shards[i].series = map[seriesPart]*Series{}
 	}
@@ -190,10 +194,12 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 	}
 	c := p.newCheckout(ctx)
 	c.waiting = true
-	c.shard.mu.Lock()
-	c.shard.add(c)
-	c.shard.mu.Unlock()
-	p.watch()
+	if p.recorder.cfg.OnShortage != nil { // nobody else asks who waits
+		c.shard.mu.Lock()
+		c.shard.add(c)
+		c.shard.mu.Unlock()
+		p.watch()
+	}
 	return Wait{c}
 }
 
@@ -256,9 +262,9 @@ func (c *Checkout) begin() {
 	c.since = c.began
 	if c.waiting {
 		c.wait, c.waiting = c.began-c.queued, false
-	} else {
-		s.add(c)
+		s.remove(c)
 	}
+	s.add(c)
 	s.mu.Unlock()
 	c.scope.add(c)
 }

@@ -438,6 +438,64 @@ func TestRecorder_UnderLoad(t *testing.T) {
 	}
 }
 
+// A million holds from 64 goroutines, as many as 100,000/s for 10 s: all of them are
+// counted, and memory is what it was after the first half.
+func TestRecorder_AMillionHolds(t *testing.T) {
+	const workers, holds = 64, 64 * 15_625
+	r := pghold.New(pghold.Config{})
+	p := r.Pool("main")
+	run := func(holds int) {
+		var work sync.WaitGroup
+		for w := range workers {
+			work.Go(func() {
+				for i := range holds / workers {
+					pghold.Do(context.Background(), fmt.Sprintf("GET /%d", (w+i)%8), func(ctx context.Context) {
+						c := p.Wait(ctx).Checkout()
+						c.BeginStatement()
+						c.EndStatement(true)
+						call := pghold.Start(ctx, "x")
+						call.End()
+						c.BeginStatement()
+						c.EndStatement(false)
+						c.Release()
+					})
+				}
+			})
+		}
+		work.Wait()
+	}
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC() // what the first one finalized
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	const first = workers * 7_500
+	run(first)
+	before, began := heap(), time.Now()
+	run(holds - first)
+	t.Logf("%.0f holds/s", (holds-first)/time.Since(began).Seconds())
+	grown := heap() - before
+	t.Logf("memory has grown by %d bytes", grown)
+	if grown > 1<<20 {
+		t.Errorf("memory has grown by %d bytes in %d holds", grown, holds)
+	}
+	var count, statements, calls uint64
+	s := r.Snapshot()
+	for _, series := range s.Series {
+		count += series.Held.Count()
+		statements += series.Statements
+		for _, c := range series.SlowCalls {
+			calls += c.Count
+		}
+	}
+	if count != holds || statements != 2*holds || calls != holds || len(s.Open) != 0 || s.Pools[0].Checkouts != holds || s.Pools[0].Releases != holds {
+		t.Errorf("%d holds, %d statements, %d slow calls and %d open, pool %+v; want %d holds, each with two statements and a slow call",
+			count, statements, calls, len(s.Open), s.Pools[0], holds)
+	}
+}
+
 func TestSnapshot_SurvivesJSON(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")

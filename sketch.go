@@ -52,11 +52,17 @@ func (s *Sketch) Add(d time.Duration) {
 	s.count++
 	s.sum += d
 	b := bucketOf(d)
-	if b >= len(s.buckets) {
-		s.buckets = slices.Grow(s.buckets, b+1-len(s.buckets))[:b+1]
-	}
+	s.grow(b + 1)
 	if s.buckets[b] < math.MaxUint32 {
 		s.buckets[b]++
+	}
+}
+
+// grow makes room for n buckets. There are many sketches, so it takes no more than
+// it needs, and it is seldom called upon.
+func (s *Sketch) grow(n int) {
+	if n > len(s.buckets) {
+		s.buckets = slices.Concat(s.buckets, make([]uint32, n-len(s.buckets)))
 	}
 }
 
@@ -71,9 +77,7 @@ func (s *Sketch) Merge(o *Sketch) {
 	s.max = max(s.max, o.max)
 	s.count += o.count
 	s.sum += o.sum
-	if n := len(o.buckets); n > len(s.buckets) {
-		s.buckets = slices.Grow(s.buckets, n-len(s.buckets))[:n]
-	}
+	s.grow(len(o.buckets))
 	for b, n := range o.buckets {
 		s.buckets[b] = uint32(min(uint64(s.buckets[b])+uint64(n), math.MaxUint32))
 	}
@@ -167,9 +171,7 @@ func (s *Sketch) UnmarshalJSON(b []byte) error {
 		if err != nil || i < 0 || i > last {
 			return fmt.Errorf("a sketch has no bucket %q", key)
 		}
-		if i >= len(s.buckets) {
-			s.buckets = slices.Grow(s.buckets, i+1-len(s.buckets))[:i+1]
-		}
+		s.grow(i + 1)
 		s.buckets[i] = n
 	}
 	return nil
