@@ -3,6 +3,7 @@ package pghold
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,6 +108,44 @@ func TestStack_Where(t *testing.T) {
 	} {
 		if got := where(frames, nil); got != want {
 			t.Errorf("%+v: got %q, want %q", frames, got, want)
+		}
+	}
+}
+
+// A clock that is set disturbs no duration: they are all measured by the monotonic
+// clock, from the moment that the recorder was made.
+func TestRecorder_ClockThatJumps(t *testing.T) {
+	r := New(Config{})
+	if !strings.Contains(r.started.String(), " m=") {
+		t.Errorf("recording began at %s, which has no monotonic clock", r.started)
+	}
+	c := r.Pool("main").Wait(t.Context()).Checkout()
+	c.Release()
+	h := r.Snapshot().Series[0].Worst
+	if h.Held < 0 || h.Wait < 0 || h.Held > time.Minute {
+		t.Errorf("held %v after a wait of %v", h.Held, h.Wait)
+	}
+}
+
+// Whoever waits with a context that nobody cancels costs nothing when the wait is
+// over: no goroutine, no timer.
+func TestWait_ContextThatIsNeverCancelled(t *testing.T) {
+	told := make(chan Shortage, 1)
+	r := New(Config{LongWait: time.Millisecond, OnShortage: func(s Shortage) { told <- s }})
+	p := r.Pool("main")
+	before := runtime.NumGoroutine()
+	w := p.Wait(context.Background())
+	<-told
+	c := w.Checkout()
+	c.Release()
+	for start := time.Now(); p.shortage.watching.Load() || runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Since(start) > 20*time.Second {
+			t.Fatalf("still looking after the wait has ended, with %d goroutines more", runtime.NumGoroutine()-before)
+		}
+	}
+	for i := range r.shards {
+		if r.shards[i].first != nil {
+			t.Error("something is still on the list of those who wait or hold")
 		}
 	}
 }

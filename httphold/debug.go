@@ -27,8 +27,12 @@ var page = template.Must(template.New("holds").Funcs(template.FuncMap{
 // (a pghold.Snapshot) where the request has ?format=json or accepts JSON only.
 //
 // It shows routes, hosts that are called, and lines of source code. It is for
-// operators: put your own authentication in front of it, it has none.
+// operators: put your own authentication in front of it, it has none. Without a
+// recorder it panics.
 func Handler(recorder *pghold.Recorder) http.Handler {
+	if recorder == nil {
+		panic("httphold: Handler needs a recorder, and got nil")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")

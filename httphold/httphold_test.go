@@ -261,3 +261,12 @@ func TestMiddleware_APanicIsMarkedAndGoesOn(t *testing.T) {
 		t.Errorf("got %+v, want the hold closed and marked", s.Series)
 	}
 }
+
+func TestHandler_PanicsWithoutARecorder(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "httphold: Handler needs a recorder, and got nil" {
+			t.Errorf("got %v", got)
+		}
+	}()
+	httphold.Handler(nil)
+}

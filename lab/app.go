@@ -85,10 +85,11 @@ func (a *App) handle(route experiment.Route) http.Handler {
 			defer context.AfterFunc(a.ctx, cancel)()
 		}
 		t := &trip{}
-		ctx = pghold.WithRoute(context.WithValue(ctx, tripKey{}, t), r.Pattern)
-		u, err := a.onThread(ctx, route, t, run)
-		a.trips.ended(t, err)
-		answer(w, u, err)
+		pghold.Do(context.WithValue(ctx, tripKey{}, t), r.Pattern, func(ctx context.Context) {
+			u, err := a.onThread(ctx, route, t, run)
+			a.trips.ended(t, err)
+			answer(w, u, err)
+		})
 	})
 }
 

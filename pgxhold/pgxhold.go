@@ -111,8 +111,13 @@ type Tracer struct {
 	asks sync.Once // to say, once, how to ask pgxpool for its figures
 }
 
-// NewTracer makes a tracer of a pool that is not nil.
-func NewTracer(pool *pghold.Pool) *Tracer { return &Tracer{pool: pool} }
+// NewTracer makes a tracer. Without a pool it panics.
+func NewTracer(pool *pghold.Pool) *Tracer {
+	if pool == nil {
+		panic("pgxhold: NewTracer needs a pool, and got nil: get one with a Recorder's Pool")
+	}
+	return &Tracer{pool: pool}
+}
 
 var (
 	_ pgx.QueryTracer       = (*Tracer)(nil)

@@ -322,6 +322,14 @@ func TestInstall_Refuses(t *testing.T) {
 	if err := pgxhold.InstallConn(nil, r, "x"); err == nil {
 		t.Error("no connection configuration: no error")
 	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no pool: no panic")
+			}
+		}()
+		pgxhold.NewTracer(nil)
+	}()
 	for _, tracer := range []pgx.QueryTracer{nil, other{map[string]int{}}} {
 		cfg, err := pgxpool.ParseConfig("postgres://127.0.0.1/x")
 		must(t, err)
