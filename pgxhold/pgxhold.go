@@ -14,7 +14,8 @@
 // what pool methods like QueryRow do of themselves counts as well. The odd cases:
 //
 //   - An Acquire that fails is a wait without a hold, counted as a time-out, a
-//     cancellation or a failure.
+//     cancellation or a failure. One that a hook of the pool's ends with a panic is a
+//     failure.
 //   - A connection that is hijacked has no release: its hold stays open until
 //     [Released] is called for it, as it should be when it is closed.
 //   - AcquireAllIdle tells nobody that it acquires: what is done with its
@@ -168,11 +169,16 @@ func (t *Tracer) TraceCheckoutStart(ctx context.Context) context.Context {
 	return &waiting{ctx, t.pool.Wait(ctx)}
 }
 
+var errNoConn = errors.New("pgxhold: the pool gave neither a connection nor an error")
+
 // TraceCheckoutEnd ends a wait and, without an error, begins the hold.
 func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
 	w, ok := ctx.Value(waitKey{}).(*waiting)
 	if !ok {
 		return
+	}
+	if err == nil && conn == nil { // a hook of the pool's panicked, or called runtime.Goexit
+		err = errNoConn
 	}
 	if err != nil {
 		w.wait.Fail(err)

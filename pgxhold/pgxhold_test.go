@@ -185,6 +185,32 @@ func TestTracer_FailedAcquire(t *testing.T) {
 	}
 }
 
+// A hook of the pool's that panics: pgxpool then ends the acquire with neither a
+// connection nor an error, and the panic must be the one that arrives.
+func TestTracer_AcquireThatPanics(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	cfg.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
+		conn.Close(ctx)
+		panic("the hook's own")
+	}
+	r := pghold.New(pghold.Config{})
+	must(t, pgxhold.Install(cfg, r, "main"))
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg) // not closed: pgxpool would wait for ever for the connection that the panic lost
+	must(t, err)
+	func() {
+		defer func() {
+			if got := recover(); got != "the hook's own" {
+				t.Errorf("recovered %v, want the hook's own panic", got)
+			}
+		}()
+		pool.Acquire(t.Context())
+	}()
+	if all := sum(t, r); all.Held.Count() != 0 || r.Snapshot().Pools[0].Failures != 1 {
+		t.Errorf("%d holds, pool %+v; want none, and one failure", all.Held.Count(), r.Snapshot().Pools[0])
+	}
+}
+
 func TestTracer_Hijack(t *testing.T) {
 	pool, r := open(t, nil)
 	conn, err := pool.Acquire(t.Context())

@@ -2223,6 +2223,9 @@ func rowsInterfaces(of driver.Rows) (bits uint) {
 	if _, ok := of.(columnPrecisionScale); ok {
 		bits |= 1 << 5
 	}
+	if _, ok := of.(columnScanner); ok {
+		bits |= 1 << 6
+	}
 	return bits
 }
 
@@ -2673,6 +2676,518 @@ func combineRows(r rows, bits uint) driver.Rows {
 			columnNullable
 			columnPrecisionScale
 		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale)}
+	case 64:
+		return &struct {
+			rows
+			columnScanner
+		}{r, r.Rows.(columnScanner)}
+	case 65:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanner)}
+	case 66:
+		return &struct {
+			rows
+			columnScanType
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnScanner)}
+	case 67:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnScanner)}
+	case 68:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnScanner)}
+	case 69:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnScanner)}
+	case 70:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnScanner)}
+	case 71:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnScanner)}
+	case 72:
+		return &struct {
+			rows
+			columnLength
+			columnScanner
+		}{r, r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 73:
+		return &struct {
+			rows
+			nextResultSet
+			columnLength
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 74:
+		return &struct {
+			rows
+			columnScanType
+			columnLength
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 75:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnLength
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 76:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnLength
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 77:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnLength
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 78:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 79:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnScanner)}
+	case 80:
+		return &struct {
+			rows
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 81:
+		return &struct {
+			rows
+			nextResultSet
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 82:
+		return &struct {
+			rows
+			columnScanType
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 83:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 84:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 85:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 86:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 87:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 88:
+		return &struct {
+			rows
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 89:
+		return &struct {
+			rows
+			nextResultSet
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 90:
+		return &struct {
+			rows
+			columnScanType
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 91:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 92:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 93:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 94:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 95:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnScanner)}
+	case 96:
+		return &struct {
+			rows
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 97:
+		return &struct {
+			rows
+			nextResultSet
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 98:
+		return &struct {
+			rows
+			columnScanType
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 99:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 100:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 101:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 102:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 103:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 104:
+		return &struct {
+			rows
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 105:
+		return &struct {
+			rows
+			nextResultSet
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 106:
+		return &struct {
+			rows
+			columnScanType
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 107:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 108:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 109:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 110:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 111:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 112:
+		return &struct {
+			rows
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 113:
+		return &struct {
+			rows
+			nextResultSet
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 114:
+		return &struct {
+			rows
+			columnScanType
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 115:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 116:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 117:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 118:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 119:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 120:
+		return &struct {
+			rows
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 121:
+		return &struct {
+			rows
+			nextResultSet
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 122:
+		return &struct {
+			rows
+			columnScanType
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 123:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 124:
+		return &struct {
+			rows
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 125:
+		return &struct {
+			rows
+			nextResultSet
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 126:
+		return &struct {
+			rows
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
+	case 127:
+		return &struct {
+			rows
+			nextResultSet
+			columnScanType
+			columnDatabaseTypeName
+			columnLength
+			columnNullable
+			columnPrecisionScale
+			columnScanner
+		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
 	}
 	return &r
 }

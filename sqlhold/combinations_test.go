@@ -28,7 +28,7 @@ func TestCombinations(t *testing.T) {
 			t.Errorf("a statement with the interfaces %b has become one with %b", bits, got)
 		}
 	}
-	for bits := range uint(1 << 6) {
+	for bits := range uint(1 << 7) {
 		if got := rowsInterfaces(combineRows(rows{Rows: allRows{}}, bits)); got != bits {
 			t.Errorf("rows with the interfaces %b have become ones with %b", bits, got)
 		}
@@ -44,6 +44,7 @@ type allRows struct {
 	columnLength
 	columnNullable
 	columnPrecisionScale
+	columnScanner
 }
 
 // What was generated is what gen.go generates.

@@ -54,6 +54,7 @@ var kinds = []kind{
 		{"columnLength", "r.Rows.(columnLength)", "columnLength", false},
 		{"columnNullable", "r.Rows.(columnNullable)", "columnNullable", false},
 		{"columnPrecisionScale", "r.Rows.(columnPrecisionScale)", "columnPrecisionScale", false},
+		{"columnScanner", "r.Rows.(columnScanner)", "columnScanner", false},
 	}},
 }
 
