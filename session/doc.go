@@ -9,6 +9,7 @@
 //
 //   - [Local] keeps a session for a few statements and always releases.
 //   - [PerRequest] keeps one for a whole request, as web frameworks do.
+//   - [Session.Outside] gives the connection back in the middle, for a slow call.
 //   - [New] leaves it to the caller.
 //
 // [Options] make a session read-only, choose its isolation level, or do without

@@ -26,6 +26,31 @@ func Local(ctx context.Context, pool Pool, opts Options, fn func(*Session) error
 	return s.Commit(ctx)
 }
 
+// Outside commits what the session has done so far, releases its connection, runs
+// fn, and lets the session go on afterwards: its next statement checks out and
+// begins anew. It is the way to make a slow call in the middle of a session that is
+// kept for a whole request.
+//
+//	err := s.Outside(ctx, func(ctx context.Context) error { return charge(ctx, order) })
+//
+// What was read before may have changed when the session goes on: it is another
+// transaction. Where the commit fails fn is not run. Using the session inside fn is
+// ErrOutside. The error is the commit's or fn's.
+func (s *Session) Outside(ctx context.Context, fn func(context.Context) error) error {
+	if err := s.Commit(ctx); err != nil {
+		return err
+	}
+	s.setOutside(true)
+	defer s.setOutside(false)
+	return fn(ctx)
+}
+
+func (s *Session) setOutside(outside bool) {
+	s.mu.Lock()
+	s.outside = outside
+	s.mu.Unlock()
+}
+
 type contextKey struct{}
 
 // PerRequest gives every request a session for as long as its handler runs, as
@@ -38,13 +63,19 @@ func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := New(pool, opts)
 			defer s.Close()
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), s)))
 		})
 	}
 }
 
+// NewContext returns a context that has the session, for FromContext: for scopes
+// other than PerRequest's.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, contextKey{}, s)
+}
+
 // FromContext returns the request's session. It panics where PerRequest does
-// not wrap the handler.
+// not wrap the handler, and no NewContext stands for it.
 func FromContext(ctx context.Context) *Session {
 	s, ok := ctx.Value(contextKey{}).(*Session)
 	if !ok {

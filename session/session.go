@@ -14,6 +14,10 @@ var (
 	// ErrClosed is returned by a session that is used after Close.
 	ErrClosed = errors.New("session: used after Close")
 
+	// ErrOutside is returned by a session that is used inside of its own Outside,
+	// where it would take the connection back that was released for the slow call.
+	ErrOutside = errors.New("session: used inside of Outside, while its connection is released for a slow call")
+
 	// ErrInUse is returned by a session that is used by two goroutines at once,
 	// or while the rows of its last query are still open.
 	ErrInUse = errors.New("session: in use by another goroutine, or the rows of its last query are still open")
@@ -46,6 +50,7 @@ type Session struct {
 	conn    Conn       // nil until the first statement, and after Commit, Rollback and Close
 	running bool       // a statement runs, or its result is open
 	result  result     // the open result, if that is the reason for running
+	outside bool       // Outside runs
 	closed  bool
 }
 
@@ -97,6 +102,8 @@ func (s *Session) lock() error {
 	switch {
 	case s.closed:
 		return ErrClosed
+	case s.outside:
+		return ErrOutside
 	case s.running:
 		return ErrInUse
 	}

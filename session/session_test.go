@@ -459,6 +459,62 @@ func TestLocal(t *testing.T) {
 	})
 }
 
+func TestSession_Outside(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		s := session.New(e, session.Options{})
+		defer s.Close()
+		insert := func() {
+			t.Helper()
+			if _, err := s.Exec(ctx, "insert into t values (1)"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		insert()
+		called := errors.New("the call's own error")
+		err := s.Outside(ctx, func(ctx context.Context) error {
+			if s.Held() {
+				t.Error("the connection is held during the slow call")
+			}
+			if n := e.count(t); n != 1 {
+				t.Errorf("%d rows are seen by others during the slow call, want the 1 from before it", n)
+			}
+			if _, err := s.Exec(ctx, "insert into t values (2)"); !errors.Is(err, session.ErrOutside) {
+				t.Errorf("a statement inside: %v, want ErrOutside", err)
+			}
+			if err := s.Outside(ctx, func(context.Context) error { return nil }); !errors.Is(err, session.ErrOutside) {
+				t.Errorf("Outside inside of itself: %v, want ErrOutside", err)
+			}
+			return called
+		})
+		if err != called {
+			t.Errorf("got %v, want the function's error", err)
+		}
+		insert()
+		if err := s.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := e.count(t); n != 2 {
+			t.Errorf("%d rows, want one from before the call and one from after it", n)
+		}
+
+		insert()
+		s.Exec(ctx, "nonsense")
+		err = s.Outside(ctx, func(context.Context) error {
+			t.Error("the call was made although what was done before it could not be committed")
+			return nil
+		})
+		if !errors.Is(err, pgx.ErrTxCommitRollback) {
+			t.Errorf("got %v, want ErrTxCommitRollback", err)
+		}
+		func() {
+			defer func() { recover() }()
+			s.Outside(ctx, func(context.Context) error { panic("in the call") })
+		}()
+		insert() // works again after a panic
+	})
+}
+
 func TestPerRequest(t *testing.T) {
 	onEveryPool(t, func(t *testing.T, e *env) {
 		handler := session.PerRequest(e, session.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
