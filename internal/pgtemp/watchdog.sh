@@ -1,8 +1,8 @@
-# The watchdog of one cluster: watchdog.sh FOLDER
+# The watchdog of one server: watchdog.sh FOLDER
 #
 #   fd 0  a pipe that only our owner holds open for writing: it ends when the
 #         owner lets go of it, or dies
-#   fd 3  the pipe FOLDER/alive: it ends when no process of the cluster is left
+#   fd 3  the pipe FOLDER/alive: it ends when no process of the server is left
 #   fd 4  FOLDER/owner.lock: open here, it stays locked while we work
 #
 # Nothing is ever written to the pipes.
@@ -10,23 +10,29 @@
 folder=$1
 while read -r line; do :; done
 
-# stop tells the server to end, if there is one. The pid in its pid file may by
-# now be somebody else's, so the process must be at work in our data folder.
-# A negative one is initdb's helper's; initdb ends by itself.
+# stop tells the server to end, if there is one.
 stop() {
-	[ -r "$folder/data/postmaster.pid" ] || return
-	{ read -r pid && read -r data; } <"$folder/data/postmaster.pid" || return
+	# A negative pid is initdb's helper's; initdb ends by itself.
+	end QUIT "$folder/data/postmaster.pid" "$folder/data"
+	# PgBouncer has nothing to save, and which of its other signals do not wait
+	# for clients depends on its version.
+	end KILL "$folder/pgbouncer.pid" "$folder"
+}
+
+# end SIGNAL PIDFILE FOLDER. The pid may by now be somebody else's, so the process
+# must be at work in the folder.
+end() {
+	[ -r "$2" ] && read -r pid <"$2" || return
 	case $pid in '' | *[!0-9]*) return ;; esac
-	[ "$data" = "$folder/data" ] || return
 	if [ -d /proc/self ]; then
-		[ "/proc/$pid/cwd" -ef "$data" ] || return
+		[ "/proc/$pid/cwd" -ef "$3" ] || return
 	else
 		case $(ps -ww -o args= -p "$pid") in
-		*"$data"*) ;;
+		*"$3"*) ;;
 		*) return ;;
 		esac
 	fi
-	kill -QUIT "$pid"
+	kill -"$1" "$pid"
 }
 
 (
