@@ -22,7 +22,7 @@ type Config struct {
 	// the drivers and mappers that pghold knows: packages by their import path
 	// ("example.com/app/db", with what is below it), and types or functions by
 	// their full name ("example.com/app/db.Pool"). A call site is the first line
-	// outside of these. Default none.
+	// outside of these and of other modules that the program depends on. Default none.
 	Skip []string
 	// OnShortage is told of callers who wait for a connection longer than
 	// LongWait, or whose wait ends with a time-out, and of who holds the

@@ -47,7 +47,7 @@ const maxStacks = 2048
 func (m *sites) at(pcs *stack, skip []string) *Site {
 	site, known := m.near[*pcs]
 	if !known {
-		site = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
+		site, _ = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
 		m.near = remember(m.near, *pcs, site)
 	}
 	if site != nil {
@@ -56,8 +56,9 @@ func (m *sites) at(pcs *stack, skip []string) *Site {
 	var more deepStack
 	runtime.Callers(3, more[:])
 	if site = m.far[more]; site == nil {
-		if site = resolve(slices.Clone(more[:]), skip); site == nil {
-			site = &Site{}
+		var other *Site
+		if site, other = resolve(slices.Clone(more[:]), skip); site == nil {
+			site = other
 		}
 		m.far = remember(m.far, more, site)
 	}
@@ -72,26 +73,40 @@ func remember[K comparable](m map[K]*Site, pcs K, site *Site) map[K]*Site {
 	return m
 }
 
-// resolve returns the first frame that is the application's, or nil.
-func resolve(pcs []uintptr, skip []string) *Site {
+// resolve returns the first frame that is the application's, or nil. other is the
+// first that may be, in a module that the program depends on: an application can be
+// such a module, with a main package elsewhere that only starts it.
+func resolve(pcs []uintptr, skip []string) (site, other *Site) {
 	if i := slices.Index(pcs, 0); i >= 0 {
 		pcs = pcs[:i]
 	}
+	other = &Site{}
 	frames := runtime.CallersFrames(pcs)
 	for {
 		f, more := frames.Next()
 		if f.Function != "" && !library(f, skip) {
-			return &Site{Func: f.Function, File: f.File, Line: f.Line}
+			site := &Site{Func: f.Function, File: f.File, Line: f.Line}
+			if !dependency(f.File) {
+				return site, nil
+			}
+			if *other == (Site{}) {
+				other = site
+			}
 		}
 		if !more {
-			return nil
+			return nil, other
 		}
 	}
 }
 
+// dependency reports whether a file is of a module that the program depends on: it
+// is in the module cache, where a version is part of its path, or it was vendored.
+func dependency(file string) bool {
+	return strings.Contains(file, "@v") || strings.Contains(file, "/vendor/")
+}
+
 // libraries are packages between an application and its connection, or its slow
-// call. Their tests and examples are
-// applications.
+// call, wherever they were compiled from. Their tests and examples are applications.
 var libraries = []string{
 	"runtime", "net/http", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",

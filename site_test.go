@@ -34,6 +34,22 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+func TestDependency(t *testing.T) {
+	for file, want := range map[string]bool{
+		"/home/me/go/pkg/mod/github.com/openai/openai-go/v3@v3.96.0/client.go": true,
+		"github.com/openai/openai-go/v3@v3.96.0/client.go":                     true, // -trimpath
+		"/src/app/vendor/github.com/openai/openai-go/v3/client.go":             true,
+		"/src/app/v3/client.go":        false,
+		"example.com/app/client.go":    false,
+		"/home/me@work/app/client.go":  false,
+		"/usr/local/go/src/net/net.go": false, // library knows these
+	} {
+		if got := dependency(file); got != want {
+			t.Errorf("%s: got %v, want %v", file, got, want)
+		}
+	}
+}
+
 // From deep within a library, as through an ORM, the line of the application is
 // found all the same, and remembered.
 func TestSites_Deep(t *testing.T) {
