@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -74,18 +75,46 @@ func fullResult() *experiment.Result {
 	q := experiment.Quantiles{Min: 1e6, Mean: 2e6, P50: 3e6, P90: 4e6, P95: 5e6, P99: 6e6, Max: 7e6}
 	s := experiment.Defaults()
 	s.CancelOnDisconnect, s.Postgres, s.Speed = true, "15.18", 2.5
+	s.SlowShape, s.MaxInFlight, s.IdleInTransactionTimeout, s.TransactionTimeout = experiment.Lognormal, 30, 1e9, 2e9
+	s.Distance, s.PgBouncer, s.Accounts = 5e6, 6, 7
+	own := s
+	own.Rate = 300
 	return &experiment.Result{
 		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Interrupted: true, Warnings: []string{"a sentence"},
 		Routes: []experiment.RouteResult{{
-			Name: "r", Requests: 500, Rate: 100.2, Throughput: 6.86, Elapsed: 35 * time.Second, SuccessRatio: 0.48, Goodput: 6.8,
+			Name: "r@1", Route: "r", Settings: &own, Requests: 500, Rate: 100.2, Throughput: 6.86, Elapsed: 35 * time.Second, SuccessRatio: 0.48, Goodput: 6.8,
 			Latency: q, SuccessLatency: q, SentLate: q, DrainedAfter: time.Second, BytesIn: 12,
-			Outcomes:    experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Error: 4},
+			Outcomes:    experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Rejected: 5, Error: 4},
 			StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
 			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
 			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, MaxWaiting: 7},
 			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5, SilentInTransaction: 8e9},
+			PerRequest:  experiment.PerRequest{Checkouts: 1.5, Statements: 2.5, RoundTrips: 3.5},
+			Updates: &experiment.Updates{Recorded: 1, Lost: 2, Retries: 3, Calls: 4, CallsRepeated: 5, Killed: &experiment.Killed{
+				Kills: 6, Begun: 7, Recorded: 8, Calls: 9, CallsAgain: 10, PaidNotRecorded: 11, PaidTwice: 12, Lost: 13,
+			}},
 		}},
 	}
+}
+
+func TestFullResult_IsFull(t *testing.T) {
+	var look func(path string, v reflect.Value)
+	look = func(path string, v reflect.Value) {
+		switch {
+		case v.IsZero():
+			t.Errorf("%s has no value", path)
+		case v.Kind() == reflect.Pointer:
+			look(path, v.Elem())
+		case v.Type() == reflect.TypeFor[time.Time](): // is what it says
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				look(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		case v.Kind() == reflect.Slice:
+			look(path, v.Index(0))
+		}
+	}
+	look("result", reflect.ValueOf(fullResult()))
 }
 
 func TestResult_SurvivesJSON(t *testing.T) {
@@ -128,17 +157,24 @@ func TestResult_JSONNames(t *testing.T) {
 		"settings.rate_per_s": 100.0, "settings.duration_s": 5.0, "settings.slow_s": 2.0, "settings.client_timeout_s": 30.0,
 		"settings.pool": "queuepool", "settings.pool_size": 5.0, "settings.max_overflow": 10.0, "settings.pool_timeout_s": 30.0,
 		"settings.threads": 40.0, "settings.cancel_on_disconnect": true, "settings.speed": 2.5, "settings.postgres": "15.18",
-		"routes.name": "r", "routes.requests": 500.0, "routes.rate_per_s": 100.2, "routes.throughput_per_s": 6.86,
+		"settings.slow_shape": "lognormal", "settings.max_in_flight": 30.0, "settings.idle_in_transaction_session_timeout_s": 1.0,
+		"settings.transaction_timeout_s": 2.0, "settings.distance_s": 0.005, "settings.pgbouncer_connections": 6.0, "settings.accounts": 7.0,
+		"routes.name": "r@1", "routes.route": "r", "routes.settings.rate_per_s": 300.0, "routes.requests": 500.0, "routes.rate_per_s": 100.2, "routes.throughput_per_s": 6.86,
 		"routes.elapsed_s": 35.0, "routes.success_ratio": 0.48, "routes.goodput_per_s": 6.8,
 		"routes.latency_s.min": 0.001, "routes.latency_s.mean": 0.002, "routes.latency_s.p50": 0.003, "routes.latency_s.p90": 0.004,
 		"routes.latency_s.p95": 0.005, "routes.latency_s.p99": 0.006, "routes.latency_s.max": 0.007, "routes.success_latency_s.p99": 0.006,
-		"routes.outcomes.ok": 1.0, "routes.outcomes.client_timeout": 2.0, "routes.outcomes.pool_timeout": 3.0, "routes.outcomes.error": 4.0,
+		"routes.outcomes.ok": 1.0, "routes.outcomes.client_timeout": 2.0, "routes.outcomes.pool_timeout": 3.0, "routes.outcomes.error": 4.0, "routes.outcomes.rejected": 5.0,
 		"routes.status_codes.200":   1.0,
 		"routes.time_s.thread_wait": 1.0, "routes.time_s.pool_wait": 2.0, "routes.time_s.busy": 3.0, "routes.time_s.slow": 4.0,
 		"routes.holds.count": 5.0, "routes.holds.held_s.mean": 0.002, "routes.holds.busy_ratio": 0.5,
 		"routes.holds.silent_in_transaction_s": 6.0, "routes.holds.wait_s.p99": 0.006, "routes.holds.max_waiting": 7.0,
 		"routes.connections.max": 15.0, "routes.connections.max_silent_in_transaction": 14.0,
 		"routes.connections.silent_in_transaction_s": 8.0,
+		"routes.per_request.checkouts":               1.5, "routes.per_request.statements": 2.5, "routes.per_request.round_trips": 3.5,
+		"routes.updates.recorded": 1.0, "routes.updates.lost": 2.0, "routes.updates.retries": 3.0, "routes.updates.calls": 4.0,
+		"routes.updates.calls_repeated": 5.0, "routes.updates.killed.kills": 6.0, "routes.updates.killed.begun": 7.0,
+		"routes.updates.killed.recorded": 8.0, "routes.updates.killed.calls": 9.0, "routes.updates.killed.calls_repeated": 10.0,
+		"routes.updates.killed.paid_not_recorded": 11.0, "routes.updates.killed.paid_twice": 12.0, "routes.updates.killed.lost": 13.0,
 	} {
 		if got := at(path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
@@ -171,9 +207,9 @@ func TestNewQuantiles(t *testing.T) {
 }
 
 func TestFindRoutes(t *testing.T) {
-	all, err := experiment.FindRoutes(nil)
-	if err != nil || len(all) != 4 {
-		t.Errorf("none named: %d routes, %v; want the seed's four", len(all), err)
+	all := experiment.RoutesOf("seed")
+	if _, err := experiment.FindRoutes(nil); err == nil || len(all) != 4 {
+		t.Errorf("%d routes of the seed, and naming none is no error", len(all))
 	}
 	two, err := experiment.FindRoutes([]string{"async_session_sleep_inside_session", "/sync_session_sleep_inside_session"})
 	if err != nil || len(two) != 2 || two[0].Sync || !two[1].Sync {
@@ -193,7 +229,7 @@ func TestSeed(t *testing.T) {
 	if !seed.Settings.SameQuestion(experiment.Defaults()) {
 		t.Error("the seed's settings are not the defaults")
 	}
-	for _, r := range experiment.Routes {
+	for _, r := range experiment.RoutesOf("seed") {
 		if seed.Route(r.Name) == nil {
 			t.Errorf("the seed has no route %s", r.Name)
 		}

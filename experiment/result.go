@@ -29,6 +29,29 @@ type Result struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 
+// SettingsOf are the settings that a route of the result was run with.
+func (r *Result) SettingsOf(rr *RouteResult) Settings {
+	if rr.Settings != nil {
+		return *rr.Settings
+	}
+	return r.Settings
+}
+
+// Of returns the route that a result is of; the zero Route where this version does
+// not know it.
+func (rr *RouteResult) Of() Route {
+	name := rr.Route
+	if name == "" {
+		name = rr.Name
+	}
+	for _, r := range Routes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return Route{}
+}
+
 // Route returns the result of the route of that name, or nil.
 func (r *Result) Route(name string) *RouteResult {
 	for i := range r.Routes {
@@ -42,7 +65,13 @@ func (r *Result) Route(name string) *RouteResult {
 // RouteResult is what one route did under the attack. All times and rates are
 // the experiment's own.
 type RouteResult struct {
+	// Name is the route's, or "route@variant" where one route was asked under
+	// several settings.
 	Name string `json:"name"`
+	// Route is the route's name where Name has a variant.
+	Route string `json:"route,omitempty"`
+	// Settings are those of this route where they are not the result's.
+	Settings *Settings `json:"settings,omitempty"`
 	// Requests is how many were sent.
 	Requests int `json:"requests"`
 	// Rate is how many were sent per second, from the first to the last.
@@ -73,6 +102,10 @@ type RouteResult struct {
 	Time        TimeSplit   `json:"time_s"`
 	Holds       Holds       `json:"holds"`
 	Connections Connections `json:"connections"`
+	// PerRequest is what a request did, as means over all that reached a handler.
+	PerRequest PerRequest `json:"per_request"`
+	// Updates is what became of the updates, of the routes that make some.
+	Updates *Updates `json:"updates,omitempty"`
 	// SentLate is how long after its planned time a request was sent. Where it
 	// is large the attack was not the one that was asked for.
 	SentLate Quantiles `json:"sent_late_s"`
@@ -81,12 +114,53 @@ type RouteResult struct {
 	DrainedAfter time.Duration `json:"-"`
 }
 
-// Outcomes counts requests by how they ended; the four add up to all requests.
+// Outcomes counts requests by how they ended; together they are all requests.
 type Outcomes struct {
-	OK            int `json:"ok"`             // an answer in time, status 200 to 399
-	ClientTimeout int `json:"client_timeout"` // the client left before its answer
-	PoolTimeout   int `json:"pool_timeout"`   // no connection in time: status 503
-	Error         int `json:"error"`          // anything else
+	OK            int `json:"ok"`                 // an answer in time, status 200 to 399
+	ClientTimeout int `json:"client_timeout"`     // the client left before its answer
+	PoolTimeout   int `json:"pool_timeout"`       // no connection in time: status 503
+	Rejected      int `json:"rejected,omitempty"` // too many in flight: status 429
+	Error         int `json:"error"`              // anything else
+}
+
+// PerRequest is what a request did with the database.
+type PerRequest struct {
+	Checkouts  float64 `json:"checkouts"`
+	Statements float64 `json:"statements"` // that found a connection; BEGIN with the first counts with it
+	// RoundTrips to the server, those of opening connections left out, those of
+	// preparing statements not. 0 where they were not counted.
+	RoundTrips float64 `json:"round_trips"`
+}
+
+// Updates is what became of the updates of a route that reads a balance, makes a
+// call that costs money, and writes the balance plus one.
+type Updates struct {
+	Recorded int `json:"recorded"` // committed, by the count of rows in the database
+	// Lost is how many of these the balance does not show, because another update
+	// overwrote them.
+	Lost    int `json:"lost"`
+	Retries int `json:"retries"` // of writes that found the row changed, or taken
+	// Calls is how many calls were made, and CallsRepeated how many of these were
+	// for an update that had made one before.
+	Calls         int `json:"calls"`
+	CallsRepeated int `json:"calls_repeated"`
+	// Killed is what was found after the app was killed in the middle of updates,
+	// several times. Its updates are not among those above.
+	Killed *Killed `json:"killed,omitempty"`
+}
+
+// Killed is what a process leaves behind that is killed, restarted, and given the
+// time to recover.
+type Killed struct {
+	Kills      int `json:"kills"`
+	Begun      int `json:"begun"`    // updates
+	Recorded   int `json:"recorded"` // of these, in the database
+	Calls      int `json:"calls"`
+	CallsAgain int `json:"calls_repeated"`
+	// PaidNotRecorded updates were paid for and are in no row of the database.
+	PaidNotRecorded int `json:"paid_not_recorded"`
+	PaidTwice       int `json:"paid_twice"`
+	Lost            int `json:"lost"` // as in Updates
 }
 
 // TimeSplit is where a request spent its time. What is missing to its latency

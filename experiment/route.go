@@ -1,7 +1,9 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -10,44 +12,121 @@ import (
 type Route struct {
 	// Name is the route's name and, behind a slash, its path.
 	Name string
-	// Summary says in a line what the handler does once it has read the user.
+	// Group is the name of the Group that the route is explained with.
+	Group string
+	// Summary says in a line what the handler does.
 	Summary string
 	// Sync handlers occupy one of Settings.Threads from start to end; the others
 	// run without a limit.
 	Sync bool
-	// SlowInside handlers make the slow call with their session still open, so
-	// that the connection and its transaction are held through it.
-	SlowInside bool
+	// Steps are what one request does, in order, where it meets no other.
+	Steps []Step
 }
+
+// Step is a part of a request's way through its handler, as far as connections and
+// waiting are concerned. A connection is checked out by the first step that runs a
+// statement while none is held.
+type Step string
+
+// The steps there are.
+const (
+	Statement  Step = "statement"  // in a transaction, which the first one begins
+	Autocommit Step = "autocommit" // a statement without BEGIN: its transaction ends with it
+	Lock       Step = "lock"       // a statement that locks a row until the release, and waits for it first
+	Begin      Step = "begin"      // BEGIN in a round trip of its own
+	SlowCall   Step = "slow call"
+	Release    Step = "release" // commit or rollback, and the connection goes back
+	Answer     Step = "answer"  // the client has its answer; what follows is done without it
+)
 
 // Path is the route's HTTP path.
 func (r Route) Path() string { return "/" + r.Name }
 
-// Routes are all the routes there are, the seed's four, in the seed's order.
-var Routes = []Route{
-	{
-		Name: "sync_session_sleep_outside_session", Sync: true,
-		Summary: "closes its session, then makes the slow call; on a thread",
-	},
-	{
-		Name: "sync_session_sleep_inside_session", Sync: true, SlowInside: true,
-		Summary: "makes the slow call with its session open; on a thread",
-	},
-	{
-		Name:    "async_session_sleep_outside_session",
-		Summary: "closes its session, then makes the slow call",
-	},
-	{
-		Name: "async_session_sleep_inside_session", SlowInside: true,
-		Summary: "makes the slow call with its session open",
-	},
+// Method is the route's HTTP method.
+func (r Route) Method() string {
+	if r.Updates() {
+		return "POST"
+	}
+	return "GET"
 }
 
-// FindRoutes returns the routes of these names in the order given, or all where
-// none is given. The error for an unknown name says which one is nearest.
+// Updates reports whether the route makes updates, whose fate a result tells.
+func (r Route) Updates() bool { return r.Group == "price" }
+
+// AnswersEarly reports whether the route goes on with its work after its answer.
+func (r Route) AnswersEarly() bool { return slices.Contains(r.Steps, Answer) }
+
+// HoldsThroughCall reports whether the route has a connection checked out during a
+// slow call.
+func (r Route) HoldsThroughCall() bool { return r.during(func(held, _ bool) bool { return held }) }
+
+// SilentInTransaction reports whether the route has a transaction open during a
+// slow call.
+func (r Route) SilentInTransaction() bool { return r.during(func(_, open bool) bool { return open }) }
+
+// Calls reports whether the route makes a slow call.
+func (r Route) Calls() bool { return slices.Contains(r.Steps, SlowCall) }
+
+// during reports whether a slow call is made in a state that is asked for.
+func (r Route) during(asked func(held, inTransaction bool) bool) bool {
+	held, open := false, false
+	for _, step := range r.Steps {
+		switch step {
+		case Statement, Lock, Begin:
+			held, open = true, true
+		case Autocommit:
+			held = true
+		case Release:
+			held, open = false, false
+		case SlowCall:
+			if asked(held, open) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Checkouts is how many times a request takes a connection where it meets no other.
+func (r Route) Checkouts() int { return r.count(Release) }
+
+// Statements is how many statements a request runs where it meets no other, BEGIN,
+// COMMIT and ROLLBACK not counted.
+func (r Route) Statements() int { return r.count(Statement) + r.count(Autocommit) + r.count(Lock) }
+
+// RoundTrips is how many round trips to the database a request makes where it meets
+// no other: one for each statement, with which BEGIN travels, one for each BEGIN
+// that does not, and one for each COMMIT or ROLLBACK.
+func (r Route) RoundTrips() int {
+	n, open := r.Statements()+r.count(Begin), false
+	for _, step := range r.Steps {
+		switch step {
+		case Statement, Lock, Begin:
+			open = true
+		case Release:
+			if open {
+				n++
+			}
+			open = false
+		}
+	}
+	return n
+}
+
+func (r Route) count(step Step) (n int) {
+	for _, s := range r.Steps {
+		if s == step {
+			n++
+		}
+	}
+	return n
+}
+
+// FindRoutes returns the routes of these names in the order given. The error for an
+// unknown name says which one is nearest.
 func FindRoutes(names []string) ([]Route, error) {
 	if len(names) == 0 {
-		return Routes, nil
+		return nil, errors.New("no route is named")
 	}
 	var found []Route
 	for _, name := range names {
@@ -75,5 +154,5 @@ func findRoute(name string) (Route, error) {
 			nearest, best = r.Name, d
 		}
 	}
-	return Route{}, fmt.Errorf("there is no route %q: did you mean %s?", name, nearest)
+	return Route{}, fmt.Errorf("there is no route %q: did you mean %s? (\"pghold lab --list\" has them all)", name, nearest)
 }

@@ -8,7 +8,7 @@
 package experiment
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -26,6 +26,16 @@ const (
 // Pools are the values that Settings.Pool may have.
 var Pools = []string{QueuePool, PgxPool, SQLPool}
 
+// The shapes of the slow call's length.
+const (
+	Fixed     = "fixed"     // always Settings.Slow
+	Lognormal = "lognormal" // Settings.Slow in the mean, with a standard deviation as large
+	Stalls    = "stalls"    // Settings.Slow, but every twentieth call never answers
+)
+
+// Shapes are the values that Settings.SlowShape may have.
+var Shapes = []string{Fixed, Lognormal, Stalls}
+
 // Settings is the question: the load, the pool and the slow call. All times are
 // the experiment's own, whatever Speed it is run at.
 type Settings struct {
@@ -35,6 +45,10 @@ type Settings struct {
 	Duration time.Duration
 	// Slow is how long the slow call takes; it may be zero. Default 2 s.
 	Slow time.Duration
+	// SlowShape is how the length of the slow call varies, one of Shapes. Only the
+	// routes whose slow call is a request to the lab's own API vary it; where one
+	// sleeps, it is fixed. Default fixed.
+	SlowShape string
 	// ClientTimeout is how long a client waits for its answer. Default 30 s.
 	ClientTimeout time.Duration
 	// Pool is the pool that hands out connections, one of Pools. Default queuepool.
@@ -51,6 +65,25 @@ type Settings struct {
 	// CancelOnDisconnect ends a handler's work when its client has gone, as
 	// net/http does by default and FastAPI does not. Default false.
 	CancelOnDisconnect bool
+	// MaxInFlight is how many requests the app takes on at once; further ones are
+	// answered 429 without delay. 0 means no limit. Default 0.
+	MaxInFlight int
+	// IdleInTransactionTimeout is the server's
+	// idle_in_transaction_session_timeout: how long a transaction may be silent
+	// before the server ends its session. 0 means that it may be for ever. Default 0.
+	IdleInTransactionTimeout time.Duration
+	// TransactionTimeout is the server's transaction_timeout, of PostgreSQL 17 and
+	// later: how long a transaction may last. 0 means for ever. Default 0.
+	TransactionTimeout time.Duration
+	// Distance is how far away the database is: the time that each round trip to it
+	// takes beyond what it takes on this machine. Default 0.
+	Distance time.Duration
+	// PgBouncer is how many server connections a PgBouncer in front of Postgres has,
+	// in transaction mode. 0 means that there is no PgBouncer. Default 0.
+	PgBouncer int
+	// Accounts is how many accounts the routes of the group "price" share out their
+	// updates over, in turn. The fewer, the more updates meet. Default 100.
+	Accounts int
 	// Speed runs the experiment so many times as fast: every duration divided,
 	// the rate multiplied. Default 1.
 	Speed float64
@@ -64,18 +97,28 @@ func Defaults() Settings {
 		Rate:          100,
 		Duration:      5 * time.Second,
 		Slow:          2 * time.Second,
+		SlowShape:     Fixed,
 		ClientTimeout: 30 * time.Second,
 		Pool:          QueuePool,
 		PoolSize:      5,
 		MaxOverflow:   10,
 		PoolTimeout:   30 * time.Second,
 		Threads:       40,
+		Accounts:      100,
 		Speed:         1,
 	}
 }
 
 // Connections is the most connections that the pool may have open.
 func (s Settings) Connections() int { return s.PoolSize + s.MaxOverflow }
+
+// ServerConnections is the most connections that the server sees of the app.
+func (s Settings) ServerConnections() int {
+	if s.PgBouncer > 0 {
+		return s.PgBouncer
+	}
+	return s.Connections()
+}
 
 // Requests is how many requests an attack of these settings sends, at most.
 func (s Settings) Requests() int { return int(math.Round(s.Rate * s.Duration.Seconds())) }
@@ -90,7 +133,8 @@ func (s Settings) InFlight() int {
 // Speed, the rate multiplied.
 func (s Settings) Compressed() Settings {
 	s.Rate *= s.Speed
-	for _, d := range []*time.Duration{&s.Duration, &s.Slow, &s.ClientTimeout, &s.PoolTimeout} {
+	for _, d := range []*time.Duration{&s.Duration, &s.Slow, &s.ClientTimeout, &s.PoolTimeout,
+		&s.IdleInTransactionTimeout, &s.TransactionTimeout, &s.Distance} {
 		*d = time.Duration(float64(*d) / s.Speed)
 	}
 	s.Speed = 1
@@ -128,76 +172,41 @@ func (s Settings) Validate() error {
 		positive("pool-timeout", s.PoolTimeout.Seconds(), " s"),
 		positive("pool-size", float64(s.PoolSize), ""),
 		positive("threads", float64(s.Threads), ""),
+		positive("accounts", float64(s.Accounts), ""),
 		positive("speed", s.Speed, ""),
 	} {
 		if err != nil {
 			return err
 		}
 	}
+	for _, v := range []struct {
+		flag  string
+		value float64
+	}{
+		{"slow", s.Slow.Seconds()}, {"max-overflow", float64(s.MaxOverflow)}, {"max-in-flight", float64(s.MaxInFlight)},
+		{"idle-in-transaction-timeout", s.IdleInTransactionTimeout.Seconds()}, {"transaction-timeout", s.TransactionTimeout.Seconds()},
+		{"distance", s.Distance.Seconds()}, {"pgbouncer", float64(s.PgBouncer)},
+	} {
+		if v.value < 0 {
+			return fmt.Errorf("--%s must not be negative, not %v", v.flag, v.value)
+		}
+	}
 	switch {
-	case s.Slow < 0:
-		return fmt.Errorf("--slow must not be negative, not %v", s.Slow)
-	case s.MaxOverflow < 0:
-		return fmt.Errorf("--max-overflow must not be negative, not %d", s.MaxOverflow)
 	case s.Requests() < 1:
 		return fmt.Errorf("--rate %v for --duration %v sends no request: make one of them larger", s.Rate, s.Duration)
 	case !slices.Contains(Pools, s.Pool):
 		return fmt.Errorf("--pool must be one of %s, not %q", strings.Join(Pools, ", "), s.Pool)
+	case !slices.Contains(Shapes, s.SlowShape):
+		return fmt.Errorf("--slow-shape must be one of %s, not %q", strings.Join(Shapes, ", "), s.SlowShape)
+	case s.PgBouncer > 0 && (s.IdleInTransactionTimeout > 0 || s.TransactionTimeout > 0):
+		return errors.New("--pgbouncer does not go with --idle-in-transaction-timeout or --transaction-timeout: PgBouncer refuses such settings from its clients")
+	case tooShort(s.IdleInTransactionTimeout, s.Speed) || tooShort(s.TransactionTimeout, s.Speed):
+		return errors.New("--idle-in-transaction-timeout and --transaction-timeout must be at least 1 ms after division by --speed: Postgres counts milliseconds")
 	}
 	return nil
 }
 
-type settingsJSON struct {
-	Rate               float64 `json:"rate_per_s"`
-	Duration           seconds `json:"duration_s"`
-	Slow               seconds `json:"slow_s"`
-	ClientTimeout      seconds `json:"client_timeout_s"`
-	Pool               string  `json:"pool"`
-	PoolSize           int     `json:"pool_size"`
-	MaxOverflow        int     `json:"max_overflow"`
-	PoolTimeout        seconds `json:"pool_timeout_s"`
-	Threads            int     `json:"threads"`
-	CancelOnDisconnect bool    `json:"cancel_on_disconnect"`
-	Speed              float64 `json:"speed"`
-	Postgres           string  `json:"postgres,omitempty"`
-}
-
-// MarshalJSON writes every duration as seconds.
-func (s Settings) MarshalJSON() ([]byte, error) {
-	return json.Marshal(settingsJSON{
-		s.Rate, seconds(s.Duration), seconds(s.Slow), seconds(s.ClientTimeout), s.Pool, s.PoolSize,
-		s.MaxOverflow, seconds(s.PoolTimeout), s.Threads, s.CancelOnDisconnect, s.Speed, s.Postgres,
-	})
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (s *Settings) UnmarshalJSON(b []byte) error {
-	var j settingsJSON
-	if err := json.Unmarshal(b, &j); err != nil {
-		return err
-	}
-	*s = Settings{
-		j.Rate, time.Duration(j.Duration), time.Duration(j.Slow), time.Duration(j.ClientTimeout), j.Pool, j.PoolSize,
-		j.MaxOverflow, time.Duration(j.PoolTimeout), j.Threads, j.CancelOnDisconnect, j.Speed, j.Postgres,
-	}
-	return nil
-}
-
-// seconds is a duration as JSON has it: a number of seconds.
-type seconds time.Duration
-
-func (s seconds) MarshalJSON() ([]byte, error) {
-	return json.Marshal(float64(s) / float64(time.Second))
-}
-
-func (s *seconds) UnmarshalJSON(b []byte) error {
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	if math.Abs(f) > math.MaxInt64/float64(time.Second) {
-		return fmt.Errorf("%v s is longer than a duration can be", f)
-	}
-	*s = seconds(math.Round(f * float64(time.Second)))
-	return nil
+// tooShort reports whether a timeout of the server's would be less than it can be.
+func tooShort(d time.Duration, speed float64) bool {
+	return d > 0 && float64(d)/speed < float64(time.Millisecond)
 }

@@ -17,7 +17,7 @@ import (
 // attack sends a route's requests with vegeta and counts how they end. The load
 // is open: a request is sent at its time, however many are still under way.
 type attack struct {
-	route    experiment.Route
+	of       experiment.Case
 	settings experiment.Settings // in wall-clock time
 	speed    float64
 	pacer    *pacer
@@ -37,10 +37,10 @@ type attack struct {
 	bytesIn     int64
 }
 
-func newAttack(route experiment.Route, s experiment.Settings) *attack {
-	wall := s.Compressed()
+func newAttack(c experiment.Case) *attack {
+	wall := c.Settings.Compressed()
 	return &attack{
-		route: route, settings: wall, speed: s.Speed,
+		of: c, settings: wall, speed: c.Settings.Speed,
 		pacer: &pacer{rate: wall.Rate, requests: uint64(wall.Requests())},
 		attacker: vegeta.NewAttacker(
 			vegeta.Timeout(wall.ClientTimeout),
@@ -55,15 +55,15 @@ func newAttack(route experiment.Route, s experiment.Settings) *attack {
 // been answered or has timed out, and writes each result to w as vegeta does,
 // in the experiment's own time.
 func (a *attack) run(base string, w io.Writer) error {
-	targeter := vegeta.NewStaticTargeter(vegeta.Target{Method: "GET", URL: base + a.route.Path()})
+	targeter := vegeta.NewStaticTargeter(vegeta.Target{Method: a.of.Route.Method(), URL: base + a.of.Route.Path()})
 	encode := vegeta.NewEncoder(w)
 	var failed error
-	for res := range a.attacker.Attack(targeter, a.pacer, 0, a.route.Name) {
+	for res := range a.attacker.Attack(targeter, a.pacer, 0, a.of.Name) {
 		a.add(res)
 		res.Timestamp = a.pacer.began.Add(stretch(res.Timestamp.Sub(a.pacer.began), a.speed))
 		res.Latency = stretch(res.Latency, a.speed)
 		if err := encode.Encode(res); err != nil && failed == nil {
-			failed = fmt.Errorf("writing the requests of %s: %w", a.route.Name, err)
+			failed = fmt.Errorf("writing the requests of %s: %w", a.of.Name, err)
 			a.stop()
 		}
 	}
@@ -96,8 +96,10 @@ func (a *attack) add(res *vegeta.Result) {
 		return
 	case res.Code == 0 && res.Latency >= a.settings.ClientTimeout:
 		a.outcomes.ClientTimeout++
-	case res.Code == 503:
+	case res.Code == 503 && res.Headers.Get("Retry-After") == "": // where it is there, the provider sent us away
 		a.outcomes.PoolTimeout++
+	case res.Code == 429:
+		a.outcomes.Rejected++
 	default:
 		a.outcomes.Error++
 		a.errors[res.Error]++
@@ -115,7 +117,7 @@ func (a *attack) result() experiment.RouteResult {
 	n := len(a.latencies)
 	sending := stretch(a.latest.Sub(a.began), a.speed)
 	r := experiment.RouteResult{
-		Name:           a.route.Name,
+		Name:           a.of.Name,
 		Requests:       n,
 		Elapsed:        stretch(a.ended.Sub(a.began), a.speed),
 		Latency:        experiment.NewQuantiles(stretchAll(a.latencies, a.speed)),

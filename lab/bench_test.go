@@ -28,7 +28,7 @@ func BenchmarkApp(b *testing.B) {
 	s := experiment.Defaults()
 	s.Slow = 0
 	dsn := pgtest.DSN(b)
-	db, err := lab.OpenDatabase(b.Context(), dsn, s)
+	db, err := lab.OpenDatabase(b.Context(), dsn, s.Connections())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func BenchmarkApp(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			s := s
 			s.Pool, s.PoolSize, s.MaxOverflow = c.pool, c.size, c.overflow
-			app, err := lab.NewApp(db, s, experiment.Routes, "lab benchmark")
+			app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: experiment.RoutesOf("seed"), Application: "lab benchmark"})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -11,8 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/pghold/pghold/experiment"
 )
 
 // Database is a Postgres on which the lab may run: in a schema of its own, with
@@ -24,13 +22,15 @@ type Database struct {
 	Version string
 }
 
+const schemaPrefix = "pghold_lab_"
+
 // closeTimeout bounds the dropping of the schema, which happens after the
 // run's own context may have ended.
 const closeTimeout = 10 * time.Second
 
-// OpenDatabase connects to a Postgres, checks that it has room for the
-// settings' connections, and sets the schema up.
-func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Database, error) {
+// OpenDatabase connects to a Postgres, checks that it has room for so many
+// connections of the app, and sets the schema up.
+func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, error) {
 	conn, err := connect(ctx, dsn)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Data
 
 	suffix := make([]byte, 4)
 	rand.Read(suffix)
-	db := &Database{dsn: dsn, schema: "pghold_lab_" + hex.EncodeToString(suffix)}
+	db := &Database{dsn: dsn, schema: schemaPrefix + hex.EncodeToString(suffix)}
 	var free int
 	err = conn.QueryRow(ctx, `
 		select split_part(current_setting('server_version'), ' ', 1),
@@ -50,16 +50,11 @@ func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Data
 	if err != nil {
 		return nil, fmt.Errorf("asking Postgres for its settings: %w", err)
 	}
-	if need := s.Connections() + 1; free < need { // one more to watch; the one that asks leaves
+	if need := connections + 1; free < need { // one more to watch; the one that asks leaves
 		return nil, fmt.Errorf("this Postgres has room for %d more connections and the experiment needs %d: raise max_connections, or lower --pool-size and --max-overflow", max(free, 0), need)
 	}
 
-	_, err = conn.Exec(ctx, fmt.Sprintf(`
-		begin;
-		create schema %[1]s;
-		create table %[2]s (id int primary key, name text not null);
-		insert into %[2]s values (1, 'John Doe');
-		commit`, db.schema, db.users()))
+	_, err = conn.Exec(ctx, db.setup())
 	if err == nil {
 		return db, nil
 	}
@@ -73,7 +68,13 @@ func OpenDatabase(ctx context.Context, dsn string, s experiment.Settings) (*Data
 	return nil, fmt.Errorf("setting up the lab's schema: %w", err)
 }
 
-func (db *Database) users() string { return db.schema + ".users" }
+// major is the first part of the server's version.
+func (db *Database) major() int {
+	first, _, _ := strings.Cut(db.Version, ".")
+	n := 0
+	fmt.Sscanf(first, "%d", &n) // "18beta1" among them
+	return n
+}
 
 // Close drops the schema.
 func (db *Database) Close() error {

@@ -17,6 +17,7 @@ import (
 // recorder knows.
 type trips struct {
 	mu        sync.Mutex
+	handled   int // all
 	count     int // that went the whole way
 	sum       experiment.TimeSplit
 	lastEnded time.Time // when the last handler was done
@@ -24,22 +25,31 @@ type trips struct {
 
 // trip is one request's way through its handler. Only that handler's goroutine
 // touches it.
-type trip struct{ experiment.TimeSplit }
+type trip struct {
+	experiment.TimeSplit
+	err error // of the handler
+}
 
 type tripKey struct{}
 
-func tripOf(ctx context.Context) *trip {
-	t, _ := ctx.Value(tripKey{}).(*trip)
-	return t
+func withTrip(ctx context.Context) context.Context {
+	return context.WithValue(ctx, tripKey{}, &trip{})
 }
+
+// tripOf returns the trip of a request, or of a worker.
+func tripOf(ctx context.Context) *trip { return ctx.Value(tripKey{}).(*trip) }
+
+// slow adds the time since a slow call began.
+func (t *trip) slow(began time.Time) { t.Slow += time.Since(began) }
 
 // ended adds a request whose handler has ended. Only those without an error went
 // the whole way, and only these are averaged.
-func (ts *trips) ended(t *trip, err error) {
+func (ts *trips) ended(t *trip) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.lastEnded = time.Now()
-	if err != nil {
+	ts.handled++
+	if t.err != nil {
 		return
 	}
 	ts.count++
@@ -59,6 +69,21 @@ func (ts *trips) means(speed float64) experiment.TimeSplit {
 	return experiment.TimeSplit{
 		ThreadWait: mean(ts.sum.ThreadWait), PoolWait: mean(ts.sum.PoolWait),
 		Busy: mean(ts.sum.Busy), Slow: mean(ts.sum.Slow),
+	}
+}
+
+// perRequest is what the requests did with the database, in the mean.
+func (a *App) perRequest(s *pghold.Snapshot) experiment.PerRequest {
+	a.trips.mu.Lock()
+	n := float64(max(a.trips.handled, 1))
+	a.trips.mu.Unlock()
+	var checkouts, statements uint64
+	for _, series := range s.Series {
+		checkouts += series.Held.Count()
+		statements += series.Statements
+	}
+	return experiment.PerRequest{
+		Checkouts: float64(checkouts) / n, Statements: float64(statements) / n, RoundTrips: float64(a.roundTrips.Load()) / n,
 	}
 }
 

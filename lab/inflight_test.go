@@ -24,14 +24,14 @@ const inFlight = 10_000
 func BenchmarkInFlight(b *testing.B) {
 	s := experiment.Defaults()
 	s.Slow = time.Hour
-	db, err := lab.OpenDatabase(b.Context(), pgtest.DSN(b), s)
+	db, err := lab.OpenDatabase(b.Context(), pgtest.DSN(b), s.Connections())
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
 	for range b.N {
 		before := memory()
-		app, err := lab.NewApp(db, s, experiment.Routes, "lab benchmark")
+		app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: experiment.RoutesOf("seed"), Application: "lab benchmark"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/queuepool"
@@ -20,15 +20,16 @@ import (
 // openPool opens the pool that the settings name, recorded under that name. Its
 // connections carry the application name, by which they are told from others on
 // the server.
-func openPool(s experiment.Settings, dsn, application string, recorder *pghold.Recorder) (session.Pool, func(), error) {
+func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
+	s := a.settings
 	switch s.Pool {
 	case experiment.QueuePool:
 		cfg, err := queuepool.ParseConfig(dsn)
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg.ConnConfig.RuntimeParams["application_name"] = application
-		if err := pgxhold.InstallConn(cfg.ConnConfig, recorder, s.Pool); err != nil {
+		a.prepare(cfg.ConnConfig, application)
+		if err := pgxhold.InstallConn(cfg.ConnConfig, a.recorder, s.Pool); err != nil {
 			return nil, nil, err
 		}
 		cfg.Size, cfg.MaxOverflow, cfg.Timeout = s.PoolSize, s.MaxOverflow, s.PoolTimeout
@@ -43,8 +44,8 @@ func openPool(s experiment.Settings, dsn, application string, recorder *pghold.R
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg.ConnConfig.RuntimeParams["application_name"] = application
-		if err := pgxhold.Install(cfg, recorder, s.Pool); err != nil {
+		a.prepare(cfg.ConnConfig, application)
+		if err := pgxhold.Install(cfg, a.recorder, s.Pool); err != nil {
 			return nil, nil, err
 		}
 		cfg.MaxConns = int32(s.Connections())
@@ -59,8 +60,8 @@ func openPool(s experiment.Settings, dsn, application string, recorder *pghold.R
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg.RuntimeParams["application_name"] = application
-		tracer := pgxhold.NewTracer(recorder.Pool(s.Pool))
+		a.prepare(cfg, application)
+		tracer := pgxhold.NewTracer(a.recorder.Pool(s.Pool))
 		cfg.Tracer = tracer
 		db := stdlib.OpenDB(*cfg)
 		db.SetMaxOpenConns(s.Connections())
@@ -68,6 +69,27 @@ func openPool(s experiment.Settings, dsn, application string, recorder *pghold.R
 		return tracedPool{bounded{session.FromDB(db), s}, tracer}, func() { db.Close() }, nil
 	}
 	return nil, nil, fmt.Errorf("there is no pool %q", s.Pool)
+}
+
+// prepare makes a configuration's connections those of the settings.
+func (a *App) prepare(cc *pgx.ConnConfig, application string) {
+	s := a.settings
+	cc.RuntimeParams["application_name"] = application
+	for name, d := range map[string]time.Duration{
+		"idle_in_transaction_session_timeout": s.IdleInTransactionTimeout,
+		"transaction_timeout":                 s.TransactionTimeout,
+	} {
+		if d > 0 {
+			cc.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
+		}
+	}
+	if s.PgBouncer > 0 {
+		// A statement that is prepared by name belongs to a server connection, which
+		// the next transaction may not get again.
+		cc.DefaultQueryExecMode = pgx.QueryExecModeExec
+		cc.StatementCacheCapacity, cc.DescriptionCacheCapacity = 0, 0
+	}
+	install(&cc.Config, s.Distance, &a.roundTrips)
 }
 
 // bounded gives the pools that wait as long as the context allows the pool

@@ -19,21 +19,27 @@ import (
 
 // Options say how a run is carried out.
 type Options struct {
+	// Settings are the run's. A case may have others.
 	Settings experiment.Settings
-	Routes   []experiment.Route
-	// Dir is an existing folder that gets, for every route, its requests
-	// (ROUTE.bin, as vegeta writes them), its connection samples
-	// (ROUTE.connections.csv) and what the recorder knew of its holds at the end
-	// (ROUTE.holds.json, a pghold.Snapshot in wall-clock time).
+	// Cases are what is run, in order.
+	Cases []experiment.Case
+	// Dir is an existing folder that gets, for every case, its requests (NAME.bin, as
+	// vegeta writes them), its connection samples (NAME.connections.csv) and what the
+	// recorder knew of its holds at the end (NAME.holds.json, a pghold.Snapshot in
+	// wall-clock time).
 	Dir string
 	// Progress is told how the run goes, several times a second. It is called by
 	// one goroutine at a time. Default: nobody is told.
 	Progress func(Progress)
+	// Bouncer starts a PgBouncer in front of the database, in transaction mode with so
+	// many server connections, for the cases that have one. Default: such a case is an
+	// error.
+	Bouncer func(ctx context.Context, connections int) (dsn string, stop func() error, err error)
 }
 
 // Progress is the state of a run.
 type Progress struct {
-	Route    experiment.Route
+	Case     experiment.Case
 	Elapsed  time.Duration // since the route's first request, in the experiment's own time
 	Requests int           // to be sent
 	Sent     int
@@ -41,21 +47,26 @@ type Progress struct {
 	Failed   int // errors and time-outs
 	InFlight int // handlers that run, whether or not their client still waits
 	Draining bool
+	// Killing is true while the app is killed and started again, to see what it
+	// leaves behind.
+	Killing  bool
 	Sessions watch.Sample // the app's, on the server
 	// Done is the route's result, on the last Progress of each route.
 	Done *experiment.RouteResult
 }
 
-// Run runs the experiment: each route on a server and a pool of its own, one
-// after the other, each once the last has drained. When ctx ends, it ends too and
-// returns the routes that were finished, with Interrupted set. Any other error is
-// the run's: what was measured before it is not to be trusted.
+// Run runs the experiment: each case on a server and a pool of its own, one after
+// the other, each once the last has drained. When ctx ends, it ends too and returns
+// the cases that were finished, with Interrupted set. Any other error is the run's:
+// what was measured before it is not to be trusted.
 func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, error) {
-	if err := o.Settings.Validate(); err != nil {
-		return nil, err
-	}
-	if err := allowFiles(o.Settings); err != nil {
-		return nil, err
+	for _, c := range append([]experiment.Case{{Settings: o.Settings}}, o.Cases...) {
+		if err := c.Settings.Validate(); err != nil {
+			return nil, err
+		}
+		if err := allowFiles(c.Settings); err != nil {
+			return nil, err
+		}
 	}
 	sampler, err := watch.Open(ctx, db.dsn)
 	if err != nil {
@@ -69,27 +80,50 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 		Routes: []experiment.RouteResult{}, Warnings: []string{},
 	}
 	res.Settings.Postgres = db.Version
-	for _, route := range o.Routes {
-		r, err := runRoute(ctx, db, sampler, o, route)
+	var ran []experiment.Case
+	for _, c := range o.Cases {
+		if c.Settings.TransactionTimeout > 0 && db.major() < 17 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s was left out: transaction_timeout needs PostgreSQL 17, and this is %s.", c.Name, db.Version))
+			continue
+		}
+		ran = append(ran, c)
+		r, err := runCase(ctx, db, sampler, o, c)
 		if err != nil && ctx.Err() == nil {
-			return nil, fmt.Errorf("%s: %w", route.Name, err)
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 		if err != nil {
 			res.Interrupted = true
 			break
 		}
+		r.Name = c.Name
+		if c.Name != c.Route.Name {
+			r.Route = c.Route.Name
+		}
+		if c.Settings != o.Settings {
+			own := c.Settings
+			own.Postgres = db.Version
+			r.Settings = &own
+		}
 		res.Routes = append(res.Routes, *r)
 	}
-	res.Warnings = append(res.Warnings, warnings(res, o.Routes)...)
+	res.Warnings = append(res.Warnings, warnings(res, ran, len(o.Cases))...)
 	return res, nil
 }
 
-// runRoute runs one route. When ctx ends, what it returns is incomplete, and its
-// files are removed.
-func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, route experiment.Route) (_ *experiment.RouteResult, failed error) {
-	speed := o.Settings.Speed
-	application := "pghold " + route.Name
-	app, err := NewApp(db, o.Settings, []experiment.Route{route}, application)
+// runCase runs one case. When ctx ends, what it returns is incomplete, and its files
+// are removed.
+func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, c experiment.Case) (_ *experiment.RouteResult, failed error) {
+	speed := c.Settings.Speed
+	env, err := startEnvironment(ctx, db, o, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err := env.close(); err != nil && failed == nil {
+			failed = err
+		}
+	}()
+	app, err := NewApp(env.app)
 	if err != nil {
 		return nil, err
 	}
@@ -102,27 +136,27 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 	go server.Serve(listener)
 	defer server.Close()
 
-	requests, err := create(o.Dir, route.Name+".bin", &failed)
+	requests, err := create(o.Dir, c.Name+".bin", &failed)
 	if err != nil {
 		return nil, err
 	}
 	defer requests.close()
-	samples, err := create(o.Dir, route.Name+".connections.csv", &failed)
+	samples, err := create(o.Dir, c.Name+".connections.csv", &failed)
 	if err != nil {
 		return nil, err
 	}
 	defer samples.close()
-	observer, err := newObserver(sampler, application, speed, samples)
+	observer, err := newObserver(sampler, env.app.Application, speed, samples)
 	if err != nil {
 		return nil, err
 	}
 
 	// The observer runs until it is told to stop. Its failure, or the end of ctx,
 	// ends the attack and everything that waits.
-	attack := newAttack(route, o.Settings)
+	attack := newAttack(c)
 	observing, stopObserving := context.WithCancel(ctx)
 	began := time.Now()
-	progress := Progress{Route: route, Requests: o.Settings.Requests()}
+	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)
 	go func() {
 		err := observer.watch(observing, func(s watch.Sample) {
@@ -141,6 +175,11 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 	})
 	attackErr := attack.run("http://"+listener.Addr().String(), requests)
 	server.Shutdown(observing) // returns when every handler has, or when observing ends
+	var drainErr error
+	if c.Route.AnswersEarly() && observing.Err() == nil {
+		drainErr = db.drainOutbox(observing)
+		app.trips.lastEnded = time.Now()
+	}
 	keepServing()
 	stopObserving()
 	switch err := <-observed; {
@@ -150,6 +189,8 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 		return nil, fmt.Errorf("the Postgres server no longer answers: %w", err)
 	case attackErr != nil:
 		return nil, attackErr
+	case drainErr != nil:
+		return nil, drainErr
 	}
 	if err := observer.left(ctx); err != nil {
 		return nil, err
@@ -157,11 +198,18 @@ func runRoute(ctx context.Context, db *Database, sampler *watch.Sampler, o Optio
 
 	r := attack.result()
 	snapshot := app.recorder.Snapshot()
-	r.Time, r.Holds = app.trips.means(speed), holds(snapshot, speed)
+	r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
 	r.Connections = observer.seen
 	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
-	if failed = writeHolds(o.Dir, route, snapshot); failed != nil {
+	if failed = writeHolds(o.Dir, c, snapshot); failed != nil {
 		return nil, failed
+	}
+	if c.Route.Updates() {
+		progress.Killing = true
+		o.tell(progress)
+		if r.Updates, err = env.updates(ctx, int(app.retries.Load())); err != nil {
+			return nil, err
+		}
 	}
 	progress.Done = &r
 	attack.count(&progress)
@@ -182,12 +230,12 @@ func (a *attack) count(p *Progress) {
 	p.Draining = p.OK+p.Failed >= p.Requests
 }
 
-func writeHolds(dir string, route experiment.Route, s *pghold.Snapshot) error {
+func writeHolds(dir string, c experiment.Case, s *pghold.Snapshot) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, route.Name+".holds.json"), append(b, '\n'), 0o666)
+	return os.WriteFile(filepath.Join(dir, c.Name+".holds.json"), append(b, '\n'), 0o666)
 }
 
 // file is one of a route's files. It goes when the route has failed.

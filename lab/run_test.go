@@ -23,7 +23,10 @@ import (
 	"github.com/pghold/pghold/lab"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	lab.ServeChild()
+	pgtest.Main(m)
+}
 
 const (
 	syncOutside  = "sync_session_sleep_outside_session"
@@ -36,23 +39,49 @@ const (
 // folder with the files.
 func run(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
 	t.Helper()
-	routes, err := experiment.FindRoutes(names)
-	if err != nil {
-		t.Fatal(err)
+	routes := experiment.RoutesOf("seed")
+	if len(names) > 0 {
+		var err error
+		if routes, err = experiment.FindRoutes(names); err != nil {
+			t.Fatal(err)
+		}
 	}
-	db := openDatabase(t, pgtest.DSN(t), s)
+	return runCases(t, s, experiment.CasesOf(routes, s))
+}
+
+func runCases(t *testing.T, s experiment.Settings, cases []experiment.Case) (*experiment.Result, string) {
+	t.Helper()
+	most := s
+	for _, c := range cases {
+		if c.Settings.ServerConnections() > most.ServerConnections() {
+			most = c.Settings
+		}
+	}
+	dsn := pgtest.DSN(t)
+	db := openDatabase(t, dsn, most)
 	dir := t.TempDir()
-	res, err := lab.Run(t.Context(), db, lab.Options{Settings: s, Routes: routes, Dir: dir})
+	res, err := lab.Run(t.Context(), db, lab.Options{Settings: s, Cases: cases, Dir: dir, Bouncer: bouncer(dsn)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Routes) != len(routes) || res.Interrupted {
-		t.Fatalf("%d of %d routes were finished", len(res.Routes), len(routes))
+	if len(res.Routes) != len(cases) || res.Interrupted {
+		t.Fatalf("%d of %d routes were finished", len(res.Routes), len(cases))
 	}
 	for i := range res.Routes {
-		checkWhole(t, s, &res.Routes[i])
+		checkWhole(t, cases[i].Settings, &res.Routes[i])
 	}
 	return res, dir
+}
+
+// bouncer starts a PgBouncer in front of a database, for lab.Options.
+func bouncer(dsn string) func(context.Context, int) (string, func() error, error) {
+	return func(ctx context.Context, connections int) (string, func() error, error) {
+		b, err := pgtemp.StartBouncer(ctx, pgtemp.BouncerConfig{DSN: dsn, PoolSize: connections})
+		if err != nil {
+			return "", nil, err
+		}
+		return b.DSN(), b.Stop, nil
+	}
 }
 
 // attempts is how often a run is made until the machine was quiet enough for its
@@ -62,6 +91,14 @@ const attempts = 4
 // raceDetector is true where it slows everything down: then the tests still run
 // the experiment, and check what holds at any pace, but compare no times.
 var raceDetector bool
+
+// besideOthersUnderRace lets a test run beside others where no times are compared
+// anyway.
+func besideOthersUnderRace(t *testing.T) {
+	if raceDetector {
+		t.Parallel()
+	}
+}
 
 // overhead is how much of a slow call an outside route may spend on waiting for
 // connections and on statements before the machine counts as busy.
@@ -88,7 +125,9 @@ func disturbance(res *experiment.Result) string {
 // runUndisturbed runs routes until the machine was quiet enough.
 func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
 	t.Helper()
-	pgtest.Alone(t)
+	if !raceDetector {
+		pgtest.Alone(t)
+	}
 	for range attempts - 1 {
 		res, dir := run(t, s, names...)
 		why := disturbance(res)
@@ -100,9 +139,14 @@ func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*expe
 	return run(t, s, names...)
 }
 
+// seedCases are the seed's four routes.
+func seedCases(s experiment.Settings) []experiment.Case {
+	return experiment.CasesOf(experiment.RoutesOf("seed"), s)
+}
+
 func openDatabase(t *testing.T, dsn string, s experiment.Settings) *lab.Database {
 	t.Helper()
-	db, err := lab.OpenDatabase(t.Context(), dsn, s)
+	db, err := lab.OpenDatabase(t.Context(), dsn, s.ServerConnections())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,23 +162,23 @@ func openDatabase(t *testing.T, dsn string, s experiment.Settings) *lab.Database
 func checkWhole(t *testing.T, s experiment.Settings, r *experiment.RouteResult) {
 	t.Helper()
 	o := r.Outcomes
-	if r.Requests != s.Requests() || o.OK+o.ClientTimeout+o.PoolTimeout+o.Error != r.Requests {
+	if r.Requests != s.Requests() || o.OK+o.ClientTimeout+o.PoolTimeout+o.Rejected+o.Error != r.Requests {
 		t.Errorf("%s: %d requests, want %d; they ended as %+v", r.Name, r.Requests, s.Requests(), o)
 	}
-	if o.Error != 0 {
+	if o.Error != 0 && s.IdleInTransactionTimeout == 0 {
 		t.Errorf("%s: %d requests failed: %v", r.Name, o.Error, r.Errors)
 	}
 	codes := 0
 	for _, n := range r.StatusCodes {
 		codes += n
 	}
-	if codes != r.Requests || r.StatusCodes["200"] != o.OK || r.StatusCodes["503"] != o.PoolTimeout {
+	if codes != r.Requests || r.StatusCodes["200"]+r.StatusCodes["202"] != o.OK || r.StatusCodes["503"] != o.PoolTimeout {
 		t.Errorf("%s: status codes %v do not fit the outcomes %+v", r.Name, r.StatusCodes, o)
 	}
-	if r.Connections.Max > s.Connections() && !s.CancelOnDisconnect { // a cancelled statement lingers on the server
+	if r.Connections.Max > s.ServerConnections() && !s.CancelOnDisconnect { // a cancelled statement lingers on the server
 		t.Errorf("%s: the server saw %d connections, want at most %d", r.Name, r.Connections.Max, s.Connections())
 	}
-	if want := int64(26 * o.OK); o.PoolTimeout == 0 && r.BytesIn != want {
+	if want := int64(26 * o.OK); r.Of().Group == "seed" && o.PoolTimeout+o.Rejected == 0 && r.BytesIn != want {
 		t.Errorf("%s: %d bytes in, want %d: 26 an answer, as the seed's", r.Name, r.BytesIn, want)
 	}
 }
@@ -151,6 +195,7 @@ func near(t *testing.T, what string, got, want, share float64) {
 // counts ten. Sixteen rounds of 2 s end 0.25 s before the client's time-out, so
 // the last round of 15 successes is won or lost by 25 ms of the clock.
 func TestRun_TheSeed(t *testing.T) {
+	besideOthersUnderRace(t)
 	s := experiment.Defaults()
 	s.Speed = 10
 	res, dir := runUndisturbed(t, s)
@@ -221,7 +266,7 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 		t.Fatalf("%s: pools %+v, %d open, %d series; want every checkout of the one line released", r.Name, s.Pools, len(s.Open), len(s.Series))
 	}
 	series := s.Series[0]
-	if series.Route != "GET /"+r.Name || filepath.Base(series.Site.File) != "app.go" || !strings.Contains(series.Site.Func, "readUser") {
+	if series.Route != "GET /"+r.Name || filepath.Base(series.Site.File) != "seed.go" || !strings.Contains(series.Site.Func, "readUser") {
 		t.Errorf("%s: the holds are of %q, taken at %+v", r.Name, series.Route, series.Site)
 	}
 	if r.Name == syncOutside || r.Name == asyncOutside {
@@ -230,7 +275,7 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 		}
 		return
 	}
-	if c := series.SlowCalls; len(c) != 1 || c[0].What != "sleep" || int(c[0].Count) != r.Holds.Count || filepath.Base(c[0].Site.File) != "app.go" {
+	if c := series.SlowCalls; len(c) != 1 || c[0].What != "sleep" || int(c[0].Count) != r.Holds.Count || filepath.Base(c[0].Site.File) != "seed.go" {
 		t.Errorf("%s: %d holds with the slow calls %+v; want one sleep in each, with its line", r.Name, r.Holds.Count, series.SlowCalls)
 	}
 	near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.03)
@@ -286,6 +331,7 @@ func checkFiles(t *testing.T, dir string, r *experiment.RouteResult) {
 // connections and a fifth of the load: floor(28 s / (2 s - 3/20 s)) = 15 rounds
 // and one, of 3.
 func TestRun_LastingOverload(t *testing.T) {
+	besideOthersUnderRace(t)
 	s := experiment.Defaults()
 	s.Rate, s.PoolSize, s.MaxOverflow, s.Duration, s.Speed = 20, 1, 2, 30*time.Second, 10
 	res, _ := runUndisturbed(t, s, asyncInside)
@@ -303,6 +349,7 @@ func TestRun_LastingOverload(t *testing.T) {
 }
 
 func TestRun_EveryPool(t *testing.T) {
+	besideOthersUnderRace(t)
 	for _, pool := range experiment.Pools {
 		t.Run(pool, func(t *testing.T) {
 			s := experiment.Defaults()
@@ -325,6 +372,7 @@ func TestRun_EveryPool(t *testing.T) {
 // With cancel-on-disconnect nobody works for clients that have gone; without, the
 // sync route works on for all of them.
 func TestRun_CancelOnDisconnect(t *testing.T) {
+	besideOthersUnderRace(t)
 	s := experiment.Defaults()
 	s.Rate, s.PoolSize, s.MaxOverflow, s.Threads, s.Duration, s.ClientTimeout, s.Speed = 20, 2, 0, 10, 2*time.Second, 6*time.Second, 10
 	without, _ := run(t, s, syncInside)
@@ -353,9 +401,9 @@ func TestRun_Interrupted(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	res, err := lab.Run(ctx, db, lab.Options{
-		Settings: s, Routes: experiment.Routes, Dir: dir,
+		Settings: s, Cases: seedCases(s), Dir: dir,
 		Progress: func(p lab.Progress) {
-			if p.Route.Name == syncInside && p.Done == nil && p.Sent > 10 {
+			if p.Case.Name == syncInside && p.Done == nil && p.Sent > 10 {
 				cancel()
 			}
 		},
@@ -379,13 +427,13 @@ func TestRun_PostgresDies(t *testing.T) {
 	}
 	defer pg.Stop()
 	s := experiment.Defaults()
-	db, err := lab.OpenDatabase(t.Context(), pg.DSN(), s)
+	db, err := lab.OpenDatabase(t.Context(), pg.DSN(), s.Connections())
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	res, err := lab.Run(t.Context(), db, lab.Options{
-		Settings: s, Routes: experiment.Routes[1:2], Dir: dir,
+		Settings: s, Cases: seedCases(s)[1:2], Dir: dir,
 		Progress: func(p lab.Progress) {
 			if p.Sent > 10 {
 				pg.Stop()
@@ -405,12 +453,12 @@ func TestRun_RefusesBadSettings(t *testing.T) {
 	db := openDatabase(t, pgtest.DSN(t), good)
 	bad := good
 	bad.PoolSize = 0
-	if _, err := lab.Run(t.Context(), db, lab.Options{Settings: bad, Routes: experiment.Routes, Dir: t.TempDir()}); err == nil {
+	if _, err := lab.Run(t.Context(), db, lab.Options{Settings: bad, Cases: seedCases(bad), Dir: t.TempDir()}); err == nil {
 		t.Error("a pool of no connection was run")
 	}
 	many := good
 	many.Rate, many.Duration, many.ClientTimeout = 1e6, time.Hour, time.Hour
-	_, err := lab.Run(t.Context(), db, lab.Options{Settings: many, Routes: experiment.Routes, Dir: t.TempDir()})
+	_, err := lab.Run(t.Context(), db, lab.Options{Settings: many, Cases: seedCases(many), Dir: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("with more requests than files: got %v, want an error that says how to allow more", err)
 	}
@@ -421,7 +469,7 @@ func TestApp(t *testing.T) {
 	s := experiment.Defaults()
 	s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = time.Millisecond, 1, 0, 20*time.Millisecond
 	db := openDatabase(t, pgtest.DSN(t), s)
-	app, err := lab.NewApp(db, s, experiment.Routes, "lab test")
+	app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: experiment.RoutesOf("seed"), Application: "lab test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +487,7 @@ func TestApp(t *testing.T) {
 		b.ReadFrom(res.Body)
 		return res.StatusCode, b.String()
 	}
-	for _, r := range experiment.Routes {
+	for _, r := range experiment.RoutesOf("seed") {
 		if status, body := get(r.Path()); status != 200 || body != `{"id":1,"name":"John Doe"}` {
 			t.Errorf("%s answers %d %s", r.Path(), status, body)
 		}
@@ -455,7 +503,7 @@ func TestApp_PoolTimeoutIs503(t *testing.T) {
 			s := experiment.Defaults()
 			s.Pool, s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = pool, time.Hour, 1, 0, 20*time.Millisecond
 			db := openDatabase(t, pgtest.DSN(t), s)
-			app, err := lab.NewApp(db, s, experiment.Routes, "lab test")
+			app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: experiment.RoutesOf("seed"), Application: "lab test"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -485,7 +533,7 @@ func TestOpenDatabase_SaysWhatIsWrong(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	open := func(dsn string, s experiment.Settings) string {
 		t.Helper()
-		db, err := lab.OpenDatabase(t.Context(), dsn, s)
+		db, err := lab.OpenDatabase(t.Context(), dsn, s.Connections())
 		if err == nil {
 			db.Close()
 			return ""

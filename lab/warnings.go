@@ -23,6 +23,9 @@ func invalid(r experiment.RouteResult, s experiment.Settings) string {
 		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
 			plain(r.SentLate.Max.Round(time.Millisecond)), plain(r.SentLate.P99.Round(time.Millisecond)))
 	}
+	if own := r.Of().Group; own != "seed" && own != "remedies" {
+		return "" // the slow calls vary, or are made several times
+	}
 	if r.Time.Slow > time.Duration((1+slowShare)*float64(s.Slow)) && s.Slow > 0 {
 		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", plain(r.Time.Slow.Round(time.Millisecond)), plain(s.Slow))
 	}
@@ -30,31 +33,39 @@ func invalid(r experiment.RouteResult, s experiment.Settings) string {
 }
 
 // warnings says, a sentence each, what a reader must know before trusting or
-// copying the result.
-func warnings(res *experiment.Result, routes []experiment.Route) []string {
+// copying the result. ran are the cases that were begun, of so many that were asked
+// for.
+func warnings(res *experiment.Result, ran []experiment.Case, asked int) []string {
 	var out []string
 	s := res.Settings
 	if res.Interrupted {
-		out = append(out, fmt.Sprintf("The run was interrupted: %d of %d routes were finished, and only these are shown.", len(res.Routes), len(routes)))
+		out = append(out, fmt.Sprintf("The run was interrupted: %d of %d routes were finished, and only these are shown.", len(res.Routes), asked))
 	}
 	if len(res.Routes) > 0 {
 		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
 			"so that the %s of load count as much as the wait for the last answers.", plain(s.Duration)))
 	}
-	if s.Collapses() && heldInside(res, routes) {
-		out = append(out, fmt.Sprintf("The success ratio of the inside routes depends on how long the load lasts, and falls to nothing: "+
-			"a request may wait %s for a connection (--pool-timeout), and its client leaves after %s, before the slow call of %s that follows is done. "+
-			"Keep the pool timeout below %s.", plain(s.PoolTimeout), plain(s.ClientTimeout), plain(s.Slow), plain(max(0, s.ClientTimeout-s.Slow))))
+	for _, c := range ran {
+		if s := c.Settings; s.Collapses() && c.Route.HoldsThroughCall() && res.Route(c.Name) != nil {
+			out = append(out, fmt.Sprintf("The success ratio of the routes that hold their connection through the slow call depends on how long the load lasts, and falls to nothing: "+
+				"a request may wait %s for a connection (--pool-timeout), and its client leaves after %s, before the slow call of %s that follows is done. "+
+				"Keep the pool timeout below %s.", plain(s.PoolTimeout), plain(s.ClientTimeout), plain(s.Slow), plain(max(0, s.ClientTimeout-s.Slow))))
+			break
+		}
 	}
 	for _, r := range res.Routes {
+		s := res.SettingsOf(&r)
 		if how := invalid(r, s); how != "" {
 			out = append(out, fmt.Sprintf("%s is not valid: %s, because this machine could not keep up; lower --rate or --speed, or let it do nothing else.", r.Name, how))
 		}
 		if n := r.Outcomes.Error; n > 0 {
 			out = append(out, fmt.Sprintf("%s: %d requests failed for other reasons than time-outs; see \"errors\" in result.json.", r.Name, n))
 		}
-		if r.Connections.Max > s.Connections() {
-			out = append(out, fmt.Sprintf("%s: the server saw %d connections, and the pool may open %d.", r.Name, r.Connections.Max, s.Connections()))
+		if r.Connections.Max > s.ServerConnections() {
+			out = append(out, fmt.Sprintf("%s: the server saw %d connections, and there may be %d.", r.Name, r.Connections.Max, s.ServerConnections()))
+		}
+		if u := r.Updates; u != nil && u.Killed == nil {
+			out = append(out, fmt.Sprintf("%s: what a killed process leaves behind was left out.", r.Name))
 		}
 	}
 	if s.Speed != 1 {
@@ -65,15 +76,6 @@ func warnings(res *experiment.Result, routes []experiment.Route) []string {
 		out = append(out, fmt.Sprintf("%s has no overflow: it has one limit of %d connections, and the pool timeout is put on from outside.", s.Pool, s.Connections()))
 	}
 	return out
-}
-
-func heldInside(res *experiment.Result, routes []experiment.Route) bool {
-	for _, r := range routes {
-		if r.SlowInside && res.Route(r.Name) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // plain writes a duration as a sentence has it: 27.5 s.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pghold/pghold/experiment"
@@ -10,7 +11,9 @@ import (
 )
 
 type labCmd struct {
-	Routes []string `arg:"" optional:"" name:"route" help:"Routes to run; all four of the experiment where none is named."`
+	Routes []string `arg:"" optional:"" name:"route" help:"Routes to run; the four of the experiment where none is named."`
+	Group  string   `placeholder:"NAME" help:"Run a group of routes instead: ${groups}."`
+	List   bool     `help:"Describe every route and group in a line, and run nothing."`
 	Out    string   `placeholder:"DIR" help:"Folder for the result, the report and each route's requests (default pghold-results/DATE-TIME)."`
 	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
@@ -24,6 +27,9 @@ func (labCmd) Help() string {
 Examples:
   pghold lab                                            the experiment as it was published
   pghold lab --speed 10                                 the same, ten times as fast
+  pghold lab --list                                     what else there is
+  pghold lab --group price --speed 5                    what it costs to split a transaction
+  pghold lab commit_before_call autocommit_inside --pgbouncer
   pghold lab async_session_sleep_inside_session --duration 30s --pool-timeout 27.5s
   pghold lab --pool pgxpool --dsn postgres://me@db.example/test`
 }
@@ -33,7 +39,10 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return err
 	}
-	routes, err := experiment.FindRoutes(c.Routes)
+	if c.List {
+		return c.list(s)
+	}
+	cases, err := c.cases(settings)
 	if err != nil {
 		return usage(err)
 	}
@@ -42,7 +51,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	defer out.discard()
-	db, err := c.open(ctx, s, settings)
+	db, err := c.open(ctx, s, mostConnections(cases))
 	if err != nil {
 		if ctx.Err() != nil {
 			return errInterrupted
@@ -55,9 +64,9 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		}
 	}()
 
-	progress := newProgress(s.err, len(routes))
+	progress := newProgress(s.err, len(cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Routes: routes, Dir: out.staging, Progress: progress.show,
+		Settings: settings, Cases: cases, Dir: out.staging, Progress: progress.show, Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil {
@@ -83,6 +92,58 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	if result.Interrupted {
 		return errInterrupted
+	}
+	return nil
+}
+
+// cases are what is asked for: routes by name, a group, or the seed's four.
+func (c *labCmd) cases(s experiment.Settings) ([]experiment.Case, error) {
+	group := c.Group
+	switch {
+	case group != "" && len(c.Routes) > 0:
+		return nil, errors.New("name either routes or a --group, not both")
+	case len(c.Routes) > 0:
+		routes, err := experiment.FindRoutes(c.Routes)
+		return experiment.CasesOf(routes, s), err
+	case group == "":
+		group = "seed"
+	}
+	g, err := experiment.FindGroup(group)
+	if err != nil {
+		return nil, err
+	}
+	cases := g.Cases(s)
+	for _, c := range cases {
+		if err := c.Settings.Validate(); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	return cases, nil
+}
+
+// mostConnections is how many connections the server must have room for.
+func mostConnections(cases []experiment.Case) int {
+	most := 0
+	for _, c := range cases {
+		most = max(most, c.Settings.ServerConnections())
+	}
+	return most
+}
+
+func (c *labCmd) list(s streams) error {
+	for i, g := range experiment.Groups {
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		fmt.Fprintf(s.out, "%s: %s\n", g.Name, g.Summary)
+		for _, r := range experiment.RoutesOf(g.Name) {
+			fmt.Fprintf(s.out, "  %-38s %s\n", r.Name, r.Summary)
+		}
+		if len(experiment.RoutesOf(g.Name)) == 0 {
+			for _, c := range g.Cases(experiment.Defaults()) {
+				fmt.Fprintf(s.out, "  %s\n", c.Name)
+			}
+		}
 	}
 	return nil
 }

@@ -11,11 +11,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/lab"
 )
 
 // Exit statuses.
@@ -42,6 +44,7 @@ const description = `pghold finds the web handlers that hold a database connecti
 Start with "pghold lab": it needs nothing but PostgreSQL's programs, or a server that you name with --dsn.`
 
 func main() {
+	lab.ServeChild() // where this process is the app that the lab kills
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
@@ -130,10 +133,16 @@ func version() string {
 // defaults are the experiment's, so that help and library cannot drift apart.
 func defaults() kong.Option {
 	d := experiment.Defaults()
+	var groups []string
+	for _, g := range experiment.Groups {
+		groups = append(groups, g.Name)
+	}
 	return kong.Vars{
-		"rate": fmt.Sprint(d.Rate), "duration": d.Duration.String(), "slow": d.Slow.String(),
+		"groups": strings.Join(groups, ", "),
+		"rate":   fmt.Sprint(d.Rate), "duration": d.Duration.String(), "slow": d.Slow.String(),
 		"client_timeout": d.ClientTimeout.String(), "pool": d.Pool, "pool_size": fmt.Sprint(d.PoolSize),
 		"max_overflow": fmt.Sprint(d.MaxOverflow), "pool_timeout": d.PoolTimeout.String(),
+		"slow_shape": d.SlowShape, "accounts": fmt.Sprint(d.Accounts),
 		"threads": fmt.Sprint(d.Threads), "speed": fmt.Sprint(d.Speed),
 	}
 }

@@ -15,12 +15,14 @@ import (
 
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/lab"
 )
 
 // compiledIn is the folder with the program, once a test has asked for it.
 var compiledIn string
 
 func TestMain(m *testing.M) {
+	lab.ServeChild()
 	pgtest.Main(m, func() error {
 		if compiledIn == "" {
 			return nil
@@ -166,7 +168,7 @@ func TestLab(t *testing.T) {
 		t.Fatalf("status %d: %s", status, progress)
 	}
 	want := []string{"run", "run/report.md", "run/result.json"}
-	for _, r := range experiment.Routes {
+	for _, r := range experiment.RoutesOf("seed") {
 		want = append(want, "run/"+r.Name+".bin", "run/"+r.Name+".connections.csv", "run/"+r.Name+".holds.json")
 		if !strings.Contains(out, r.Name) || !strings.Contains(progress, r.Name+": ") {
 			t.Errorf("%s is missing in the table or in the progress", r.Name)
@@ -252,7 +254,7 @@ func TestLab_InterruptedShowsWhatThereIs(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var out output
-	progress := &trigger{on: experiment.Routes[0].Name + ": ", do: cancel}
+	progress := &trigger{on: experiment.RoutesOf("seed")[0].Name + ": ", do: cancel}
 	status := run(ctx, quick(dsn, "--json", "--out", "run"), streams{&out, progress})
 	if status != exitInterrupted {
 		t.Fatalf("status %d, want %d: %s", status, exitInterrupted, progress.String())
@@ -264,7 +266,7 @@ func TestLab_InterruptedShowsWhatThereIs(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), &res); err != nil || !res.Interrupted || len(res.Routes) != 1 {
 		t.Errorf("got %+v, %v; want the first route and that it was interrupted", res, err)
 	}
-	first := "run/" + experiment.Routes[0].Name
+	first := "run/" + experiment.RoutesOf("seed")[0].Name
 	want := []string{"run", "run/report.md", "run/result.json", first + ".bin", first + ".connections.csv", first + ".holds.json"}
 	slices.Sort(want)
 	if got := files(t, "."); !slices.Equal(got, want) {
@@ -324,12 +326,16 @@ func TestServe(t *testing.T) {
 		if !strings.Contains(text, r.Path()) {
 			t.Errorf("%s is not announced", r.Path())
 		}
-		res, err := http.Get(base + r.Path())
+		req, err := http.NewRequestWithContext(t.Context(), r.Method(), base+r.Path(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode != 200 {
+		if res.StatusCode != 200 && !(r.AnswersEarly() && res.StatusCode == 202) {
 			t.Errorf("%s answers %s", r.Path(), res.Status)
 		}
 	}

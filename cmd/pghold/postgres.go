@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/internal/pgtemp"
 	"github.com/pghold/pghold/lab"
 )
@@ -34,12 +33,14 @@ func (f postgresFlags) dsn() (dsn, source string) {
 // database is a Postgres that is ready for the lab.
 type database struct {
 	*lab.Database
+	dsn  string
 	temp *pgtemp.Server // nil where it is somebody else's
 	psql string         // a command that connects to it
 }
 
-// open finds or starts a Postgres and sets the lab's schema up.
-func (f postgresFlags) open(ctx context.Context, s streams, settings experiment.Settings) (*database, error) {
+// open finds or starts a Postgres with room for so many connections of the app, and
+// sets the lab's schema up.
+func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*database, error) {
 	dsn, source := f.dsn()
 	if dsn != "" {
 		cc, err := pgx.ParseConfig(dsn)
@@ -47,26 +48,38 @@ func (f postgresFlags) open(ctx context.Context, s streams, settings experiment.
 			return nil, usage(fmt.Errorf("%s: %w", source, err)) // pgx leaves the password out
 		}
 		fmt.Fprintf(s.err, "Postgres: %s:%d, database %s, from %s\n", cc.Host, cc.Port, cc.Database, source)
-		db, err := lab.OpenDatabase(ctx, dsn, settings)
+		db, err := lab.OpenDatabase(ctx, dsn, connections)
 		if err != nil {
 			return nil, err
 		}
-		return &database{Database: db, psql: fmt.Sprintf("psql -h %s -p %d -U %s %s", cc.Host, cc.Port, cc.User, cc.Database)}, nil
+		return &database{Database: db, dsn: dsn, psql: fmt.Sprintf("psql -h %s -p %d -U %s %s", cc.Host, cc.Port, cc.User, cc.Database)}, nil
 	}
 
 	temp, err := pgtemp.Start(ctx, pgtemp.Config{
-		MaxConnections: settings.Connections() + 20, // to watch, to look at with psql, and Postgres's own reserve
+		MaxConnections: connections + 20, // to watch, to look at with psql, and Postgres's own reserve
 		Log:            func(line string) { fmt.Fprintln(s.err, line) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	db, err := lab.OpenDatabase(ctx, temp.DSN(), settings)
+	db, err := lab.OpenDatabase(ctx, temp.DSN(), connections)
 	if err != nil {
 		temp.Stop()
 		return nil, err
 	}
-	return &database{Database: db, temp: temp, psql: temp.PsqlCommand()}, nil
+	return &database{Database: db, dsn: temp.DSN(), temp: temp, psql: temp.PsqlCommand()}, nil
+}
+
+// bouncer starts a PgBouncer in front of the database, where one is asked for.
+func (d *database) bouncer(s streams) func(context.Context, int) (string, func() error, error) {
+	return func(ctx context.Context, connections int) (string, func() error, error) {
+		b, err := pgtemp.StartBouncer(ctx, pgtemp.BouncerConfig{DSN: d.dsn, PoolSize: connections})
+		if err != nil {
+			return "", nil, err
+		}
+		fmt.Fprintf(s.err, "PgBouncer %s with %d server connections\n", b.Version(), connections)
+		return b.DSN(), b.Stop, nil
+	}
 }
 
 // close leaves nothing behind.

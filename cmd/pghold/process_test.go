@@ -150,7 +150,7 @@ func TestProcess_AsAnyUser(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			for _, r := range experiment.Routes {
+			for _, r := range experiment.RoutesOf("seed") {
 				if !bytes.Contains(out, []byte(r.Name)) {
 					t.Errorf("%s is missing in:\n%s", r.Name, out)
 				}

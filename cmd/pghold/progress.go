@@ -28,10 +28,14 @@ func (p *progress) show(s lab.Progress) {
 	if s.Done != nil {
 		p.done++
 		p.clear()
-		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", p.done, p.routes, s.Route.Name,
+		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", p.done, p.routes, s.Case.Name,
 			s.Done.Outcomes.OK, s.Done.Requests, round(s.Done.Elapsed))
 		if d := s.Done.DrainedAfter; d >= time.Second {
-			line += fmt.Sprintf(" (and %s for clients gone)", round(d))
+			what := "for clients gone"
+			if s.Case.Route.AnswersEarly() {
+				what = "of work after the answers"
+			}
+			line += fmt.Sprintf(" (and %s %s)", round(d), what)
 		}
 		fmt.Fprintln(p.out, line)
 		return
@@ -39,7 +43,11 @@ func (p *progress) show(s lab.Progress) {
 	if p.width == 0 {
 		return
 	}
-	line := fmt.Sprintf("%d/%d %s %s  %s", p.done+1, p.routes, s.Route.Name, round(s.Elapsed), counts(s))
+	what := counts(s)
+	if s.Killing {
+		what = "killing the app in the middle of updates, to see what it leaves behind"
+	}
+	line := fmt.Sprintf("%d/%d %s %s  %s", p.done+1, p.routes, s.Case.Name, round(s.Elapsed), what)
 	if runes := []rune(line); len(runes) >= p.width {
 		line = string(runes[:p.width-1])
 	}

@@ -41,7 +41,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 		return fmt.Errorf("%w: name another address with --addr", err)
 	}
 	defer listener.Close()
-	db, err := c.open(ctx, s, settings)
+	db, err := c.open(ctx, s, settings.ServerConnections())
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -53,13 +53,17 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 			failed = fmt.Errorf("cleaning up: %w", err)
 		}
 	}()
-	app, err := lab.NewApp(db.Database, settings, experiment.Routes, serveApplication)
+	service, err := lab.StartService(ctx, db.Database, settings, serveApplication, db.bouncer(s))
 	if err != nil {
 		return err
 	}
-	defer app.Close()
+	defer func() {
+		if err := service.Close(); err != nil && failed == nil {
+			failed = fmt.Errorf("cleaning up: %w", err)
+		}
+	}()
 
-	server := &http.Server{Handler: app, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: service, ErrorLog: log.New(io.Discard, "", 0)}
 	defer server.Close()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -80,7 +84,7 @@ func (c *serveCmd) ready(s streams, base string, settings experiment.Settings, d
 	w := settings.Compressed()
 	fmt.Fprintf(s.out, "Serving on %s with %s of %d+%d connections, Postgres %s\n\n", base, settings.Pool, settings.PoolSize, settings.MaxOverflow, db.Version)
 	for _, r := range experiment.Routes {
-		fmt.Fprintf(s.out, "  %-38s %s\n", r.Path(), r.Summary)
+		fmt.Fprintf(s.out, "  %-4s %-38s %s\n", r.Method(), r.Path(), r.Summary)
 	}
 	fmt.Fprintf(s.out, `
 Attack a route, in another terminal:
@@ -90,5 +94,5 @@ Look at its connections meanwhile:
   %s -c "select pid, state, now() - state_change as since, left(query, 50) from pg_stat_activity where application_name = '%s'"
 
 Ctrl-C ends it.
-`, base, experiment.Routes[len(experiment.Routes)-1].Path(), w.Duration, w.Rate, w.ClientTimeout, db.psql, serveApplication)
+`, base, "/async_session_sleep_inside_session", w.Duration, w.Rate, w.ClientTimeout, db.psql, serveApplication)
 }

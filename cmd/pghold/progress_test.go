@@ -1,0 +1,31 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/lab"
+)
+
+// Work after the last answer is in vain for most routes, and meant by those that
+// answer early.
+func TestProgress_saysWhatWasDoneAfterTheAnswers(t *testing.T) {
+	for name, want := range map[string]string{
+		"commit_then_touch": "1/2 commit_then_touch: 5 of 9 answered in 7.0 s (and 3.0 s for clients gone)\n",
+		"update_outbox":     "1/2 update_outbox: 5 of 9 answered in 7.0 s (and 3.0 s of work after the answers)\n",
+	} {
+		routes, err := experiment.FindRoutes([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		newProgress(&b, 2).show(lab.Progress{Case: experiment.Case{Name: name, Route: routes[0]}, Done: &experiment.RouteResult{
+			Requests: 9, Outcomes: experiment.Outcomes{OK: 5}, Elapsed: 7 * time.Second, DrainedAfter: 3 * time.Second,
+		}})
+		if b.String() != want {
+			t.Errorf("got %q, want %q", b.String(), want)
+		}
+	}
+}

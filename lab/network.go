@@ -1,0 +1,74 @@
+package lab
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// distant is a connection to a database that is some way off: what the server answers
+// arrives a round trip's time later. It counts the round trips, a read after
+// something was written being one.
+type distant struct {
+	net.Conn
+	distance time.Duration // the time of a round trip
+	trips    *atomic.Int64
+	counting atomic.Bool // opening the connection is over
+	wrote    atomic.Bool
+}
+
+// install makes a configuration's connections distant, and count their round trips.
+func install(cc *pgconn.Config, distance time.Duration, trips *atomic.Int64) {
+	dial, after := cc.DialFunc, cc.AfterConnect
+	var opening sync.Map // from local address to *distant: pools and TLS wrap connections further
+	cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		d := &distant{Conn: c, distance: distance, trips: trips}
+		opening.Store(c.LocalAddr().String(), d)
+		return d, nil
+	}
+	cc.AfterConnect = func(ctx context.Context, pc *pgconn.PgConn) error {
+		if after != nil {
+			if err := after(ctx, pc); err != nil {
+				return err
+			}
+		}
+		if d, ok := opening.LoadAndDelete(pc.Conn().LocalAddr().String()); ok {
+			d.(*distant).counting.Store(true)
+		}
+		return nil
+	}
+}
+
+func (d *distant) Write(b []byte) (int, error) {
+	d.wrote.Store(true)
+	return d.Conn.Write(b)
+}
+
+// Read delivers the first part of an answer a round trip's time after the server gave
+// it. A time-out of the connection that falls into this time is noticed at its end.
+func (d *distant) Read(b []byte) (int, error) {
+	first := d.wrote.Swap(false)
+	n, err := d.Conn.Read(b)
+	if !first {
+		return n, err
+	}
+	if n == 0 { // nothing was answered yet
+		d.wrote.Store(true)
+		return n, err
+	}
+	if d.counting.Load() {
+		d.trips.Add(1)
+	}
+	if d.distance > 0 {
+		sleepExactly(context.Background(), d.distance)
+	}
+	return n, err
+}
