@@ -79,13 +79,16 @@ func fullResult() *experiment.Result {
 	s.Distance, s.PgBouncer, s.Accounts = 5e6, 6, 7
 	own := s
 	own.Rate = 300
-	return &experiment.Result{
-		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Interrupted: true, Warnings: []string{"a sentence"},
+	full := &experiment.Result{
+		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Repeat: 3, Interrupted: true, Warnings: []string{"a sentence"},
+		Conclusions: []experiment.Conclusion{{
+			About: "breaks", Cases: []string{"r@1"}, Sentence: "It breaks.", Figures: map[string]float64{"breaks_per_s": 7.5}, Unreached: true,
+		}},
 		Routes: []experiment.RouteResult{{
 			Name: "r@1", Route: "r", Settings: &own, Requests: 500, Rate: 100.2, Throughput: 6.86, Elapsed: 35 * time.Second, SuccessRatio: 0.48, Goodput: 6.8,
 			Latency: q, SuccessLatency: q, SentLate: q, DrainedAfter: time.Second, BytesIn: 12,
-			Outcomes:    experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Rejected: 5, Error: 4},
-			StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
+			Outcomes: experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Rejected: 5, Error: 4},
+			Interval: map[string][2]float64{"success_ratio": {0.47, 0.49}}, StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
 			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
 			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, MaxWaiting: 7},
 			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5, SilentInTransaction: 8e9},
@@ -95,6 +98,8 @@ func fullResult() *experiment.Result {
 			}},
 		}},
 	}
+	full.Routes[0].Repeats = []experiment.Figures{full.Routes[0].Figures()}
+	return full
 }
 
 func TestFullResult_IsFull(t *testing.T) {
@@ -174,6 +179,10 @@ func TestResult_JSONNames(t *testing.T) {
 		"routes.updates.recorded": 1.0, "routes.updates.lost": 2.0, "routes.updates.retries": 3.0, "routes.updates.calls": 4.0,
 		"routes.updates.calls_repeated": 5.0, "routes.updates.killed.kills": 6.0, "routes.updates.killed.begun": 7.0,
 		"routes.updates.killed.recorded": 8.0, "routes.updates.killed.calls": 9.0, "routes.updates.killed.calls_repeated": 10.0,
+		"repeat": 3.0, "routes.repeats.elapsed_s": 35.0, "routes.repeats.success_ratio": 0.48, "routes.repeats.throughput_per_s": 6.86,
+		"routes.repeats.goodput_per_s": 6.8, "routes.repeats.latency_s.p99": 0.006, "routes.repeats.outcomes.ok": 1.0, "routes.repeats.time_s.pool_wait": 2.0,
+		"routes.repeats.holds.silent_in_transaction_s": 6.0, "routes.repeats.connections.max": 15.0, "routes.repeats.per_request.checkouts": 1.5,
+		"routes.repeats.updates.lost":             2.0,
 		"routes.updates.killed.paid_not_recorded": 11.0, "routes.updates.killed.paid_twice": 12.0, "routes.updates.killed.lost": 13.0,
 	} {
 		if got := at(path); got != want {

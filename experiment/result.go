@@ -11,19 +11,24 @@ import (
 // The kinds of results.
 const (
 	Measured  = "measured"  // by the lab
+	Predicted = "predicted" // by plan
 	Published = "published" // by somebody else: the seed
 )
 
 // Result is the answer: one entry for each route.
 type Result struct {
-	Kind      string        `json:"kind"`
-	Version   string        `json:"version,omitempty"` // of pghold
-	StartedAt *time.Time    `json:"started_at,omitempty"`
-	Settings  Settings      `json:"settings"`
-	Routes    []RouteResult `json:"routes"`
+	Kind      string     `json:"kind"`
+	Version   string     `json:"version,omitempty"` // of pghold
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	Settings  Settings   `json:"settings"`
+	// Repeat is how many times each route was to be run, where that is more than once.
+	Repeat int           `json:"repeat,omitempty"`
+	Routes []RouteResult `json:"routes"`
 	// Warnings are sentences that a reader must know before trusting or copying
 	// the figures.
 	Warnings []string `json:"warnings"`
+	// Conclusions are what follows from the figures of a prediction.
+	Conclusions []Conclusion `json:"conclusions,omitempty"`
 	// Interrupted is true when the run was ended before its last route was done.
 	// The routes that are there are whole.
 	Interrupted bool `json:"interrupted,omitempty"`
@@ -112,6 +117,15 @@ type RouteResult struct {
 	// DrainedAfter is how long handlers went on after the last client had its
 	// answer or had left: work that nobody waited for.
 	DrainedAfter time.Duration `json:"-"`
+	// Repeats has the figures of each repetition, in the order they were run, where
+	// there was more than one. All other fields are those of one of them: the one with
+	// the median throughput; of an even number, the lower of the two in the middle.
+	Repeats []Figures `json:"repeats,omitempty"`
+	// Interval is where the mean of a figure is with a probability of 95 %, of a
+	// prediction in which there is chance: of success_ratio, throughput_per_s,
+	// latency_s.p50 and latency_s.p99. All other fields are means then, and the counts
+	// are rounded.
+	Interval map[string][2]float64 `json:"interval,omitempty"`
 }
 
 // Outcomes counts requests by how they ended; together they are all requests.

@@ -21,7 +21,21 @@ type Route struct {
 	Sync bool
 	// Steps are what one request does, in order, where it meets no other.
 	Steps []Step
+	// Conflict is what the request does where another has changed the row that it read.
+	Conflict Conflict
 }
+
+// Conflict is what a request does about a row that it read before its slow call and
+// writes after it, where another has changed the row meanwhile.
+type Conflict string
+
+// The ways there are. Where a route has none it need not care.
+const (
+	Overwrite Conflict = "overwrite"  // it does not look, and the other's change is lost
+	ReadAgain Conflict = "read again" // and write again
+	CallAgain Conflict = "call again" // begin again from the first step
+	Lease     Conflict = "lease"      // it cannot happen: the row is leased first, or waited for
+)
 
 // Step is a part of a request's way through its handler, as far as connections and
 // waiting are concerned. A connection is checked out by the first step that runs a

@@ -98,18 +98,21 @@ var Routes = []Route{
 	},
 	{
 		Name: "update_split_naive", Group: "price",
-		Summary: "reads, calls, writes what it read plus one: loses updates",
-		Steps:   []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Summary:  "reads, calls, writes what it read plus one: loses updates",
+		Steps:    []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Conflict: Overwrite,
 	},
 	{
 		Name: "update_split_version", Group: "price",
-		Summary: "writes only if the row's version is still the one read; else reads again and writes",
-		Steps:   []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Summary:  "writes only if the row's version is still the one read; else reads again and writes",
+		Steps:    []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Conflict: ReadAgain,
 	},
 	{
 		Name: "update_split_version_call_again", Group: "price",
-		Summary: "the same where the call depends on what was read, so that it is made again",
-		Steps:   []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Summary:  "the same where the call depends on what was read, so that it is made again",
+		Steps:    []Step{Statement, Release, SlowCall, Lock, Statement, Release},
+		Conflict: CallAgain,
 	},
 	{
 		Name: "update_split_atomic", Group: "price",
@@ -118,8 +121,9 @@ var Routes = []Route{
 	},
 	{
 		Name: "update_split_lease", Group: "price",
-		Summary: "takes the row for itself for a while, calls, writes and gives it back",
-		Steps:   []Step{Lock, Release, SlowCall, Lock, Statement, Release},
+		Summary:  "takes the row for itself for a while, calls, writes and gives it back",
+		Steps:    []Step{Lock, Release, SlowCall, Lock, Statement, Release},
+		Conflict: Lease,
 	},
 	{
 		Name: "update_outbox", Group: "price",
