@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// Calibrate returns what a measured run's statements, connects, requests and calls
+// cost beyond its settings. Each is taken from what was measured, none is fitted to
+// make a prediction come true, and each is the median of the routes that tell:
+//
+//   - Statement is Time.Busy by round trips, less the settings' distance. Of updates,
+//     and behind a PgBouncer, only routes tell that were answered altogether and keep
+//     no row and no server's connection through their call: with the others, much of
+//     Busy is waiting.
+//   - Call is Time.Slow less the settings' slow call, where it is of fixed length.
+//   - Request is the mean latency less Time, of routes all of whose requests were
+//     answered: only there the two means are of the same requests.
+//   - Connect is the longest wait for a connection of routes that have one to spare,
+//     whose first request waited for it to be opened; and the shortest of routes that
+//     used up all their connections and where each request either opened one or
+//     queued.
+//
+// What no route tells is zero.
+func Calibrate(r *experiment.Result) Overheads {
+	var statements, connects, requests, calls []time.Duration
+	for i := range r.Routes {
+		rr := &r.Routes[i]
+		route, s := rr.Of(), r.SettingsOf(rr)
+		if rr.Time == (experiment.TimeSplit{}) || len(route.Steps) == 0 {
+			continue
+		}
+		served := rr.Requests > 0 && rr.Outcomes.OK == rr.Requests
+		plain := !route.Updates() ||
+			served && !route.SilentInTransaction() && !route.AnswersEarly() && (route.Conflict == "" || route.Conflict == experiment.Overwrite)
+		if n := route.RoundTrips(); n > 0 && plain && rr.Time.Busy > 0 && (s.PgBouncer == 0 || served && !route.SilentInTransaction()) {
+			statements = append(statements, max(0, rr.Time.Busy/time.Duration(n)-s.Distance))
+		}
+		if route.Calls() && plain && rr.Time.Slow > 0 && (s.SlowShape == experiment.Fixed || !httpCall(route)) {
+			calls = append(calls, max(0, rr.Time.Slow-s.Slow))
+		}
+		if t := rr.Time; served && plain {
+			requests = append(requests, max(0, rr.Latency.Mean-t.ThreadWait-t.PoolWait-t.Busy-t.Slow))
+		}
+		switch wait, all := rr.Holds.Wait, rr.Connections.Max >= s.Connections(); {
+		case rr.Holds.Count == 0:
+		case served && !all && wait.P50 < wait.Max/10:
+			connects = append(connects, wait.Max)
+		case all && route.HoldsThroughCall() && wait.Min > 0:
+			connects = append(connects, wait.Min)
+		}
+	}
+	return Overheads{Statement: median(statements), Connect: median(connects), Request: median(requests), Call: median(calls)}
+}
+
+func median(ds []time.Duration) time.Duration {
+	if len(ds) == 0 {
+		return 0
+	}
+	slices.Sort(ds)
+	return (ds[(len(ds)-1)/2] + ds[len(ds)/2]) / 2
+}
+
+// FromRun returns the cases of a measured run as questions, with its overheads.
+func FromRun(r *experiment.Result) ([]Question, error) {
+	switch {
+	case r.Kind != experiment.Measured:
+		return nil, fmt.Errorf("the result is %s, not measured: it does not tell what statements and calls cost", r.Kind)
+	case len(r.Routes) == 0:
+		return nil, errors.New("the result has no route")
+	}
+	m := Model{Overheads: Calibrate(r)}
+	var qs []Question
+	for i := range r.Routes {
+		rr := &r.Routes[i]
+		route := rr.Of()
+		if route.Name == "" {
+			return nil, fmt.Errorf("the result has a route %q that this pghold does not know", rr.Name)
+		}
+		s := r.SettingsOf(rr)
+		s.Speed = 1 // its figures are in the experiment's own time, and so are its overheads
+		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, m})
+	}
+	return qs, nil
+}

@@ -1,0 +1,130 @@
+package plan
+
+// get takes a place of a station, or has the request wait for one, as long as it may.
+func (s *sim) get(st *station, r int32, what waitFor, patience int64) bool {
+	q := &s.reqs[r]
+	q.since = s.now
+	if st.take() {
+		q.has |= places[what]
+		if what == aServer {
+			s.stats.serversMost = max(s.stats.serversMost, st.used)
+		}
+		return true
+	}
+	st.enqueue(s.reqs, r)
+	q.in = what
+	q.gen++
+	if patience != forEver {
+		s.after(patience, r, evPatience)
+	}
+	if what == aConnection {
+		s.stats.waiting(st.waiting)
+	}
+	return false
+}
+
+// give gives a place back, to whoever is next.
+func (s *sim) give(st *station, r int32, has uint8) {
+	s.reqs[r].has &^= has
+	if n := st.release(s.reqs, s.rng); n != none {
+		s.granted(n)
+	}
+}
+
+// granted goes on with a request that has got what it waited for.
+func (s *sim) granted(r int32) {
+	q := &s.reqs[r]
+	q.has |= places[q.in]
+	s.waited(q)
+	in := q.in
+	q.in = nothing
+	q.gen++
+	switch in {
+	case aCore:
+		s.statement(r)
+		return
+	case aConnection:
+		if !s.connected(r) {
+			return
+		}
+		q.at++
+	case aThread: // before the first op, and not one itself
+	default:
+		q.at++
+	}
+	s.ready = append(s.ready, r)
+}
+
+// waited counts a wait that has ended.
+func (s *sim) waited(q *request) {
+	d := s.now - q.since
+	switch q.in {
+	case aThread:
+		q.threadWait += d
+	case aConnection:
+		q.poolWait += d
+	case aServer, aRow, aCore: // within a statement, as the app sees it
+		q.busy += d
+	}
+}
+
+func (s *sim) stationOf(q *request) *station {
+	rep := &s.replicas[q.replica]
+	switch q.in {
+	case aThread:
+		return &rep.threads
+	case aConnection:
+		return &rep.pool
+	case aServer:
+		return &s.servers
+	case aCore:
+		return &s.cores
+	case aRow:
+		return &s.accounts[q.account].row
+	}
+	return &rep.workers
+}
+
+// connected reports whether the request, which has a place in the pool, has a
+// connection too. Where it has not, it opens one.
+func (s *sim) connected(r int32) bool {
+	q := &s.reqs[r]
+	rep := &s.replicas[q.replica]
+	if rep.pool.used > rep.open {
+		rep.open++
+		s.stats.opened(1)
+		if s.connect > 0 {
+			q.poolWait += s.connect
+			q.held = -1
+			s.spend(q, r, opAcquire, s.connect)
+			return false
+		}
+	}
+	s.checkedOut(q)
+	return true
+}
+
+func (s *sim) checkedOut(q *request) {
+	q.held = s.now
+	s.stats.took(s.now - q.since)
+}
+
+// releaseConnection gives the connection back. One whose session the server has ended
+// is no use to anybody, and one more than the pool keeps is closed.
+func (s *sim) releaseConnection(r int32) {
+	q := &s.reqs[r]
+	rep := &s.replicas[q.replica]
+	if q.held >= 0 { // else its client has left while it was opened
+		s.stats.hold(s.now - q.held)
+	}
+	if q.lost {
+		q.lost = false
+		rep.open--
+		s.stats.opened(-1)
+	}
+	if rep.pool.waiting == 0 && rep.open-(rep.pool.used-1) > s.keep {
+		rep.open--
+		s.stats.opened(-1)
+	}
+	s.give(&rep.pool, r, hasConnection)
+}
