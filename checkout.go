@@ -119,13 +119,6 @@ func (c *Checkout) EndStatement(inTransaction bool) {
 	c.since, c.inTx = now, inTransaction
 }
 
-// Busy is how long statements have been running, up to the last that ended.
-func (c *Checkout) Busy() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.busy
-}
-
 // endSilence counts the gap that ends now, with the line before which it did.
 func (c *Checkout) endSilence(now time.Duration, before *Site) {
 	d := now - c.since
@@ -224,8 +217,8 @@ func (c *Checkout) markPanicked() {
 	}
 }
 
-// describe returns the hold as it is now; false where it was released meanwhile.
-func (c *Checkout) describe() (Hold, bool) {
+// Describe returns the hold as it is now; false where it was released meanwhile.
+func (c *Checkout) Describe() (Hold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.released {

@@ -353,7 +353,7 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 	}
 	var holds []Hold
 	for _, c := range open {
-		if h, ok := c.describe(); ok {
+		if h, ok := c.Describe(); ok {
 			holds = append(holds, h)
 		}
 	}

@@ -28,6 +28,7 @@ type App struct {
 	mux        *http.ServeMux
 	recorder   *pghold.Recorder // of what its connections do
 	trips      trips
+	trace      trace
 	roundTrips atomic.Int64 // to the database
 	inFlight   atomic.Int64
 
@@ -73,7 +74,7 @@ func NewApp(cfg AppConfig) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pool, a.closePool = timedPool{pool}, closePool
+	a.pool, a.closePool = timedPool{pool, &a.trace}, closePool
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	for _, r := range cfg.Routes {
 		a.mux.Handle(r.Method()+" "+r.Path(), a.handle(r))

@@ -3,9 +3,11 @@ package lab
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,16 +27,16 @@ type attack struct {
 
 	ok, failed atomic.Int64 // so far
 
-	began       time.Time // timestamp of the first request
-	latest      time.Time // of the last
-	ended       time.Time // the last answer or time-out
-	latencies   []time.Duration
-	okLatencies []time.Duration
-	late        []time.Duration
-	outcomes    experiment.Outcomes
-	codes       map[string]int
-	errors      map[string]int
-	bytesIn     int64
+	mu       sync.Mutex // guards what follows
+	began    time.Time  // timestamp of the first request
+	latest   time.Time  // of the last
+	ended    time.Time  // the last answer or time-out
+	requests []request
+	late     []time.Duration
+	outcomes experiment.Outcomes
+	codes    map[string]int
+	errors   map[string]int
+	bytesIn  int64
 }
 
 func newAttack(c experiment.Case) *attack {
@@ -60,7 +62,8 @@ func (a *attack) run(base string, w io.Writer) error {
 	var failed error
 	for res := range a.attacker.Attack(targeter, a.pacer, 0, a.of.Name) {
 		a.add(res)
-		res.Timestamp = a.pacer.began.Add(stretch(res.Timestamp.Sub(a.pacer.began), a.speed))
+		began := a.pacer.start()
+		res.Timestamp = began.Add(stretch(res.Timestamp.Sub(began), a.speed))
 		res.Latency = stretch(res.Latency, a.speed)
 		if err := encode.Encode(res); err != nil && failed == nil {
 			failed = fmt.Errorf("writing the requests of %s: %w", a.of.Name, err)
@@ -73,7 +76,16 @@ func (a *attack) run(base string, w io.Writer) error {
 // stop sends no further requests; those under way run to their end.
 func (a *attack) stop() { a.attacker.Stop() }
 
+// request is one that has ended, in wall-clock time.
+type request struct {
+	sent    time.Time
+	latency time.Duration
+	outcome experiment.Outcome
+}
+
 func (a *attack) add(res *vegeta.Result) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.began.IsZero() || res.Timestamp.Before(a.began) {
 		a.began = res.Timestamp
 	}
@@ -83,28 +95,41 @@ func (a *attack) add(res *vegeta.Result) {
 	if end := res.End(); end.After(a.ended) {
 		a.ended = end
 	}
-	a.latencies = append(a.latencies, res.Latency)
 	a.late = append(a.late, max(0, res.Timestamp.Sub(a.pacer.due(res.Seq))))
 	a.codes[strconv.Itoa(int(res.Code))]++
 	a.bytesIn += int64(res.BytesIn)
-
-	switch {
-	case res.Code >= 200 && res.Code < 400:
+	outcome := a.outcomeOf(res)
+	a.requests = append(a.requests, request{res.Timestamp, res.Latency, outcome})
+	switch outcome {
+	case experiment.OK:
 		a.outcomes.OK++
-		a.okLatencies = append(a.okLatencies, res.Latency)
 		a.ok.Add(1)
 		return
-	case res.Code == 0 && res.Latency >= a.settings.ClientTimeout:
+	case experiment.ClientTimeout:
 		a.outcomes.ClientTimeout++
-	case res.Code == 503 && res.Headers.Get("Retry-After") == "": // where it is there, the provider sent us away
+	case experiment.PoolTimeout:
 		a.outcomes.PoolTimeout++
-	case res.Code == 429:
+	case experiment.Rejected:
 		a.outcomes.Rejected++
 	default:
 		a.outcomes.Error++
 		a.errors[res.Error]++
 	}
 	a.failed.Add(1)
+}
+
+func (a *attack) outcomeOf(res *vegeta.Result) experiment.Outcome {
+	switch {
+	case res.Code >= 200 && res.Code < 400:
+		return experiment.OK
+	case res.Code == 0 && res.Latency >= a.settings.ClientTimeout:
+		return experiment.ClientTimeout
+	case res.Code == 503 && res.Headers.Get("Retry-After") == "": // where it is there, the provider sent us away
+		return experiment.PoolTimeout
+	case res.Code == 429:
+		return experiment.Rejected
+	}
+	return experiment.Failed
 }
 
 // maxErrors is how many error texts a result keeps. vegeta's texts can hold the
@@ -114,17 +139,26 @@ const maxErrors = 5
 // result returns the attack's share of a route's result, in the experiment's
 // own time.
 func (a *attack) result() experiment.RouteResult {
-	n := len(a.latencies)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := len(a.requests)
+	all, answered := make([]time.Duration, 0, n), make([]time.Duration, 0, n)
+	for _, r := range a.requests {
+		all = append(all, r.latency)
+		if r.outcome == experiment.OK {
+			answered = append(answered, r.latency)
+		}
+	}
 	sending := stretch(a.latest.Sub(a.began), a.speed)
 	r := experiment.RouteResult{
 		Name:           a.of.Name,
 		Requests:       n,
 		Elapsed:        stretch(a.ended.Sub(a.began), a.speed),
-		Latency:        experiment.NewQuantiles(stretchAll(a.latencies, a.speed)),
-		SuccessLatency: experiment.NewQuantiles(stretchAll(a.okLatencies, a.speed)),
+		Latency:        experiment.NewQuantiles(stretchAll(all, a.speed)),
+		SuccessLatency: experiment.NewQuantiles(stretchAll(answered, a.speed)),
 		SentLate:       experiment.NewQuantiles(stretchAll(a.late, a.speed)),
 		Outcomes:       a.outcomes,
-		StatusCodes:    a.codes,
+		StatusCodes:    maps.Clone(a.codes),
 		BytesIn:        a.bytesIn,
 	}
 	if n > 0 {
@@ -160,7 +194,7 @@ func (a *attack) result() experiment.RouteResult {
 type pacer struct {
 	rate     float64 // per second
 	requests uint64
-	began    time.Time
+	began    atomic.Pointer[time.Time]
 	sent     atomic.Int64
 }
 
@@ -169,7 +203,8 @@ var _ vegeta.Pacer = (*pacer)(nil)
 // Pace returns how long to wait before the next request.
 func (p *pacer) Pace(elapsed time.Duration, sent uint64) (time.Duration, bool) {
 	if sent == 0 {
-		p.began = time.Now().Add(-elapsed)
+		began := time.Now().Add(-elapsed)
+		p.began.Store(&began)
 	}
 	p.sent.Store(int64(sent))
 	if sent >= p.requests {
@@ -182,7 +217,15 @@ func (p *pacer) Pace(elapsed time.Duration, sent uint64) (time.Duration, bool) {
 func (p *pacer) Rate(time.Duration) float64 { return p.rate }
 
 // due returns when the request with this number should be sent.
-func (p *pacer) due(seq uint64) time.Time { return p.began.Add(p.offset(seq)) }
+func (p *pacer) due(seq uint64) time.Time { return p.start().Add(p.offset(seq)) }
+
+// start is when the first request was sent, or now where none was yet.
+func (p *pacer) start() time.Time {
+	if began := p.began.Load(); began != nil {
+		return *began
+	}
+	return time.Now()
+}
 
 func (p *pacer) offset(seq uint64) time.Duration {
 	return time.Duration(math.Round(float64(seq) / p.rate * float64(time.Second)))

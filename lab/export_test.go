@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/experiment"
 )
 
 // Checkouts returns how many connections the app has taken and given back.
@@ -22,4 +23,23 @@ func (db *Database) EmptyAccounts(ctx context.Context, n int) error { return db.
 func (db *Database) DrainOutbox(ctx context.Context) error          { return db.drainOutbox(ctx) }
 func (db *Database) CountUpdates(ctx context.Context) (map[string]bool, int, error) {
 	return db.countUpdates(ctx)
+}
+
+// MedianOf is the run that stands for all.
+func MedianOf(done []*experiment.RouteResult) int { return (&runs{done: done}).median() }
+
+// KeepMedian makes one result of runs, and of their files.
+func KeepMedian(done []*experiment.RouteResult, dirs []string, belongs string) (*experiment.RouteResult, error) {
+	var rs runs
+	for i, r := range done {
+		rs.add(r, dirs[i], belongs)
+	}
+	defer rs.clear()
+	return rs.result(belongs)
+}
+
+// WarningsOf are those of the runs of one route.
+func WarningsOf(name string, done []*experiment.RouteResult) []string {
+	res := &experiment.Result{Settings: experiment.Defaults()}
+	return warnings(res, []ranCase{{experiment.Case{Name: name}, done}}, 1)
 }

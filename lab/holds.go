@@ -141,30 +141,40 @@ var wrappers = []string{
 }
 
 // timedPool adds to a request's trip what its checkouts waited and its statements
-// took.
-type timedPool struct{ session.Pool }
+// took, and writes each checkout into the trace.
+type timedPool struct {
+	session.Pool
+	trace *trace
+}
 
 type timedConn struct {
-	conn session.Conn
-	trip *trip
+	conn  session.Conn
+	trip  *trip
+	trace *trace
+	as    checkout
 }
 
 func (p timedPool) Acquire(ctx context.Context) (session.Conn, error) {
 	t := tripOf(ctx)
-	start := time.Now()
+	w := p.trace.wait()
 	c, err := p.Pool.Acquire(ctx)
-	t.PoolWait += time.Since(start)
 	if err != nil {
+		t.PoolWait += p.trace.gaveUp(w)
 		return nil, err
 	}
-	return timedConn{c, t}, nil
+	as := p.trace.took(w)
+	t.PoolWait += as.at.Sub(as.began)
+	return timedConn{c, t, p.trace, as}, nil
 }
 
 func (c timedConn) Conn() *pgx.Conn { return c.conn.Conn() }
 
 func (c timedConn) Release() {
 	if hold := pgxhold.Of(c.Conn()); hold != nil {
-		c.trip.Busy += hold.Busy()
+		if h, open := hold.Describe(); open {
+			c.trip.Busy += h.Busy
+			c.trace.released(c.as, h)
+		}
 	}
 	c.conn.Release()
 }

@@ -23,10 +23,15 @@ type Options struct {
 	Settings experiment.Settings
 	// Cases are what is run, in order.
 	Cases []experiment.Case
+	// Repeat is how many times each case is run, in rounds: all cases once, then all
+	// again, so that a machine that becomes slower does so for every case. The figures
+	// and files of a case are those of its run with the median throughput, and the
+	// other runs leave theirs in RouteResult.Repeats. Default 1.
+	Repeat int
 	// Dir is an existing folder that gets, for every case, its requests (NAME.bin, as
-	// vegeta writes them), its connection samples (NAME.connections.csv) and what the
-	// recorder knew of its holds at the end (NAME.holds.json, a pghold.Snapshot in
-	// wall-clock time).
+	// vegeta writes them), its connection samples (NAME.connections.csv), its checkouts
+	// (NAME.checkouts.csv) and what the recorder knew of its holds at the end
+	// (NAME.holds.json, a pghold.Snapshot in wall-clock time).
 	Dir string
 	// Progress is told how the run goes, several times a second. It is called by
 	// one goroutine at a time. Default: nobody is told.
@@ -40,6 +45,9 @@ type Options struct {
 // Progress is the state of a run.
 type Progress struct {
 	Case     experiment.Case
+	Number   int           // of the case, from 1 to the number of cases
+	Round    int           // from 1
+	Rounds   int           // Options.Repeat
 	Elapsed  time.Duration // since the route's first request, in the experiment's own time
 	Requests int           // to be sent
 	Sent     int
@@ -51,7 +59,10 @@ type Progress struct {
 	// leaves behind.
 	Killing  bool
 	Sessions watch.Sample // the app's, on the server
-	// Done is the route's result, on the last Progress of each route.
+	// SoFar returns what was measured of the route until now, and what happened one by
+	// one. It costs time that the attack may need: call it where somebody looks.
+	SoFar func() (*experiment.RouteResult, *experiment.Trace)
+	// Done is the route's result, on the last Progress of each run of a route.
 	Done *experiment.RouteResult
 }
 
@@ -68,6 +79,7 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 			return nil, err
 		}
 	}
+	o.Repeat = max(1, o.Repeat)
 	sampler, err := watch.Open(ctx, db.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connecting the observer: %w", err)
@@ -79,32 +91,53 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 		Kind: experiment.Measured, StartedAt: &started, Settings: o.Settings,
 		Routes: []experiment.RouteResult{}, Warnings: []string{},
 	}
+	if o.Repeat > 1 {
+		res.Repeat = o.Repeat
+	}
 	res.Settings.Postgres = db.Version
-	var ran []experiment.Case
-	for _, c := range o.Cases {
-		if c.Settings.TransactionTimeout > 0 && db.major() < 17 {
-			res.Warnings = append(res.Warnings, fmt.Sprintf("%s was left out: transaction_timeout needs PostgreSQL 17, and this is %s.", c.Name, db.Version))
+	all := make([]runs, len(o.Cases))
+	defer func() {
+		for _, r := range all {
+			r.clear()
+		}
+	}()
+	for round := 1; round <= o.Repeat && !res.Interrupted; round++ {
+		for i, c := range o.Cases {
+			if c.Settings.TransactionTimeout > 0 && db.major() < 17 {
+				if round == 1 {
+					res.Warnings = append(res.Warnings, fmt.Sprintf("%s was left out: transaction_timeout needs PostgreSQL 17, and this is %s.", c.Name, db.Version))
+				}
+				continue
+			}
+			own, err := o.forRun(i, round)
+			if err != nil {
+				return nil, err
+			}
+			r, err := runCase(ctx, db, sampler, own, c)
+			if err != nil {
+				r = nil
+			}
+			all[i].add(r, own.Dir, o.Dir)
+			if err != nil && ctx.Err() == nil {
+				return nil, fmt.Errorf("%s: %w", c.Name, err)
+			}
+			if err != nil {
+				res.Interrupted = true
+				break
+			}
+		}
+	}
+	var ran []ranCase
+	for i, c := range o.Cases {
+		if len(all[i].done) == 0 {
 			continue
 		}
-		ran = append(ran, c)
-		r, err := runCase(ctx, db, sampler, o, c)
-		if err != nil && ctx.Err() == nil {
+		r, err := all[i].result(o.Dir)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
-		if err != nil {
-			res.Interrupted = true
-			break
-		}
-		r.Name = c.Name
-		if c.Name != c.Route.Name {
-			r.Route = c.Route.Name
-		}
-		if c.Settings != o.Settings {
-			own := c.Settings
-			own.Postgres = db.Version
-			r.Settings = &own
-		}
 		res.Routes = append(res.Routes, *r)
+		ran = append(ran, ranCase{c, all[i].done})
 	}
 	res.Warnings = append(res.Warnings, warnings(res, ran, len(o.Cases))...)
 	return res, nil
@@ -156,6 +189,12 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	attack := newAttack(c)
 	observing, stopObserving := context.WithCancel(ctx)
 	began := time.Now()
+	measured := func() (*experiment.RouteResult, *experiment.Trace) {
+		r, snapshot := attack.result(), app.recorder.Snapshot()
+		nameResult(&r, o, c, db)
+		r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
+		return &r, attack.trace(app)
+	}
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)
 	go func() {
@@ -163,6 +202,12 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 			progress.Elapsed, progress.Sessions = stretch(time.Since(began), speed), s
 			attack.count(&progress)
 			progress.InFlight = int(app.inFlight.Load())
+			seen := observer.seen // by now; later it is changed while somebody asks
+			progress.SoFar = func() (*experiment.RouteResult, *experiment.Trace) {
+				r, happened := measured()
+				r.Connections = seen
+				return r, happened
+			}
 			o.tell(progress)
 		})
 		stopObserving()
@@ -196,12 +241,13 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 		return nil, err
 	}
 
-	r := attack.result()
-	snapshot := app.recorder.Snapshot()
-	r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
+	r, happened := measured()
 	r.Connections = observer.seen
 	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
-	if failed = writeHolds(o.Dir, c, snapshot); failed != nil {
+	if failed = writeHolds(o.Dir, c, app.recorder.Snapshot()); failed != nil {
+		return nil, failed
+	}
+	if failed = writeCheckouts(o.Dir, c, happened.Checkouts, &failed); failed != nil {
 		return nil, failed
 	}
 	if c.Route.Updates() {
@@ -211,10 +257,24 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 			return nil, err
 		}
 	}
-	progress.Done = &r
+	progress.Done = r
+	progress.SoFar = func() (*experiment.RouteResult, *experiment.Trace) { return r, happened }
 	attack.count(&progress)
 	o.tell(progress)
-	return &r, nil
+	return r, nil
+}
+
+// nameResult says what a result is of.
+func nameResult(r *experiment.RouteResult, o Options, c experiment.Case, db *Database) {
+	r.Name = c.Name
+	if c.Name != c.Route.Name {
+		r.Route = c.Route.Name
+	}
+	if c.Settings != o.Settings {
+		own := c.Settings
+		own.Postgres = db.Version
+		r.Settings = &own
+	}
 }
 
 func (o Options) tell(p Progress) {

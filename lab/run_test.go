@@ -415,8 +415,8 @@ func TestRun_Interrupted(t *testing.T) {
 		t.Errorf("interrupted %v with %d routes, want the first route only", res.Interrupted, len(res.Routes))
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if len(files) != 3 {
-		t.Errorf("files %q, want the first route's three", files)
+	if len(files) != 4 {
+		t.Errorf("files %q, want the first route's four", files)
 	}
 }
 

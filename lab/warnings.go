@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pghold/pghold/experiment"
@@ -15,11 +16,15 @@ import (
 const (
 	lateShare = 0.05
 	slowShare = 0.01
+
+	// timerError is how late the runtime's timers may be, of the clock, which disturbs
+	// nothing.
+	timerError = 2 * time.Millisecond
 )
 
 // invalid says how a machine that could not keep up disturbed a route, or nothing.
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
-	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > limit {
+	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > max(limit, stretch(timerError, s.Speed)) {
 		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
 			plain(r.SentLate.Max.Round(time.Millisecond)), plain(r.SentLate.P99.Round(time.Millisecond)))
 	}
@@ -32,14 +37,25 @@ func invalid(r experiment.RouteResult, s experiment.Settings) string {
 	return ""
 }
 
+// ranCase is a case with each of its runs.
+type ranCase struct {
+	experiment.Case
+	runs []*experiment.RouteResult
+}
+
 // warnings says, a sentence each, what a reader must know before trusting or
-// copying the result. ran are the cases that were begun, of so many that were asked
-// for.
-func warnings(res *experiment.Result, ran []experiment.Case, asked int) []string {
+// copying the result. ran are the cases that were finished, at least once, of so many
+// that were asked for.
+func warnings(res *experiment.Result, ran []ranCase, asked int) []string {
 	var out []string
 	s := res.Settings
 	if res.Interrupted {
 		out = append(out, fmt.Sprintf("The run was interrupted: %d of %d routes were finished, and only these are shown.", len(res.Routes), asked))
+	}
+	for _, c := range ran {
+		if n := len(c.runs); n < res.Repeat {
+			out = append(out, fmt.Sprintf("%s was run %s instead of %d times.", c.Name, times(n), res.Repeat))
+		}
 	}
 	if len(res.Routes) > 0 {
 		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
@@ -53,19 +69,13 @@ func warnings(res *experiment.Result, ran []experiment.Case, asked int) []string
 			break
 		}
 	}
-	for _, r := range res.Routes {
-		s := res.SettingsOf(&r)
-		if how := invalid(r, s); how != "" {
-			out = append(out, fmt.Sprintf("%s is not valid: %s, because this machine could not keep up; lower --rate or --speed, or let it do nothing else.", r.Name, how))
-		}
-		if n := r.Outcomes.Error; n > 0 {
-			out = append(out, fmt.Sprintf("%s: %d requests failed for other reasons than time-outs; see \"errors\" in result.json.", r.Name, n))
-		}
-		if r.Connections.Max > s.ServerConnections() {
-			out = append(out, fmt.Sprintf("%s: the server saw %d connections, and there may be %d.", r.Name, r.Connections.Max, s.ServerConnections()))
-		}
-		if u := r.Updates; u != nil && u.Killed == nil {
-			out = append(out, fmt.Sprintf("%s: what a killed process leaves behind was left out.", r.Name))
+	for _, c := range ran {
+		for i, r := range c.runs {
+			which := c.Name
+			if len(c.runs) > 1 {
+				which = fmt.Sprintf("%s, run %d of %d,", c.Name, i+1, len(c.runs))
+			}
+			out = append(out, warningsOf(r, which, res.SettingsOf(r))...)
 		}
 	}
 	if s.Speed != 1 {
@@ -76,6 +86,31 @@ func warnings(res *experiment.Result, ran []experiment.Case, asked int) []string
 		out = append(out, fmt.Sprintf("%s has no overflow: it has one limit of %d connections, and the pool timeout is put on from outside.", s.Pool, s.Connections()))
 	}
 	return out
+}
+
+// warningsOf are those of one run of a route.
+func warningsOf(r *experiment.RouteResult, which string, s experiment.Settings) (out []string) {
+	if how := invalid(*r, s); how != "" {
+		out = append(out, fmt.Sprintf("%s is not valid: %s, because this machine could not keep up; lower --rate or --speed, or let it do nothing else.", which, how))
+	}
+	which = strings.TrimSuffix(which, ",")
+	if n := r.Outcomes.Error; n > 0 {
+		out = append(out, fmt.Sprintf("%s: %d requests failed for other reasons than time-outs; see \"errors\" in result.json.", which, n))
+	}
+	if r.Connections.Max > s.ServerConnections() {
+		out = append(out, fmt.Sprintf("%s: the server saw %d connections, and there may be %d.", which, r.Connections.Max, s.ServerConnections()))
+	}
+	if u := r.Updates; u != nil && u.Killed == nil {
+		out = append(out, fmt.Sprintf("%s: what a killed process leaves behind was left out.", which))
+	}
+	return out
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // plain writes a duration as a sentence has it: 27.5 s.
