@@ -95,6 +95,53 @@ func partial() *experiment.Result {
 	return r
 }
 
+// groups is a run of routes of several groups, with settings of their own, in which
+// every figure occurs that the seed has not.
+func groups() *experiment.Result {
+	r := measured()
+	r.Warnings = []string{}
+	own := func(change func(*experiment.Settings)) *experiment.Settings {
+		s := r.Settings
+		s.Distance = 5 * time.Millisecond
+		change(&s)
+		return &s
+	}
+	held, read, update := r.Routes[3], r.Routes[2], r.Routes[2]
+	held.Name, held.Route = "async_session_sleep_inside_session@idle_in_transaction_timeout_lasting", "async_session_sleep_inside_session"
+	held.Settings = own(func(s *experiment.Settings) {
+		s.Duration, s.IdleInTransactionTimeout, s.TransactionTimeout = 30*time.Second, time.Second, 1500*time.Millisecond
+		s.MaxInFlight, s.CancelOnDisconnect, s.PoolTimeout = 30, true, 27500*time.Millisecond
+	})
+	held.Outcomes = experiment.Outcomes{OK: 240, ClientTimeout: 200, PoolTimeout: 33, Rejected: 20, Error: 7}
+	held.PerRequest = experiment.PerRequest{Checkouts: 0.984, Statements: 1.968, RoundTrips: 2.001}
+
+	read.Name, read.Route = "read_autobegin@20ms", "read_autobegin"
+	read.Settings = own(func(s *experiment.Settings) {
+		s.Distance = 20 * time.Millisecond
+		s.Rate, s.PoolSize, s.MaxOverflow = 300, 1, 0
+		s.SlowShape, s.PgBouncer, s.Slow = experiment.Lognormal, 5, time.Second
+	})
+	read.PerRequest = experiment.PerRequest{Checkouts: 1, Statements: 2, RoundTrips: 2.02}
+	read.Connections.SilentInTransaction = 3 * time.Second
+	r.Routes = []experiment.RouteResult{held, read}
+
+	for _, name := range []string{"update_split_naive", "update_outbox"} {
+		rr := update
+		rr.Name = name
+		rr.Settings = own(func(s *experiment.Settings) { s.Distance, s.Accounts = 20*time.Millisecond, 1 })
+		rr.PerRequest = experiment.PerRequest{Checkouts: 2, Statements: 5, RoundTrips: 5.07}
+		rr.Updates = &experiment.Updates{Recorded: 500, Lost: 304, Retries: 11, Calls: 512, CallsRepeated: 12}
+		r.Routes = append(r.Routes, rr)
+	}
+	// Nobody killed the first's process, and the other's round trips were not counted.
+	r.Routes[3].PerRequest.RoundTrips = 0
+	r.Routes[3].DrainedAfter = 3 * time.Second
+	r.Routes[3].Updates = &experiment.Updates{Recorded: 500, Calls: 500, Killed: &experiment.Killed{
+		Kills: 5, Begun: 171, Recorded: 168, Calls: 203, CallsAgain: 36, PaidNotRecorded: 7, PaidTwice: 8, Lost: 9,
+	}}
+	return r
+}
+
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 func us(n int) time.Duration { return time.Duration(n) * time.Microsecond }
 

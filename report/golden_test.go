@@ -35,6 +35,11 @@ func TestGolden(t *testing.T) {
 		"interrupted.md":     {interrupted(), Markdown},
 		"partial.md":         {partial(), Markdown},
 		"result.json":        {measured(), JSON},
+		"groups.txt":         {groups(), text(TextOptions{})},
+		"groups_color.txt":   {groups(), text(TextOptions{Color: true})},
+		"groups_40.txt":      {groups(), text(TextOptions{Width: 40})},
+		"groups.md":          {groups(), Markdown},
+		"groups.json":        {groups(), JSON},
 	} {
 		t.Run(file, func(t *testing.T) {
 			var b bytes.Buffer

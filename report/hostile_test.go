@@ -20,6 +20,15 @@ func hostileResult() *experiment.Result {
 	r.Routes = append(r.Routes, r.Routes[1])
 	r.Routes[2].Name = hostile
 	r.Routes[2].Errors = map[string]int{hostile: 2}
+
+	// A variant of a group, each text of its own.
+	g := groups().Routes
+	g[0].Name, g[0].Route = hostile+"@"+hostile, hostile
+	own := *g[0].Settings
+	own.Pool, own.SlowShape, own.Postgres = "**b** [x](http://evil) \x1b"+hostile, "`code <script>\x07 | "+hostile, hostile
+	g[0].Settings = &own
+	g[3].Name = hostile + "@20ms"
+	r.Routes = append(r.Routes, g...)
 	r.Warnings = []string{hostile, "# a title", "1. a list", "- a list", "+ a list", "    code", "=== ", "<!-- gone"}
 	return r
 }

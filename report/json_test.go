@@ -12,7 +12,7 @@ import (
 )
 
 func TestJSON_readsBackAsItWas(t *testing.T) {
-	for _, want := range []*experiment.Result{measured(), interrupted(), experiment.Seed()} {
+	for _, want := range []*experiment.Result{measured(), interrupted(), groups(), experiment.Seed()} {
 		var b bytes.Buffer
 		if err := JSON(&b, want); err != nil {
 			t.Fatal(err)

@@ -17,7 +17,7 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 	if r.Interrupted {
 		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", interruptedText)
 	}
-	fmt.Fprintf(&b, "%s: %s.\n\n", escape(origin(r)), escape(strings.Join(settingsParts(r.Settings), ", ")))
+	fmt.Fprintf(&b, "%s: %s.\n\n", escape(origin(r)), escape(strings.Join(settingsParts(r), ", ")))
 
 	if len(r.Routes) == 0 {
 		b.WriteString(noRoutesText + "\n\n")
@@ -33,7 +33,10 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 			fmt.Fprintf(&b, "**%s**\n\n", m)
 		}
 	}
+	markdownDifferences(&b, r)
 	markdownErrors(&b, r)
+	markdownList(&b, intervalsTitle, intervalsOf(r))
+	markdownList(&b, conclusionsTitle, conclusions(r))
 	if ws := warnings(r); len(ws) > 0 {
 		b.WriteString("## Warnings\n\n")
 		for _, s := range ws {
@@ -41,7 +44,7 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "## Repeat it\n\n```sh\n%s\n```\n", repeatCommand(r))
+	fmt.Fprintf(&b, "## Repeat it\n\n```sh\n%s\n```\n", Command(r))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -55,7 +58,7 @@ func firstOf(s, otherwise string) string {
 
 func markdownTable(b *strings.Builder, t table) {
 	fmt.Fprintf(b, "## %s\n\n", t.title)
-	head, rule := "| route |", "|:--|"
+	head, rule := "| "+t.heading()+" |", "|:--|"
 	for _, c := range t.columns {
 		head += " " + c.title() + " |"
 		rule += "--:|"
@@ -63,6 +66,9 @@ func markdownTable(b *strings.Builder, t table) {
 	b.WriteString(head + "\n" + rule + "\n")
 	for _, r := range t.rows {
 		label := code(shorten(r.route, longestError))
+		if t.rowsOf != "" {
+			label = r.route // our own words
+		}
 		if r.seed {
 			label = "*" + seedLabel + "*"
 		}
@@ -77,6 +83,21 @@ func markdownTable(b *strings.Builder, t table) {
 	if t.note != "" {
 		b.WriteString(t.note + "\n\n")
 	}
+}
+
+func markdownDifferences(b *strings.Builder, r *experiment.Result) {
+	all, each := differences(r)
+	if all == "" && len(each) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "## %s\n\n", differsTitle)
+	if all != "" {
+		fmt.Fprintf(b, "- %s: %s\n", differsForAll, escape(all))
+	}
+	for _, d := range each {
+		fmt.Fprintf(b, "- %s: %s\n", code(shorten(d.route, longestError)), escape(d.words))
+	}
+	b.WriteString("\n")
 }
 
 func markdownErrors(b *strings.Builder, r *experiment.Result) {
@@ -98,7 +119,7 @@ func markdownErrors(b *strings.Builder, r *experiment.Result) {
 // escaped text: inside of code, escaping works differently from place to place.
 func code(name string) string {
 	usual := func(r rune) bool {
-		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./: ", r))
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./: @", r))
 	}
 	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !usual(r) }) < 0 {
 		return "`" + name + "`"

@@ -22,7 +22,11 @@ func Meaning(r *experiment.Result) string {
 		if sync {
 			kind = "sync"
 		}
-		return compare(outside, inside, theConnections(r.Settings.Connections()), kind)
+		settings := r.SettingsOf(outside)
+		if !settings.SameQuestion(r.SettingsOf(inside)) {
+			continue // they differ in more than where the session ends
+		}
+		return compare(outside, inside, theConnections(settings.ServerConnections()), kind)
 	}
 	return ""
 }
@@ -30,13 +34,13 @@ func Meaning(r *experiment.Result) string {
 // pair finds the first route that closes its session before the slow call and
 // the first that holds it, among those that were sent requests.
 func pair(r *experiment.Result, sync bool) (outside, inside *experiment.RouteResult) {
-	for _, route := range experiment.Routes {
+	for _, route := range experiment.RoutesOf("seed") {
 		rr := r.Route(route.Name)
 		switch {
 		case route.Sync != sync || rr == nil || rr.Requests == 0:
-		case route.SlowInside && inside == nil:
+		case route.HoldsThroughCall() && inside == nil:
 			inside = rr
-		case !route.SlowInside && outside == nil:
+		case !route.HoldsThroughCall() && outside == nil:
 			outside = rr
 		}
 	}

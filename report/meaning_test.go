@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,18 @@ func TestMeaning(t *testing.T) {
 		if got := Meaning(r); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
 		}
+	}
+
+	bouncer := &experiment.Result{Settings: experiment.Defaults(), Routes: slices.Clone(experiment.Seed().Routes[2:])}
+	own := bouncer.Settings
+	own.PgBouncer, own.PoolSize = 5, 500
+	bouncer.Routes[0].Settings, bouncer.Routes[1].Settings = &own, &own
+	if got := Meaning(bouncer); !strings.HasPrefix(got, "The same 5 connections answered") {
+		t.Errorf("behind a PgBouncer: got %s", got)
+	}
+	bouncer.Routes[1].Settings = nil
+	if got := Meaning(bouncer); got != "" {
+		t.Errorf("of different settings: got %s", got)
 	}
 
 	one := &experiment.Result{Settings: experiment.Defaults(), Routes: experiment.Seed().Routes}

@@ -9,8 +9,11 @@ import (
 
 // table is figures by route, before anybody decided how to draw them.
 type table struct {
+	name    string // for Figure
+	known   bool   // worth drawing
 	title   string
 	note    string // explains words of the header; may be empty
+	rowsOf  string // what row.route names; empty: routes
 	columns []column
 	rows    []row
 }
@@ -37,6 +40,9 @@ type cell struct {
 	text string
 	tone tone
 }
+
+// heading is that of the rows' names.
+func (t table) heading() string { return firstOf(t.rowsOf, "route") }
 
 // seedLabel names the rows with the seed's figures.
 const seedLabel = "as published"
@@ -98,7 +104,7 @@ func (t table) draw(width int, p palette) string {
 
 // widths returns how wide the labels and each column have to be.
 func (t table) widths(label func(row) string) (labels int, columns []int) {
-	labels = len("route")
+	labels = lipgloss.Width(t.heading())
 	columns = make([]int, len(t.columns))
 	for c, col := range t.columns {
 		columns[c] = lipgloss.Width(col.name)
@@ -182,7 +188,7 @@ func (t table) grid(b *strings.Builder, label func(row) string, named bool, widt
 		line(toneQuiet, s)
 	}
 
-	s := pad("route", labels, true)
+	s := pad(t.heading(), labels, true)
 	for c, col := range t.columns {
 		s += gap + pad(col.name, columns[c], false)
 	}

@@ -1,26 +1,28 @@
 package report
 
 import (
-	"time"
+	"slices"
 
 	"github.com/pghold/pghold/experiment"
 )
 
-// tables are the figures of a result, for every form of report.
+// tables are the figures of a result that are worth showing, for every form of
+// report.
 func tables(r *experiment.Result) []table {
-	ts := []table{attackTable(r), outcomeTable(r)}
-	if t, known := timeTable(r); known {
-		ts = append(ts, t)
-	}
-	if t, known := silentTable(r); known {
-		ts = append(ts, t)
-	}
-	return ts
+	return slices.DeleteFunc(allTables(r), func(t table) bool { return !t.known })
 }
 
-// besideSeed reports whether the seed's figures may stand beside the result's.
-func besideSeed(r *experiment.Result) bool {
-	return r.Kind != experiment.Published && r.Settings.SameQuestion(experiment.Seed().Settings)
+func allTables(r *experiment.Result) []table {
+	return []table{attackTable(r), outcomeTable(r), timeTable(r), requestTable(r), updateTable(r), killedTable(r), silentTable(r), runsTable(r)}
+}
+
+// besideSeed reports whether the seed's figures may stand beside a route's, and
+// returns them.
+func besideSeed(r *experiment.Result, rr *experiment.RouteResult) *experiment.RouteResult {
+	if r.Kind == experiment.Published || !r.SettingsOf(rr).SameQuestion(experiment.Seed().Settings) {
+		return nil
+	}
+	return experiment.Seed().Route(rr.Name)
 }
 
 // withSeed makes a row for each route, and one for its counterpart in the seed
@@ -30,10 +32,7 @@ func withSeed(r *experiment.Result, cells func(rr *experiment.RouteResult, obser
 	for i := range r.Routes {
 		rr := &r.Routes[i]
 		rows = append(rows, row{route: clean(rr.Name), cells: cells(rr, r.Kind != experiment.Published)})
-		if !besideSeed(r) {
-			continue
-		}
-		if s := experiment.Seed().Route(rr.Name); s != nil {
+		if s := besideSeed(r, rr); s != nil {
 			rows = append(rows, row{route: clean(rr.Name), seed: true, cells: cells(s, false)})
 		}
 	}
@@ -43,6 +42,7 @@ func withSeed(r *experiment.Result, cells func(rr *experiment.RouteResult, obser
 // attackTable is what vegeta saw from outside and pg_stat_activity from inside.
 func attackTable(r *experiment.Result) table {
 	t := table{
+		name: "attack", known: true,
 		columns: []column{
 			{name: "success"}, {name: "throughput"},
 			{group: "latency", name: "p50"}, {group: "latency", name: "p99"}, {group: "latency", name: "max"},
@@ -68,7 +68,7 @@ func attackTable(r *experiment.Result) table {
 	if r.Kind != experiment.Published {
 		t.note = "silent: the most connections that were at one moment in a transaction without running a statement."
 	}
-	if besideSeed(r) {
+	if slices.ContainsFunc(t.rows, func(r row) bool { return r.seed }) {
 		t.note += " " + seedLabel + ": the experiment's author, with FastAPI and SQLAlchemy."
 	}
 	return t
@@ -87,13 +87,15 @@ func successTone(ratio float64) tone {
 // outcomeTable is what became of the requests.
 func outcomeTable(r *experiment.Result) table {
 	t := table{
+		name: "outcomes", known: true,
 		title: "What became of the requests",
 		note:  "took: from the first request to the last answer or time-out.",
 		columns: []column{
 			{name: "answered"}, {name: "took"},
-			{name: "client timeout"}, {name: "pool timeout"}, {name: "error"},
+			{name: "client timeout"}, {name: "pool timeout"}, {name: "rejected"}, {name: "error"},
 		},
 	}
+	rejected := false
 	for i := range r.Routes {
 		rr := &r.Routes[i]
 		took := none
@@ -102,8 +104,13 @@ func outcomeTable(r *experiment.Result) table {
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: []cell{
 			{text: answered(rr)}, {text: took},
-			{text: unlessZero(rr.Outcomes.ClientTimeout)}, {text: unlessZero(rr.Outcomes.PoolTimeout)}, {text: unlessZero(rr.Outcomes.Error)},
+			{text: unlessZero(rr.Outcomes.ClientTimeout)}, {text: unlessZero(rr.Outcomes.PoolTimeout)},
+			{text: unlessZero(rr.Outcomes.Rejected)}, {text: unlessZero(rr.Outcomes.Error)},
 		}})
+		rejected = rejected || rr.Outcomes.Rejected > 0
+	}
+	if rejected {
+		t.note += " rejected: too many requests were in flight, and the answer was 429."
 	}
 	return t
 }
@@ -121,72 +128,4 @@ func unlessZero(n int) string {
 		return ""
 	}
 	return plainInt(n)
-}
-
-// timeTable is where the time of requests and connections went. It is worth
-// drawing when some route has such times: the past's have none.
-func timeTable(r *experiment.Result) (t table, known bool) {
-	t = table{
-		title: "Where the time went, on average",
-		note: "thread wait to slow call: per request that reached its handler's end, also where its client had left. " +
-			"held: per connection taken, from checkout to release. busy: the share of it in which a statement ran.",
-		columns: []column{
-			{name: "thread wait"}, {name: "pool wait"}, {name: "SQL"}, {name: "slow call"},
-			{name: "held"}, {name: "busy"},
-		},
-	}
-	for i := range r.Routes {
-		rr := &r.Routes[i]
-		cells := []cell{{text: none}, {text: none}, {text: none}, {text: none}, {text: none}, {text: none}}
-		if s := rr.Time; s != (experiment.TimeSplit{}) {
-			known = true
-			cells[0].text = threadWait(rr)
-			for c, d := range []time.Duration{s.PoolWait, s.Busy, s.Slow} {
-				cells[1+c].text = seconds(d)
-			}
-		}
-		if h := rr.Holds; h.Count > 0 {
-			known = true
-			cells[4].text, cells[5].text = seconds(h.Held.Mean), smallRatio(h.BusyRatio)
-		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
-	}
-	return t, known
-}
-
-// silentTable sets what the app itself counted beside what the server's samples
-// add up to. It is worth drawing when the server saw anything.
-func silentTable(r *experiment.Result) (t table, known bool) {
-	t = table{
-		title:   "Silent in transaction, all connections together",
-		note:    "Counted by the app itself, and sampled from pg_stat_activity.",
-		columns: []column{{name: "by the app"}, {name: "by the server"}, {name: "app/server"}},
-	}
-	for i := range r.Routes {
-		rr := &r.Routes[i]
-		app, server := rr.Holds.SilentInTransaction, rr.Connections.SilentInTransaction
-		cells := []cell{{text: seconds(app)}, {text: seconds(server)}, {text: none}}
-		if server >= time.Second { // less is a sample or two, which say nothing
-			known = true
-			cells[2].text = ratio(app.Seconds() / server.Seconds())
-		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
-	}
-	return t, known
-}
-
-// threadWait is the wait for a thread, where the route runs in threads.
-func threadWait(rr *experiment.RouteResult) string {
-	for _, route := range experiment.Routes {
-		if route.Name == rr.Name && !route.Sync {
-			return none
-		}
-		if route.Name == rr.Name {
-			return seconds(rr.Time.ThreadWait)
-		}
-	}
-	if rr.Time.ThreadWait == 0 { // a route that this version does not know
-		return none
-	}
-	return seconds(rr.Time.ThreadWait)
 }

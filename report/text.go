@@ -39,11 +39,19 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 			parts = append(parts, t.draw(width, p))
 		}
 	}
+	if s := textDifferences(r, width, p); s != "" {
+		parts = append(parts, s)
+	}
 	if s := textErrors(r, width, p); s != "" {
 		parts = append(parts, s)
 	}
 	if m := Meaning(r); m != "" {
 		add(toneTitle, wrap(m, width, ""))
+	}
+	for _, l := range []string{textList(intervalsTitle, intervalsOf(r), width, p), textList(conclusionsTitle, conclusions(r), width, p)} {
+		if l != "" {
+			parts = append(parts, l)
+		}
 	}
 	if ws := warnings(r); len(ws) > 0 {
 		var lines []string
@@ -56,6 +64,21 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 
 	_, err := io.WriteString(w, strings.Join(parts, "\n"))
 	return err
+}
+
+func textDifferences(r *experiment.Result, width int, p palette) string {
+	all, each := differences(r)
+	if all == "" && len(each) == 0 {
+		return ""
+	}
+	lines := []string{p.paint(toneTitle, wrap(differsTitle, width, ""))}
+	if all != "" {
+		lines = append(lines, wrap(glue+glue+differsForAll+": "+together(all), width, "    "))
+	}
+	for _, d := range each {
+		lines = append(lines, wrap(glue+glue+d.route+": "+together(d.words), width, "    "))
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func textErrors(r *experiment.Result, width int, p palette) string {
@@ -74,11 +97,16 @@ func textErrors(r *experiment.Result, width int, p palette) string {
 }
 
 func textSettings(r *experiment.Result, width int) string {
-	parts := settingsParts(r.Settings)
+	return wrap(origin(r)+": "+together(strings.Join(settingsParts(r), ", "))+".", width, "")
+}
+
+// together keeps each part of a list in one line where it is short.
+func together(list string) string {
+	parts := strings.Split(list, ", ")
 	for i, s := range parts {
-		if len(s) < 30 { // what is short stays together
+		if len(s) < 30 {
 			parts[i] = strings.ReplaceAll(s, " ", glue)
 		}
 	}
-	return wrap(origin(r)+": "+strings.Join(parts, ", ")+".", width, "")
+	return strings.Join(parts, ", ")
 }

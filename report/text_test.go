@@ -122,12 +122,25 @@ func TestText_seedStandsBesideItsOwnQuestionOnly(t *testing.T) {
 	}
 }
 
+func TestText_seedStandsBesideRoutesOfItsQuestionOnly(t *testing.T) {
+	r := measured()
+	own := r.Settings
+	own.PgBouncer = 5
+	r.Routes[3].Settings = &own
+	if got := strings.Count(textOf(t, r, TextOptions{}), "\n  "+seedLabel); got != 3 {
+		t.Errorf("the seed's figures stand beside %d routes, want the 3 that have its settings", got)
+	}
+	if s := textOf(t, groups(), TextOptions{}); strings.Contains(s, seedLabel) {
+		t.Errorf("%q is explained where it is nowhere:\n%s", seedLabel, s)
+	}
+}
+
 func TestText_fitsItsWidth(t *testing.T) {
 	long := measured()
 	long.Routes[0].Name = strings.Repeat("a_very_long_name_", 12)
 	long.Routes[1].Errors = map[string]int{strings.Repeat("x", 5000): 3}
 	long.Warnings = append(long.Warnings, strings.Repeat("y", 300), strings.Repeat("語 ", 90), strings.Repeat("語", 90))
-	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), long} {
+	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups(), long} {
 		for _, width := range []int{0, 30, 31, 40, 57, 80, 99, 100, 200} {
 			for _, color := range []bool{false, true} {
 				limit := width
@@ -146,7 +159,7 @@ func TestText_fitsItsWidth(t *testing.T) {
 
 func TestText_colourChangesNoText(t *testing.T) {
 	escapes := regexp.MustCompile("\x1b\\[[0-9;]*m")
-	for _, r := range []*experiment.Result{measured(), interrupted(), partial()} {
+	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups()} {
 		without, with := textOf(t, r, TextOptions{}), textOf(t, r, TextOptions{Color: true})
 		if strings.ContainsRune(without, '\x1b') {
 			t.Error("an escape byte without Color")
@@ -167,6 +180,11 @@ func TestText_neverPrintsNaN(t *testing.T) {
 		rr.SuccessRatio, rr.Throughput, rr.Rate, rr.Goodput, rr.Holds.BusyRatio = v, v, v, v, v
 	}
 	r.Settings.Rate, r.Settings.Speed = math.NaN(), math.Inf(1)
+	odd := r.Settings
+	odd.Rate = math.Inf(-1)
+	g := groups().Routes[1]
+	g.Settings, g.PerRequest = &odd, experiment.PerRequest{Checkouts: math.NaN(), Statements: math.Inf(1), RoundTrips: math.Inf(1)}
+	r.Routes = append(r.Routes, g)
 	for _, s := range []string{textOf(t, r, TextOptions{}), textOf(t, r, TextOptions{Width: 40}), markdownOf(t, r)} {
 		if strings.Contains(s, "NaN") || strings.Contains(s, "Inf") {
 			t.Errorf("not a figure:\n%s", s)

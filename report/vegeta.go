@@ -34,7 +34,7 @@ func Vegeta(w io.Writer, dir string) error {
 		return err
 	}
 	for i := range r.Routes {
-		m, err := readMetrics(folder, &r.Routes[i])
+		m, err := readMetrics(folder, r, &r.Routes[i])
 		if err != nil {
 			return err
 		}
@@ -53,35 +53,43 @@ func Vegeta(w io.Writer, dir string) error {
 }
 
 // readMetrics reads a route's vegeta file.
-func readMetrics(folder string, rr *experiment.RouteResult) (*vegeta.Metrics, error) {
-	// The name is from a file: it must not lead out of the folder.
-	if rr.Name == "" || strings.ContainsAny(rr.Name, `/\`) {
-		return nil, fmt.Errorf("%s names a route %q, which cannot be a file's name: restore the file, or run pghold lab again",
-			filepath.Join(folder, resultFile), rr.Name)
+func readMetrics(folder string, r *experiment.Result, rr *experiment.RouteResult) (*vegeta.Metrics, error) {
+	var m vegeta.Metrics
+	if err := readHits(folder, r, rr, m.Add); err != nil {
+		return nil, err
 	}
-	path := filepath.Join(folder, rr.Name+".bin")
-	broken := func(format string, args ...any) error {
-		return fmt.Errorf("%s %w: restore the file, or run pghold lab %s again", clean(path), fmt.Errorf(format, args...), shellQuote(rr.Name))
+	m.Close()
+	for i, text := range m.Errors {
+		m.Errors[i] = quoteInLine(text)
 	}
+	return &m, nil
+}
+
+// readHits reads a route's vegeta file, which has a result for each request.
+func readHits(folder string, r *experiment.Result, rr *experiment.RouteResult, add func(*vegeta.Result)) error {
+	path, err := routeFile(folder, rr, ".bin")
+	if err != nil {
+		return err
+	}
+	broken := func(format string, args ...any) error { return brokenFile(path, r, rr, format, args...) }
 
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, broken("is missing (%w)", fs.ErrNotExist)
+		return broken("is missing (%w)", fs.ErrNotExist)
 	} else if err != nil {
-		return nil, broken("cannot be opened: %w", err)
+		return broken("cannot be opened: %w", err)
 	}
 	defer f.Close()
 
-	var m vegeta.Metrics
 	in := bufio.NewReader(f)
 	if _, err := in.Peek(1); errors.Is(err, io.EOF) && rr.Requests == 0 {
-		m.Close()
-		return &m, nil
+		return nil
 	}
 	decoder := vegeta.DecoderFor(in)
 	if decoder == nil {
-		return nil, broken("is not a file of vegeta results")
+		return broken("is not a file of vegeta results")
 	}
+	n := 0
 	for {
 		var hit vegeta.Result // a new one each time: gob leaves out zeros
 		err := decoder.Decode(&hit)
@@ -89,18 +97,34 @@ func readMetrics(folder string, rr *experiment.RouteResult) (*vegeta.Metrics, er
 			break
 		}
 		if err != nil {
-			return nil, broken("breaks off after %s: %w", plural(int(m.Requests), "result"), err)
+			return broken("breaks off after %s: %w", plural(n, "result"), err)
 		}
-		m.Add(&hit)
+		add(&hit)
+		n++
 	}
-	m.Close()
-	if int(m.Requests) != rr.Requests {
-		return nil, broken("has %s where %s counts %d", plural(int(m.Requests), "result"), resultFile, rr.Requests)
+	if n != rr.Requests {
+		return broken("has %s where %s counts %d", plural(n, "result"), resultFile, rr.Requests)
 	}
-	for i, text := range m.Errors {
-		m.Errors[i] = quoteInLine(text)
+	return nil
+}
+
+// routeFile is the path of one of a route's files. The name is from a file: it must
+// not lead out of the folder.
+func routeFile(folder string, rr *experiment.RouteResult, suffix string) (string, error) {
+	if rr.Name == "" || strings.ContainsAny(rr.Name, `/\`) {
+		return "", fmt.Errorf("%s names a route %q, which cannot be a file's name: restore the file, or run pghold lab again",
+			filepath.Join(folder, resultFile), rr.Name)
 	}
-	return &m, nil
+	return filepath.Join(folder, rr.Name+suffix), nil
+}
+
+// brokenFile says what is wrong with one of a route's files, and what to do.
+func brokenFile(path string, r *experiment.Result, rr *experiment.RouteResult, format string, args ...any) error {
+	again := "pghold lab " + shellQuote(rr.Name)
+	if rr.Route != "" { // a variant is run only with its group
+		again = Command(r)
+	}
+	return fmt.Errorf("%s %w: restore the file, or run %s again", clean(path), fmt.Errorf(format, args...), again)
 }
 
 // quoteInLine quotes control characters but leaves the lines of a text, so that

@@ -160,6 +160,35 @@ func TestVegeta_saysWhichFileAndWhatToDo(t *testing.T) {
 	}
 }
 
+func TestVegeta_readsVariants(t *testing.T) {
+	const name = "async_session_sleep_inside_session@pgxpool_lasting"
+	of := map[string][]vegeta.Result{name: hits(name, 3, 3)}
+	dir := runFolder(t, []string{name}, of)
+	var b bytes.Buffer
+	if err := Vegeta(&b, dir); err != nil {
+		t.Fatal(err)
+	}
+	if want := name + "\n" + reference(t, of[name]); b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+
+	// A variant is no route that could be named on the command line.
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Routes[0].Route = "async_session_sleep_inside_session"
+	var doc bytes.Buffer
+	if err := JSON(&doc, r); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "result.json"), doc.Bytes())
+	os.Remove(filepath.Join(dir, name+".bin"))
+	if err := Vegeta(&b, dir); err == nil || !strings.Contains(err.Error(), "or run pghold lab --group pools again") {
+		t.Errorf("got %v, want the group's command", err)
+	}
+}
+
 func TestVegeta_readsNothingOutsideTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"../secret", "/etc/passwd", `..\secret`, "", "a/b"} {

@@ -11,31 +11,13 @@ import (
 const (
 	interruptedText = "INTERRUPTED before the last route was done. The routes shown are whole; the others are missing."
 	noRoutesText    = "No route was done: there is nothing to show."
+
+	// How the settings of routes differ from those of the run.
+	differsTitle  = "What differs from the run's settings"
+	differsForAll = "for all routes"
 )
 
 func plainInt(n int) string { return strconv.Itoa(n) }
-
-// settingsParts are the settings, one part for each thing a reader may look for.
-func settingsParts(s experiment.Settings) []string {
-	parts := []string{
-		number(s.Rate) + " requests/s for " + plain(s.Duration),
-		"slow call " + plain(s.Slow),
-		"client timeout " + plain(s.ClientTimeout),
-		clean(s.Pool) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow",
-		"pool timeout " + plain(s.PoolTimeout),
-		plural(s.Threads, "thread"),
-	}
-	if s.CancelOnDisconnect {
-		parts = append(parts, "work cancelled when its client leaves")
-	}
-	if s.Speed != 1 {
-		parts = append(parts, "run at "+number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
-	}
-	if s.Postgres != "" {
-		parts = append(parts, "Postgres "+shorten(clean(s.Postgres), 40))
-	}
-	return parts
-}
 
 // origin says where a result is from: its kind, its time and pghold's version.
 func origin(r *experiment.Result) string {

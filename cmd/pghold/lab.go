@@ -15,8 +15,11 @@ type labCmd struct {
 	Group  string   `placeholder:"NAME" help:"Run a group of routes instead: ${groups}."`
 	List   bool     `help:"Describe every route and group in a line, and run nothing."`
 	Out    string   `placeholder:"DIR" help:"Folder for the result, the report and each route's requests (default pghold-results/DATE-TIME)."`
+	Repeat int      `default:"1" help:"Run every route so many times, in rounds: report compares two such results and tells differences from noise."`
+	Web    bool     `default:"true" negatable:"" help:"Serve a page on loopback that shows the run while it runs."`
 	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
+	expectFlags
 	settingsFlags
 	postgresFlags
 }
@@ -30,6 +33,8 @@ Examples:
   pghold lab --list                                     what else there is
   pghold lab --group price --speed 5                    what it costs to split a transaction
   pghold lab commit_before_call autocommit_inside --pgbouncer
+  pghold lab --repeat 6 --out before                    so that "pghold report before after" knows what is noise
+  pghold lab --expect 'async_session_sleep_outside_session.success_ratio>=0.999'
   pghold lab async_session_sleep_inside_session --duration 30s --pool-timeout 27.5s
   pghold lab --pool pgxpool --dsn postgres://me@db.example/test`
 }
@@ -42,9 +47,19 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if c.List {
 		return c.list(s)
 	}
+	if c.Repeat < 1 {
+		return usage(fmt.Errorf("--repeat must be above zero, not %d", c.Repeat))
+	}
+	expected, err := c.expectations()
+	if err != nil {
+		return err
+	}
 	cases, err := c.cases(settings)
 	if err != nil {
 		return usage(err)
+	}
+	if err := askable(expected, func(e experiment.Expectation) error { return e.AmongCases(cases) }); err != nil {
+		return err
 	}
 	out, err := newFolder(c.Out)
 	if err != nil {
@@ -64,9 +79,14 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		}
 	}()
 
+	var page *web
+	if c.Web {
+		page = startWeb(s, len(cases))
+		defer page.close()
+	}
 	progress := newProgress(s.err, len(cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: cases, Dir: out.staging, Progress: progress.show, Bouncer: db.bouncer(s),
+		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.staging, Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil {
@@ -79,6 +99,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 			return fmt.Errorf("the result could not be saved: %w", err)
 		}
 	}
+	page.end(result, out.name)
 	if c.JSON {
 		err = report.JSON(s.out, result)
 	} else {
@@ -91,9 +112,12 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		fmt.Fprintf(s.err, "\nSaved in %s; \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.name)
 	}
 	if result.Interrupted {
+		if len(expected) > 0 {
+			fmt.Fprintln(s.err, "The run was interrupted: nothing was checked that it was expected to be.")
+		}
 		return errInterrupted
 	}
-	return nil
+	return check(s, expected, result)
 }
 
 // cases are what is asked for: routes by name, a group, or the seed's four.
@@ -119,6 +143,13 @@ func (c *labCmd) cases(s experiment.Settings) ([]experiment.Case, error) {
 		}
 	}
 	return cases, nil
+}
+
+func both(a, b func(lab.Progress)) func(lab.Progress) {
+	return func(p lab.Progress) {
+		a(p)
+		b(p)
+	}
 }
 
 // mostConnections is how many connections the server must have room for.

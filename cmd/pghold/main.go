@@ -25,6 +25,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitFound       = 3   // it worked, and what was expected is not so
 	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
 )
 
@@ -35,7 +36,8 @@ type streams struct{ out, err io.Writer }
 type commands struct {
 	Lab     labCmd           `cmd:"" help:"Run the experiment on a real Postgres and show what each route does with the same connections."`
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
-	Report  reportCmd        `cmd:"" help:"Show the result of a run again."`
+	Plan    planCmd          `cmd:"" help:"Predict what the lab would measure, and say how many connections are needed, without running anything."`
+	Report  reportCmd        `cmd:"" help:"Show the result of a run again, or two side by side."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -101,6 +103,8 @@ func run(ctx context.Context, args []string, s streams) (status int) {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
+	case errors.Is(err, errFound):
+		return exitFound
 	case errors.As(err, &wrong):
 		return fail(s, exitUsage, err)
 	}

@@ -98,6 +98,16 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		{"did you mean async_session_sleep_inside_session", []string{"lab", "async_sesion_sleep_inside"}},
 		{"--dsn", []string{"lab", "--dsn", "postgres://u:secret@h:port/"}},
 		{"--format", []string{"report", "x", "--format", "pdf"}},
+		{"--repeat", []string{"lab", "--repeat", "0"}},
+		{"did you mean success_ratio?", []string{"lab", "--expect", outside + ".sucess_ratio>=1"}},
+		{"did you mean \"" + outside + "\"?", []string{"lab", "--expect", "async_outside.success_ratio>=1"}},
+		{"did you mean \"update_outbox\"?", []string{"lab", "update_outbox", "--expect", outside + ".success_ratio>=1"}},
+		{"makes no updates", []string{"lab", "--expect", outside + ".updates.lost==0"}},
+		{"is none of >=", []string{"lab", "--expect", outside + ".success_ratio=1"}},
+		{"is no number", []string{"report", "nowhere", "--expect", outside + ".success_ratio>=all"}},
+		{"did you mean", []string{"report", "seed", "--expect", "async_outside.success_ratio>=1"}},
+		{"--expect is about one result", []string{"report", "seed", "seed", "--expect", outside + ".success_ratio>=1"}},
+		{"--format vegeta shows one result", []string{"report", "seed", "seed", "--format", "vegeta"}},
 	} {
 		status, out, err := pghold(t.Context(), c.args...)
 		if status != exitUsage || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 || strings.Contains(err, "secret") {
@@ -167,9 +177,9 @@ func TestLab(t *testing.T) {
 	if status != exitDone {
 		t.Fatalf("status %d: %s", status, progress)
 	}
-	want := []string{"run", "run/report.md", "run/result.json"}
+	want := []string{"run", "run/report.html", "run/report.md", "run/result.json"}
 	for _, r := range experiment.RoutesOf("seed") {
-		want = append(want, "run/"+r.Name+".bin", "run/"+r.Name+".connections.csv", "run/"+r.Name+".holds.json")
+		want = append(want, "run/"+r.Name+".bin", "run/"+r.Name+".checkouts.csv", "run/"+r.Name+".connections.csv", "run/"+r.Name+".holds.json")
 		if !strings.Contains(out, r.Name) || !strings.Contains(progress, r.Name+": ") {
 			t.Errorf("%s is missing in the table or in the progress", r.Name)
 		}
@@ -267,7 +277,7 @@ func TestLab_InterruptedShowsWhatThereIs(t *testing.T) {
 		t.Errorf("got %+v, %v; want the first route and that it was interrupted", res, err)
 	}
 	first := "run/" + experiment.RoutesOf("seed")[0].Name
-	want := []string{"run", "run/report.md", "run/result.json", first + ".bin", first + ".connections.csv", first + ".holds.json"}
+	want := []string{"run", "run/report.html", "run/report.md", "run/result.json", first + ".bin", first + ".checkouts.csv", first + ".connections.csv", first + ".holds.json"}
 	slices.Sort(want)
 	if got := files(t, "."); !slices.Equal(got, want) {
 		t.Errorf("files %q, want %q", got, want)

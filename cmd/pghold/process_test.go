@@ -213,8 +213,9 @@ func TestProcess_OnATerminal(t *testing.T) {
 				t.Fatalf("%v\n%s", err, shown.String())
 			}
 			text := shown.String()
-			if !regexp.MustCompile(`1/1 ` + outside + ` \d+\.\d s  \d+/100 sent, \d+ answered`).MatchString(text) {
-				t.Errorf("no live progress in:\n%q", text)
+			bare := regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(text, "")
+			if !regexp.MustCompile(`1/1 ` + outside + ` \d+\.\d s [▮▸·]+ \d+/100 sent, \d+ answered`).MatchString(bare) {
+				t.Errorf("no live progress, with a character for each connection, in:\n%q", text)
 			}
 			colored := regexp.MustCompile(`\x1b\[[0-9;]*m`).MatchString(text)
 			if colored != c.color {

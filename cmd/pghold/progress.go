@@ -16,7 +16,6 @@ type progress struct {
 	out    io.Writer
 	width  int // of the terminal; 0 where there is none
 	routes int
-	done   int
 	drawn  bool
 }
 
@@ -26,9 +25,8 @@ func newProgress(out io.Writer, routes int) *progress {
 
 func (p *progress) show(s lab.Progress) {
 	if s.Done != nil {
-		p.done++
 		p.clear()
-		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", p.done, p.routes, s.Case.Name,
+		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", s.Number, p.routes, runName(s),
 			s.Done.Outcomes.OK, s.Done.Requests, round(s.Done.Elapsed))
 		if d := s.Done.DrainedAfter; d >= time.Second {
 			what := "for clients gone"
@@ -47,13 +45,25 @@ func (p *progress) show(s lab.Progress) {
 	if s.Killing {
 		what = "killing the app in the middle of updates, to see what it leaves behind"
 	}
-	line := fmt.Sprintf("%d/%d %s %s  %s", p.done+1, p.routes, s.Case.Name, round(s.Elapsed), what)
-	if runes := []rune(line); len(runes) >= p.width {
-		line = string(runes[:p.width-1])
+	states := lanesOf(s.Sessions)
+	head := []rune(fmt.Sprintf("%d/%d %s %s ", s.Number, p.routes, runName(s), round(s.Elapsed)))
+	rest := []rune(" " + what)
+	head = head[:min(len(head), p.width-1)]
+	if len(head)+states.width() >= p.width {
+		states = lanes{}
 	}
+	rest = rest[:min(len(rest), p.width-1-len(head)-states.width())]
 	p.clear()
-	io.WriteString(p.out, line)
+	io.WriteString(p.out, string(head)+states.String()+string(rest))
 	p.drawn = true
+}
+
+// runName is the name of what is run, and which of its repetitions it is.
+func runName(s lab.Progress) string {
+	if s.Rounds > 1 {
+		return fmt.Sprintf("%s (%d of %d)", s.Case.Name, s.Round, s.Rounds)
+	}
+	return s.Case.Name
 }
 
 // counts are the figures of the moment, the most important first: a narrow

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,10 +22,25 @@ func TestProgress_saysWhatWasDoneAfterTheAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		newProgress(&b, 2).show(lab.Progress{Case: experiment.Case{Name: name, Route: routes[0]}, Done: &experiment.RouteResult{
+		newProgress(&b, 2).show(lab.Progress{Number: 1, Case: experiment.Case{Name: name, Route: routes[0]}, Done: &experiment.RouteResult{
 			Requests: 9, Outcomes: experiment.Outcomes{OK: 5}, Elapsed: 7 * time.Second, DrainedAfter: 3 * time.Second,
 		}})
 		if b.String() != want {
+			t.Errorf("got %q, want %q", b.String(), want)
+		}
+	}
+}
+
+func TestProgress_saysWhichRepetitionItIs(t *testing.T) {
+	var b bytes.Buffer
+	p := newProgress(&b, 4)
+	p.width = 60
+	s := lab.Progress{Number: 2, Round: 2, Rounds: 3, Case: experiment.Case{Name: "commit_then_touch"}}
+	p.show(s)
+	s.Done = &experiment.RouteResult{Requests: 9}
+	p.show(s)
+	for _, want := range []string{"2/4 commit_then_touch (2 of 3) 0.0 s", "2/4 commit_then_touch (2 of 3): 0 of 9 answered"} {
+		if !strings.Contains(b.String(), want) {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	}

@@ -42,10 +42,7 @@ func newFolder(name string) (*folder, error) {
 // finish writes the result beside what the lab has written and gives the folder
 // its name.
 func (f *folder) finish(r *experiment.Result) error {
-	for name, write := range map[string]func(io.Writer, *experiment.Result) error{
-		"result.json": report.JSON,
-		"report.md":   report.Markdown,
-	} {
+	write := func(name string, write func(io.Writer, *experiment.Result) error) error {
 		out, err := os.Create(filepath.Join(f.staging, name))
 		if err != nil {
 			return err
@@ -54,7 +51,23 @@ func (f *folder) finish(r *experiment.Result) error {
 			out.Close()
 			return err
 		}
-		if err := out.Close(); err != nil {
+		return out.Close()
+	}
+	for _, file := range []struct {
+		name  string
+		write func(io.Writer, *experiment.Result) error
+	}{
+		{"result.json", report.JSON},
+		{"report.md", report.Markdown},
+		{"report.html", func(w io.Writer, r *experiment.Result) error {
+			traces, err := report.LoadTraces(f.staging, r)
+			if err != nil {
+				return err
+			}
+			return report.HTML(w, r, traces)
+		}},
+	} {
+		if err := write(file.name, file.write); err != nil {
 			return err
 		}
 	}

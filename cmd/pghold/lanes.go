@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/pghold/pghold/watch"
+)
+
+// lanes are the connections as the server sees them, a character each, the oldest
+// first: silent in a transaction, busy, or idle. On a terminal with colours they have
+// those of the report.
+type lanes struct {
+	text  []rune
+	color bool
+}
+
+const (
+	laneSilent = '▮'
+	laneBusy   = '▸'
+	laneIdle   = '·'
+
+	// maxLanes is how many are shown; of more, only the count says something.
+	maxLanes = 40
+)
+
+func lanesOf(s watch.Sample) lanes {
+	l := lanes{color: os.Getenv("NO_COLOR") == ""}
+	if len(s.Sessions) > maxLanes {
+		return l
+	}
+	for _, session := range s.Sessions {
+		switch {
+		case session.State.InTransaction():
+			l.text = append(l.text, laneSilent)
+		case session.State == watch.Busy, session.State == watch.LockWait, session.State == watch.ClientSlow:
+			l.text = append(l.text, laneBusy)
+		default:
+			l.text = append(l.text, laneIdle)
+		}
+	}
+	return l
+}
+
+// width is how many columns they take.
+func (l lanes) width() int { return len(l.text) }
+
+func (l lanes) String() string {
+	if !l.color {
+		return string(l.text)
+	}
+	var b strings.Builder
+	for _, r := range l.text {
+		switch r {
+		case laneSilent:
+			b.WriteString("\x1b[33m▮\x1b[0m")
+		case laneBusy:
+			b.WriteString("\x1b[34m▸\x1b[0m")
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/plan"
+)
+
+// curvePoints is how many rates a curve has.
+const curvePoints = 40
+
+// ask predicts, and answers what was asked: about the timeouts always.
+func (c *planCmd) ask(ctx context.Context, s experiment.Settings, qs []plan.Question, targets []plan.Target) (*experiment.Result, *experiment.Curve, error) {
+	lines := qs
+	if c.WhatIf {
+		lines = nil
+		for _, q := range qs {
+			lines = append(lines, q)
+			if moved, changes := q.MovedOut(); changes {
+				lines = append(lines, moved)
+			}
+		}
+	}
+	r, err := plan.Ask(s, lines, c.Replications)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Warnings = append(r.Warnings, assumed(c, qs)...)
+	for _, q := range qs {
+		if ctx.Err() != nil {
+			return nil, nil, errInterrupted
+		}
+		cs, err := c.answers(q, targets)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Conclusions = append(r.Conclusions, cs...)
+	}
+	if c.Curve == "" {
+		return r, nil, nil
+	}
+	curve, err := plan.Curve(qs[0], curvePoints)
+	return r, &curve, err
+}
+
+func (c *planCmd) answers(q plan.Question, targets []plan.Target) ([]experiment.Conclusion, error) {
+	budget, err := plan.Budget(q)
+	if err != nil {
+		return nil, err
+	}
+	all := []experiment.Conclusion{budget.Conclusion()}
+	if len(targets) > 0 {
+		sizing, err := plan.HowMany(q, targets, plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sizing.Conclusion())
+	}
+	if c.Breaks {
+		breaking, err := plan.Breaks(q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, breaking.Conclusion())
+	}
+	if c.WhatIf {
+		alternative, err := plan.WhatIf(q, c.Replications)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, alternative.Conclusion())
+	}
+	return all, nil
+}
+
+// assumed says what the settings, which a reader of the result sees, do not.
+func assumed(c *planCmd, qs []plan.Question) []string {
+	var all []string
+	if qs[0].Model.Overheads == (plan.Overheads{}) {
+		all = append(all, "From settings alone statements, connecting and the network take no time; --from takes from a run or a service what they do.")
+	}
+	var parts []string
+	if c.Arrivals == string(plan.Poisson) {
+		parts = append(parts, "requests come at random (Poisson)")
+	}
+	if c.Replicas > 1 {
+		how := "in turn"
+		if c.RandomReplica {
+			how = "at random"
+		}
+		parts = append(parts, fmt.Sprintf("they are shared out over %d replicas %s, each with a pool and threads of its own", c.Replicas, how))
+	}
+	if c.Cores > 0 {
+		parts = append(parts, fmt.Sprintf("the database runs %d statements at once", c.Cores))
+	}
+	if c.Seed != 0 {
+		parts = append(parts, fmt.Sprintf("the seed of chance is %d", c.Seed))
+	}
+	if len(parts) > 0 {
+		all = append(all, "Assumed: "+strings.Join(parts, "; ")+".")
+	}
+	if len(qs) > 1 && strings.HasSuffix(qs[0].Name, plan.AllRoutes) {
+		all = append(all, fmt.Sprintf("Each route is predicted as if it had the pool to itself; %q is what they do together. A hold counts as a request.", plan.AllRoutes))
+	}
+	return all
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	root "github.com/pghold/pghold"
+	"github.com/pghold/pghold/experiment"
+)
+
+// planned runs pghold plan --json and reads what it printed.
+func planned(t *testing.T, want int, args ...string) *experiment.Result {
+	t.Helper()
+	status, out, stderr := pghold(t.Context(), append([]string{"plan", "--json"}, args...)...)
+	if status != want {
+		t.Fatalf("%q: status %d, want %d: %s", args, status, want, stderr)
+	}
+	r, err := experiment.ReadResult([]byte(out))
+	if err != nil {
+		t.Fatalf("%q: %v in %q", args, err, out)
+	}
+	return r
+}
+
+// about finds the conclusion of that kind.
+func about(t *testing.T, r *experiment.Result, what string) experiment.Conclusion {
+	t.Helper()
+	for _, c := range r.Conclusions {
+		if c.About == what {
+			return c
+		}
+	}
+	t.Fatalf("there is no conclusion about %s in %+v", what, r.Conclusions)
+	return experiment.Conclusion{}
+}
+
+func TestPlan_PredictsTheSeed(t *testing.T) {
+	r := planned(t, exitDone)
+	if r.Kind != experiment.Predicted || r.Version != "" || r.StartedAt != nil || r.Settings != experiment.Defaults() {
+		t.Errorf("got a %s result of %+v", r.Kind, r.Settings)
+	}
+	for _, want := range experiment.Seed().Routes {
+		got := r.Route(want.Name)
+		if got == nil {
+			t.Fatalf("%s is missing", want.Name)
+		}
+		if d := got.SuccessRatio - want.SuccessRatio; d > 0.006 || d < -0.006 {
+			t.Errorf("%s: success %v, published %v", want.Name, got.SuccessRatio, want.SuccessRatio)
+		}
+	}
+	status, out, _ := pghold(t.Context(), "plan")
+	for _, part := range []string{"48.0 %", "as published", "Predicted: 100 requests/s", "with a pool timeout of 27.9", "From settings alone"} {
+		if status != exitDone || !strings.Contains(out, part) {
+			t.Errorf("status %d; want %q in\n%s", status, part, out)
+		}
+	}
+}
+
+func TestPlan_HelpHasExamples(t *testing.T) {
+	status, out, _ := pghold(t.Context(), "plan", "--help")
+	if status != exitDone || !strings.Contains(out, "Examples:") {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+func TestPlan_FindsTheRepairByTarget(t *testing.T) {
+	c := about(t, planned(t, exitDone, inside, "--duration", "60s", "--target", "throughput>=7"), "connections")
+	if got := c.Figures["pool_timeout_s"]; got != 27.9 {
+		t.Errorf("a pool timeout of %v s, want 27.9: %s", got, c.Sentence)
+	}
+	// And it does repair it.
+	before := planned(t, exitDone, inside, "--duration", "60s").Routes[0]
+	after := planned(t, exitDone, inside, "--duration", "60s", "--pool-timeout", "27.9s").Routes[0]
+	if before.Outcomes.OK != 240 || after.Outcomes.OK < 600 {
+		t.Errorf("%d answered before, and %d after", before.Outcomes.OK, after.Outcomes.OK)
+	}
+}
+
+func TestPlan_ExitStatusSaysThatATargetCannotBeReached(t *testing.T) {
+	r := planned(t, exitFound, inside, "--target", "success>=0.9", "--target", "p99<=1s")
+	if c := about(t, r, "connections"); !c.Unreached || !strings.Contains(c.Sentence, "the slow call alone takes 2 s") {
+		t.Errorf("got %+v", c)
+	}
+	planned(t, exitFound, inside, "--target", "p99<=3s") // max_connections is 100
+	planned(t, exitDone, inside, "--target", "p99<=3s", "--max-connections", "500")
+}
+
+func TestPlan_AnswersWhatIsAsked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "curve.svg")
+	args := []string{inside, "--breaks", "--what-if", "--curve", file, "--arrivals", "poisson", "--replicas", "2", "--replications", "3", "--target", "success>=0.9"}
+	r := planned(t, exitDone, args...)
+	for _, what := range []string{"timeouts", "connections", "breaks", "what_if"} {
+		if c := about(t, r, what); c.Sentence == "" || len(c.Cases) != 1 || c.Cases[0] != inside {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(r.Routes) != 2 || r.Routes[1].Name != inside+"@call_outside" || len(r.Routes[0].Interval) == 0 {
+		t.Errorf("got %d routes, intervals %v", len(r.Routes), r.Routes[0].Interval)
+	}
+	svg, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("the curve is no XML: %v", err)
+		}
+	}
+	if !bytes.Contains(svg, []byte("breaks at 1")) { // 15/s, less what chance needs
+		t.Errorf("the knee is not marked")
+	}
+
+	_, out, _ := pghold(t.Context(), append([]string{"plan"}, args...)...)
+	for _, part := range []string{"What follows", "It breaks at", "probability of 95 %", "▲", "Poisson"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("want %q in\n%s", part, out)
+		}
+	}
+}
+
+// saved writes a snapshot of ten seconds: 100 holds of 1 s, silent in a transaction.
+func saved(t *testing.T, change func(*root.Snapshot)) string {
+	t.Helper()
+	began := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	series := &root.Series{Pool: "main", Route: "GET /bad", Busy: 100 * time.Millisecond, SilentInTransaction: 100 * time.Second, Statements: 200}
+	for range 100 {
+		series.Held.Add(1001 * time.Millisecond)
+		series.Silent.Add(time.Second)
+	}
+	s := &root.Snapshot{
+		Version: 1, Began: began, Taken: began.Add(10 * time.Second), Series: []*root.Series{series},
+		Pools: []root.PoolSnapshot{{Name: "main", Max: 4, Checkouts: 100}},
+	}
+	if change != nil {
+		change(s)
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "holds.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestPlan_FromASnapshot(t *testing.T) {
+	r := planned(t, exitDone, "--from", saved(t, nil), "--breaks", "--what-if", "--client-timeout", "10s")
+	if s := r.Settings; s.Rate != 10 || s.Connections() != 4 || s.ClientTimeout != 10*time.Second || s.Duration != time.Minute {
+		t.Errorf("got %+v", s)
+	}
+	if got := about(t, r, "breaks").Figures["breaks_per_s"]; got < 3.9 || got > 4.01 {
+		t.Errorf("breaks at %v, want 4/s: 4 connections, a second each", got)
+	}
+	if c := about(t, r, "what_if"); c.Figures["success_ratio"] > 0.5 || c.Figures["success_ratio_moved"] != 1 {
+		t.Errorf("got %+v", c.Figures)
+	}
+	// What is named on the command line counts.
+	r = planned(t, exitDone, "--from", saved(t, nil), "--rate", "3", "--slow", "500ms", "--pool-size", "2", "GET /bad")
+	if s := r.Settings; s.Rate != 3 || s.Slow != 500*time.Millisecond || s.Connections() != 2 || r.Routes[0].Time.Slow != 500*time.Millisecond {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestPlan_FromARun(t *testing.T) {
+	b, err := os.ReadFile("../../docs/results/seed.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "result.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := planned(t, exitDone, "--from", dir)
+	if len(r.Routes) != 4 || r.Routes[2].Time.Busy == 0 || r.Settings.Postgres != "" {
+		t.Errorf("got %d routes, SQL took %v", len(r.Routes), r.Routes[2].Time.Busy)
+	}
+	r = planned(t, exitDone, "--from", dir, "commit_before_call", "--rate", "50")
+	if len(r.Routes) != 1 || r.Routes[0].Requests != 250 || r.Routes[0].Time.Busy == 0 {
+		t.Errorf("a route that was not run: %+v", r.Routes)
+	}
+}
+
+func TestPlan_MistakesAreOneSentence(t *testing.T) {
+	empty, missing := t.TempDir(), filepath.Join(t.TempDir(), "nothing")
+	for _, c := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{exitUsage, "--threads", []string{"--threads", "0"}},
+		{exitUsage, "--slow", []string{"--slow=-1s"}},
+		{exitUsage, "--replicas", []string{"--replicas", "0"}},
+		{exitUsage, "--cores", []string{"--cores=-1"}},
+		{exitUsage, "--surge", []string{"--surge=-1"}},
+		{exitUsage, "--surge", []string{"--surge", "NaN"}},
+		{exitUsage, "--replications", []string{"--replications=-1"}},
+		{exitUsage, "--max-connections", []string{"--max-connections=-1"}},
+		{exitUsage, "--arrivals", []string{"--arrivals", "never"}},
+		{exitUsage, "is no target", []string{"--target", "soon"}},
+		{exitUsage, "did you mean", []string{"async_inside"}},
+		{exitUsage, "either routes or a --group", []string{inside, "--group", "seed"}},
+		{exitUsage, "--curve is about one route", []string{"--curve", "x.svg"}},
+		{exitUsage, "no --group", []string{"--from", saved(t, nil), "--group", "seed"}},
+		{exitUsage, `no route "GET /good"; it has GET /bad`, []string{"--from", saved(t, nil), "GET /good"}},
+		{exitFailed, "there is no file or folder", []string{"--from", missing}},
+		{exitFailed, "has no result.json", []string{"--from", empty}},
+		{exitFailed, "the snapshot is empty", []string{"--from", saved(t, func(s *root.Snapshot) { s.Series = nil })}},
+		{exitFailed, "but of version 7", []string{"--from", saved(t, func(s *root.Snapshot) { s.Version = 7 })}},
+		{exitFailed, "covers no time", []string{"--from", saved(t, func(s *root.Snapshot) { s.Taken = s.Began })}},
+		{exitFailed, "the curve could not be saved", []string{inside, "--curve", filepath.Join(missing, "x.svg")}},
+	} {
+		status, out, stderr := pghold(t.Context(), append([]string{"plan"}, c.args...)...)
+		if status != c.status || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || out != "" {
+			t.Errorf("%q: status %d, %q, want %d and %q", c.args, status, stderr, c.status, c.want)
+		}
+	}
+}
+
+// A load above capacity is an answer, not an error.
+func TestPlan_OverloadIsAnAnswer(t *testing.T) {
+	r := planned(t, exitDone, inside, "--rate", "20000", "--duration", "1s", "--client-timeout", "3s")
+	if got := r.Routes[0]; got.SuccessRatio >= 0.01 || got.Requests != 20000 {
+		t.Errorf("got %v of %d answered", got.SuccessRatio, got.Requests)
+	}
+}
+
+func TestPlan_EndsWhenInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	began := time.Now()
+	status, out, _ := pghold(ctx, "plan", inside, "--rate", "2000", "--duration", "5m")
+	if status != exitInterrupted || out != "" || time.Since(began) > 5*time.Second {
+		t.Errorf("status %d after %v: %q", status, time.Since(began), out)
+	}
+}

@@ -1,0 +1,86 @@
+package chart
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pghold/pghold/experiment"
+)
+
+// TimeRow is where the time of a route's requests went, as means.
+type TimeRow struct {
+	Name string
+	experiment.TimeSplit
+}
+
+// Times draws where the time of requests went as a bar for each route, all on the
+// same axis.
+func Times(rows []TimeRow, o Options) string {
+	const above, bar, gap = 17, 14, 9
+	end := o.Latency.Seconds()
+	for _, r := range rows {
+		if o.Latency == 0 {
+			end = max(end, total(r))
+		}
+	}
+	top := 0.0
+	c := newCanvas(o.width(), float64(len(rows))*(above+bar+gap)+26)
+	if o.Standalone {
+		c.h += 22
+	}
+	a := timeAxis(end, 10, c.w-12)
+	y := top
+	for _, r := range rows {
+		words := wordsOf(total(r))
+		c.text(a.from, y+above-4, atStart, "", cut(r.Name, a.to-a.from-textWidth(words)-8))
+		c.text(a.to, y+above-4, atEnd, "q", words)
+		from := 0.0
+		c.rect(a.from, y+above, a.to-a.from, bar, "f free")
+		for i, m := range Waits() {
+			d := splits(r)[i]
+			if d <= 0 {
+				continue
+			}
+			x := a.at(from)
+			c.rect(x, y+above, max(a.at(from+d)-x, 1), bar, "f "+m.Class)
+			from += d
+		}
+		y += above + bar + gap
+	}
+	a.below(c, y)
+	if o.Standalone {
+		legend(c, 10, c.h-18, Waits())
+	}
+	return c.picture("Where each request's time went, on average", timesDesc(rows), o)
+}
+
+func splits(r TimeRow) [4]float64 {
+	return [4]float64{max(r.ThreadWait.Seconds(), 0), max(r.PoolWait.Seconds(), 0), max(r.Busy.Seconds(), 0), max(r.Slow.Seconds(), 0)}
+}
+
+func total(r TimeRow) (sum float64) {
+	for _, d := range splits(r) {
+		sum += d
+	}
+	return sum
+}
+
+func timesDesc(rows []TimeRow) string {
+	var all []string
+	for _, r := range rows {
+		var parts []string
+		for i, m := range Waits() {
+			if d := splits(r)[i]; d > 0 {
+				parts = append(parts, fmt.Sprintf("%s %s", m.Words, wordsOf(d)))
+			}
+		}
+		if len(parts) == 0 {
+			parts = []string{"nothing was counted"}
+		}
+		all = append(all, fmt.Sprintf("%s: %s.", printable(r.Name), strings.Join(parts, ", ")))
+	}
+	if len(all) == 0 {
+		return "There are no routes."
+	}
+	return strings.Join(all, " ")
+}

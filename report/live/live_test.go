@@ -1,0 +1,208 @@
+package live_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"go.uber.org/goleak"
+
+	"github.com/pghold/pghold/internal/browser"
+	"github.com/pghold/pghold/report/live"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// listener lets a test cut the connections that it has accepted.
+type listener struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.mu.Lock()
+		l.conns = append(l.conns, c)
+		l.mu.Unlock()
+	}
+	return c, err
+}
+
+func (l *listener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		c.Close()
+	}
+	l.conns = nil
+}
+
+func start(t *testing.T) (*live.Page, *listener) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cuttable := &listener{Listener: l}
+	p := live.StartOn(cuttable, "a run", "body { color: #111; background: #fff }")
+	t.Cleanup(p.Close)
+	return p, cuttable
+}
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+// waitFor waits until an expression is true in the page.
+func waitFor(t *testing.T, ctx context.Context, expression string) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
+		t.Fatalf("waiting for %s: %v", expression, err)
+	}
+}
+
+func says(text string) string { return fmt.Sprintf("document.body.innerText.includes(%q)", text) }
+
+// A viewer sees cards as they change, has everything again after loading the page
+// again and after a lost connection, and gets the report at the end.
+func TestPage_InABrowser(t *testing.T) {
+	ctx := browser.Open(t, "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_CONNECTION") // of the connection that is cut
+	p, l := start(t)
+	p.Status("1 of 2")
+	p.Finish("card-one", text("<h2>the first</h2>"))
+	var n atomic.Int32
+	p.Show("card-two", func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "<h2>the second, drawn %d times</h2>", n.Add(1))
+		return err
+	})
+	if err := chromedp.Do(ctx, chromedp.Navigate(p.URL())); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, ctx, says("the first")+" && "+says("drawn 2 times")+" && "+says("1 of 2"))
+
+	p.Status("2 of 2")
+	p.Finish("card-two", text("<h2>the second is done</h2>"))
+	waitFor(t, ctx, says("is done")+" && "+says("2 of 2"))
+	if err := chromedp.Do(ctx, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, ctx, says("the first")+" && "+says("is done")+" && "+says("2 of 2"))
+	drawn := n.Load()
+
+	l.cut()
+	p.Show("card-three", text("<h2>what came while nobody could see it</h2>"))
+	waitFor(t, ctx, says("nobody could see it")+" && "+says("the first")+" && !"+says("lost"))
+
+	p.End([]byte("<main><h1>the report</h1></main>"))
+	waitFor(t, ctx, says("the report")+" && !"+says("the first"))
+	if n.Load() != drawn {
+		t.Error("a finished card was drawn again")
+	}
+	if err := chromedp.Do(ctx, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, ctx, says("the report"))
+}
+
+func get(t *testing.T, url, host string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		req.Host = host
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(b)
+}
+
+func TestPage_Guards(t *testing.T) {
+	p, _ := start(t)
+	res, body := get(t, p.URL(), "")
+	policy := res.Header.Get("Content-Security-Policy")
+	script, _, _ := strings.Cut(policy[strings.Index(policy, "script-src"):], ";")
+	if script != "script-src 'self'" || !strings.Contains(policy, "default-src 'none'") {
+		t.Errorf("policy %q, want scripts of its own files only", policy)
+	}
+	if res.StatusCode != 200 || !strings.Contains(body, "a run") {
+		t.Errorf("the page is %d %s", res.StatusCode, body)
+	}
+	if res, _ := get(t, p.URL(), "evil.example:80"); res.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("asked for under another name it answers %d", res.StatusCode)
+	}
+	if res, _ := get(t, p.URL()+"etc/passwd", ""); res.StatusCode != 404 {
+		t.Errorf("another path is answered %d", res.StatusCode)
+	}
+}
+
+// Text from outside cannot end an event: it is JSON on one line.
+func TestPage_HostileText(t *testing.T) {
+	p, _ := start(t)
+	p.Status("</script><script>alert(1)</script>\n\nevent: end\ndata: \"x\"\n")
+	p.Finish("card", text("one\nevent: end\ndata: \"gone\"\n\ntwo"))
+	if _, body := get(t, p.URL(), ""); strings.Contains(body, "<script>alert") {
+		t.Errorf("the page has a script of the status's: %s", body)
+	}
+	p.End([]byte("the end"))
+	_, events := get(t, p.URL()+"events", "")
+	ends := 0
+	for line := range strings.Lines(events) {
+		if strings.HasPrefix(line, "event: end") {
+			ends++
+		}
+	}
+	if ends != 1 || !strings.HasSuffix(events, "data: \"the end\"\n\n") {
+		t.Errorf("%d ends in %q", ends, events)
+	}
+}
+
+// Nothing is drawn while nobody looks.
+func TestPage_DrawsOnlyForViewers(t *testing.T) {
+	p, _ := start(t)
+	drawn := make(chan struct{}, 100)
+	p.Show("card", func(w io.Writer) error { drawn <- struct{}{}; return nil })
+	live.DrawOnce(p)
+	if len(drawn) != 0 {
+		t.Error("drawn although nobody looks")
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", p.URL()+"events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	bufio.NewReader(res.Body).ReadString('\n')
+	<-drawn
+}
+
+func TestPage_ADrawingThatFails(t *testing.T) {
+	p, _ := start(t)
+	p.Finish("card", func(io.Writer) error { return fmt.Errorf("no <b>ink</b>") })
+	if _, body := get(t, p.URL(), ""); !strings.Contains(body, "This could not be drawn: no &lt;b&gt;ink") {
+		t.Errorf("got %s", body)
+	}
+}
