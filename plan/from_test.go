@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pghold/pghold"
@@ -257,13 +258,15 @@ func TestFromSnapshot_RefusesWhatTellsNothing(t *testing.T) {
 
 // What a Recorder writes can be read and asked.
 func TestFromSnapshot_OfARecorder(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
-	pool := recorder.Pool("main")
+	var recorder *pghold.Recorder
 	ctx := pghold.WithRoute(context.Background(), "GET /bad")
-	wait := pool.Wait(ctx)
-	checkout := wait.Checkout()
-	time.Sleep(20 * time.Millisecond)
-	checkout.Release()
+	synctest.Test(t, func(t *testing.T) { // where the hold takes no time of ours
+		recorder = pghold.New(pghold.Config{})
+		pool := recorder.Pool("main")
+		checkout := pool.Wait(ctx).Checkout()
+		time.Sleep(20 * time.Millisecond)
+		checkout.Release()
+	})
 	b, err := json.Marshal(recorder.Snapshot())
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,10 @@ func quick(dsn string, more ...string) []string {
 	return append([]string{"lab", "--dsn", dsn, "--speed", "20", "--duration", "1s", "--rate", "50"}, more...)
 }
 
-const outside = "async_session_sleep_outside_session"
+const (
+	outside = "async_session_sleep_outside_session"
+	inside  = "async_session_sleep_inside_session"
+)
 
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"lab", "--help"}, {"serve", "--help"}, {"report", "--help"}} {

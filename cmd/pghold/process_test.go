@@ -124,8 +124,6 @@ func leftovers(t *testing.T, temp string) (left []string) {
 	return left
 }
 
-const inside = "async_session_sleep_inside_session"
-
 func TestProcess_AsAnyUser(t *testing.T) {
 	program, temp := build(t)
 	users := []string{""}
