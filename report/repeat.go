@@ -14,6 +14,9 @@ import (
 // seed's.
 func Command(r *experiment.Result) string {
 	words := []string{"pghold", "lab"}
+	if r.Kind == experiment.Predicted {
+		words[1] = "plan"
+	}
 	s, d := r.Settings, experiment.Defaults()
 	add := func(differs bool, flag, value string) {
 		if differs {

@@ -66,3 +66,11 @@ func TestCommand(t *testing.T) {
 		}
 	}
 }
+
+// Who repeats a prediction predicts, and does not start a Postgres.
+func TestCommand_ofAPrediction(t *testing.T) {
+	r := &experiment.Result{Kind: experiment.Predicted, Settings: experiment.Defaults()}
+	if got := Command(r); got != "pghold plan" {
+		t.Errorf("got %q, want pghold plan", got)
+	}
+}
