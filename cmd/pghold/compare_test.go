@@ -28,7 +28,7 @@ func TestLab_Expect(t *testing.T) {
 	}
 	if strings.Count(err, "missed: ") != 2 ||
 		!strings.Contains(err, "pghold: missed: want "+outside+".outcomes.ok > 50, got 50\n") ||
-		!strings.Contains(err, "pghold: missed: want "+outside+".latency_s.p50 < 0.001, got 2.") {
+		!strings.Contains(err, "pghold: missed: want "+outside+".latency_s.p50 < 0.001, got ") {
 		t.Errorf("got %s", err)
 	}
 	// The same of the folder, with and without a miss.
