@@ -23,7 +23,7 @@ type Checkout struct {
 	waiting    bool
 	series     *Series // in which it was counted, nil before
 
-	site  *Site // these three are set when the wait is over
+	site  *place // these three are set when the wait is over
 	wait  time.Duration
 	began time.Duration
 
@@ -38,10 +38,10 @@ type Checkout struct {
 	since      time.Duration // when the statement, or the silence, began
 	busy       time.Duration
 	silentInTx time.Duration
-	after      *Site // of the last statement
-	gap        gap   // the longest
-	gaps       []gap // the longest of at least longGap
-	gapsLeft   *Gaps // the sum of those that were not kept
+	after      *place // of the last statement
+	gap        gap    // the longest
+	gaps       []gap  // the longest of at least longGap
+	gapsLeft   *Gaps  // the sum of those that were not kept
 	calls      []slowCall
 	callsLeft  int // slow calls that were not kept
 }
@@ -58,13 +58,13 @@ func (c *Checkout) label() string {
 type gap struct {
 	duration      time.Duration
 	inTransaction bool
-	after, before *Site
+	after, before *place
 	in            string // the slow call that filled it
 }
 
 type slowCall struct {
 	what     string
-	site     *Site
+	site     *place
 	began    time.Duration
 	duration time.Duration
 	open     bool
@@ -82,7 +82,7 @@ const sameLine = 20 * time.Microsecond
 // runs is part of it: a driver may have to prepare before it can run.
 func (c *Checkout) BeginStatement() {
 	now := c.pool.recorder.now()
-	var site *Site
+	var site *place
 	if c.statements > 0 || now-c.began > sameLine { // statements: only the holder writes it
 		var pcs stack
 		callers(&pcs)
@@ -120,7 +120,7 @@ func (c *Checkout) EndStatement(inTransaction bool) {
 }
 
 // endSilence counts the gap that ends now, with the line before which it did.
-func (c *Checkout) endSilence(now time.Duration, before *Site) {
+func (c *Checkout) endSilence(now time.Duration, before *place) {
 	d := now - c.since
 	if c.inTx {
 		c.silentInTx += d
@@ -230,11 +230,11 @@ func (c *Checkout) Describe() (Hold, bool) {
 // hold describes c. The caller holds mu, or has released c.
 func (c *Checkout) hold(now time.Duration) Hold {
 	h := Hold{
-		Pool: c.pool.name, Route: c.route, Site: *c.site,
+		Pool: c.pool.name, Route: c.route, Site: c.site.Site, Callers: c.site.callers(),
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, Last: *c.after, label: c.label(),
+		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, Last: c.after.Site, label: c.label(),
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts
@@ -251,17 +251,17 @@ func (c *Checkout) hold(now time.Duration) Hold {
 	}
 	h.LongestGap = Gap{Duration: g.duration, InTransaction: g.inTransaction}
 	if g.after != nil {
-		h.LongestGap.After = *g.after
+		h.LongestGap.After = g.after.Site
 	}
 	if g.before != nil {
-		h.LongestGap.Before = *g.before
+		h.LongestGap.Before = g.before.Site
 	}
 	for _, call := range c.calls {
 		d := call.duration
 		if call.open {
 			d = now - call.began
 		}
-		h.SlowCalls = append(h.SlowCalls, SlowCall{call.what, *call.site, d, call.open})
+		h.SlowCalls = append(h.SlowCalls, SlowCall{call.what, call.site.Site, d, call.open})
 	}
 	slices.SortStableFunc(h.SlowCalls, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })
 	return h

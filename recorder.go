@@ -112,7 +112,7 @@ type (
 	seriesPart struct {
 		pool  *Pool
 		route string
-		site  *Site
+		site  *place
 	}
 )
 
@@ -278,7 +278,7 @@ func (r *Recorder) seriesOf(c *Checkout) *Series {
 	if s, ok := c.shard.series[part]; ok {
 		return s
 	}
-	key := seriesKey{c.pool.name, part.route, *c.site}
+	key := seriesKey{c.pool.name, part.route, c.site.Site}
 	if _, kept := r.series.Load(key); !kept {
 		if r.kept.Add(1) > int64(r.cfg.MaxSeries) {
 			r.kept.Add(-1)

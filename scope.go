@@ -2,6 +2,7 @@ package pghold
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -100,11 +101,13 @@ func Start(ctx context.Context, what string) Call {
 	call := Call{slices.Clone(s.open), s.calls}
 	s.mu.Unlock()
 
-	var pcs stack
-	callers(&pcs)
+	// A slow call takes long enough for a deep stack, which has those for whom a
+	// helper took the connection.
+	var pcs deepStack
+	runtime.Callers(2, pcs[:])
 	for _, c := range call.holds {
 		c.shard.mu.Lock()
-		site := c.shard.sites.at(&pcs, c.pool.recorder.cfg.Skip)
+		site := deep(&c.shard.sites.slow, &pcs, c.pool.recorder.cfg.Skip)
 		c.shard.mu.Unlock()
 		c.mu.Lock()
 		switch {

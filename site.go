@@ -33,8 +33,9 @@ type (
 // sites resolves stacks to sites and remembers them. It is guarded by the lock of
 // its shard.
 type sites struct {
-	near map[stack]*Site // nil: not to be told from so few frames
-	far  map[deepStack]*Site
+	near map[stack]*place // nil: not to be told from so few frames
+	far  map[deepStack]*place
+	slow map[deepStack]*place // of slow calls
 }
 
 // maxStacks is how many stacks of each kind are remembered. Programs have as many
@@ -42,61 +43,74 @@ type sites struct {
 // they are forgotten and found again.
 const maxStacks = 2048
 
-// at returns the site of the stack that its caller has taken. skip holds the
+// at returns the place of the stack that its caller has taken. skip holds the
 // packages that are not the application's.
-func (m *sites) at(pcs *stack, skip []string) *Site {
-	site, known := m.near[*pcs]
+func (m *sites) at(pcs *stack, skip []string) *place {
+	found, known := m.near[*pcs]
 	if !known {
-		site, _ = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
-		m.near = remember(m.near, *pcs, site)
+		found, _ = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
+		m.near = remember(m.near, *pcs, found)
 	}
-	if site != nil {
-		return site
+	if found != nil {
+		return found
 	}
 	var more deepStack
 	runtime.Callers(3, more[:])
-	if site = m.far[more]; site == nil {
-		var other *Site
-		if site, other = resolve(slices.Clone(more[:]), skip); site == nil {
-			site = other
-		}
-		m.far = remember(m.far, more, site)
-	}
-	return site
+	return deep(&m.far, &more, skip)
 }
 
-func remember[K comparable](m map[K]*Site, pcs K, site *Site) map[K]*Site {
-	if m == nil || len(m) >= maxStacks {
-		m = map[K]*Site{}
+// deep is at for a deep stack, and where those are remembered.
+func deep(m *map[deepStack]*place, pcs *deepStack, skip []string) *place {
+	found := (*m)[*pcs]
+	if found == nil {
+		var other *place
+		if found, other = resolve(slices.Clone(pcs[:]), skip); found == nil {
+			found = other
+		}
+		*m = remember(*m, *pcs, found)
 	}
-	m[pcs] = site
+	return found
+}
+
+func remember[K comparable](m map[K]*place, pcs K, found *place) map[K]*place {
+	if m == nil || len(m) >= maxStacks {
+		m = map[K]*place{}
+	}
+	m[pcs] = found
 	return m
 }
 
 // resolve returns the first frame that is the application's, or nil. other is the
 // first that may be, in a module that the program depends on: an application can be
 // such a module, with a main package elsewhere that only starts it.
-func resolve(pcs []uintptr, skip []string) (site, other *Site) {
+func resolve(pcs []uintptr, skip []string) (found, other *place) {
 	if i := slices.Index(pcs, 0); i >= 0 {
 		pcs = pcs[:i]
 	}
-	other = &Site{}
-	frames := runtime.CallersFrames(pcs)
-	for {
-		f, more := frames.Next()
-		if f.Function != "" && !library(f, skip) {
-			site := &Site{Func: f.Function, File: f.File, Line: f.Line}
-			if !dependency(f.File) {
-				return site, nil
-			}
-			if *other == (Site{}) {
-				other = site
-			}
+	var frames []runtime.Frame
+	for all, more := runtime.CallersFrames(pcs), true; more; {
+		var f runtime.Frame
+		f, more = all.Next()
+		frames = append(frames, f)
+	}
+	other = &place{functions: []string{""}}
+	for i, f := range frames {
+		if f.Function == "" || library(f, skip) {
+			continue
 		}
-		if !more {
-			return nil, other
+		p := &place{Site: Site{Func: f.Function, File: f.File, Line: f.Line}}
+		switch {
+		case !dependency(f.File) && found == nil:
+			found = p
+			p.see(frames[i:])
+		case !dependency(f.File):
+			found.see(frames[i:])
+		case other.Site == (Site{}):
+			other = p
+			p.see(frames[i:])
 		}
 	}
+	return found, other
 }
 
 // dependency reports whether a file is of a module that the program depends on: it

@@ -54,7 +54,7 @@ func TestDependency(t *testing.T) {
 // found all the same, and remembered.
 func TestSites_Deep(t *testing.T) {
 	var m sites
-	var found []*Site
+	var found []*place
 	var down func(n int)
 	down = func(n int) { // stands for the library
 		if n > 0 {
@@ -78,5 +78,20 @@ func TestSites_Deep(t *testing.T) {
 	}
 	if found[0].String() == "unknown" || (Site{}).String() != "unknown" {
 		t.Errorf("as text: %s", found[0])
+	}
+}
+
+func TestWithPath(t *testing.T) {
+	for _, c := range []struct{ function, path, want string }{
+		{"main.pay", "example.com/shop/cmd/api", "example.com/shop/cmd/api.pay"},
+		{"main.(*Server).Pay", "example.com/shop.v2", "example.com/shop%2ev2.(*Server).Pay"},
+		{"main.pay", "", "main.pay"},
+		{"main.pay", "command-line-arguments", "main.pay"},
+		{"example.com/main.pay", "example.com/shop", "example.com/main.pay"},
+		{"mains.pay", "example.com/shop", "mains.pay"},
+	} {
+		if got := withPath(c.function, c.path); got != c.want {
+			t.Errorf("%s of %s: got %s, want %s", c.function, c.path, got, c.want)
+		}
 	}
 }

@@ -80,7 +80,16 @@ type SlowCalls struct {
 	Count    uint64
 	Duration time.Duration // their sum
 	Longest  time.Duration
+	// IDs are the names of the place, as PlaceID makes them: of the function that
+	// took the connection, which comes first, and of those that may have had it taken
+	// by a helper. At most maxIDs.
+	IDs []string
+
+	seen []from // whose names are among IDs
 }
+
+// from is where slow calls were made, and in a hold from where.
+type from struct{ hold, slow *place }
 
 // Gaps counts gaps at one place: between the same two lines, and in the same slow
 // call.
@@ -121,15 +130,15 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 		s.Panics++
 	}
 	for _, call := range c.calls {
-		s.slow(SlowCalls{call.what, *call.site, 1, call.duration, call.duration})
+		s.slow(SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
 	}
 	if c.callsLeft > 0 {
 		s.slow(SlowCalls{What: Folded, Count: uint64(c.callsLeft)})
 	}
 	for _, g := range c.gaps {
-		sum := Gaps{After: *g.after, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
+		sum := Gaps{After: g.after.Site, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
 		if g.before != nil {
-			sum.Before = *g.before
+			sum.Before = g.before.Site
 		}
 		s.silent(sum)
 	}
@@ -138,21 +147,35 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 	}
 }
 
-// slow adds slow calls of one name and line.
-func (s *Series) slow(more SlowCalls) {
+// slow adds slow calls of one name and line, and returns their sum.
+func (s *Series) slow(more SlowCalls) *SlowCalls {
 	i := slices.IndexFunc(s.SlowCalls, more.samePlace)
 	if i < 0 && len(s.SlowCalls) >= maxPlaces {
-		more.What, more.Site = Folded, Site{}
+		more.What, more.Site, more.IDs = Folded, Site{}, nil
 		i = slices.IndexFunc(s.SlowCalls, more.samePlace)
 	}
 	if i < 0 {
+		more.IDs, more.seen = slices.Clone(more.IDs), nil // they are another's
 		s.SlowCalls = append(s.SlowCalls, more)
-		return
+		return &s.SlowCalls[len(s.SlowCalls)-1]
 	}
 	sum := &s.SlowCalls[i]
 	sum.Count += more.Count
 	sum.Duration += more.Duration
 	sum.Longest = max(sum.Longest, more.Longest)
+	for _, id := range more.IDs {
+		sum.IDs = addID(sum.IDs, id)
+	}
+	return sum
+}
+
+// name adds the names of a place at which one of the calls was made.
+func (c *SlowCalls) name(f from) {
+	if c.What == Folded || len(c.seen) >= maxPlaces || slices.Contains(c.seen, f) {
+		return
+	}
+	c.seen = append(c.seen, f)
+	c.IDs = placeIDs(c.IDs, f.hold, f.slow)
 }
 
 func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Site == o.Site }
@@ -285,11 +308,12 @@ type (
 		Longest       seconds `json:"longest_s"`
 	}
 	slowCallsJSON struct {
-		What     string  `json:"what"`
-		Site     Site    `json:"site"`
-		Count    uint64  `json:"count"`
-		Duration seconds `json:"duration_s"`
-		Longest  seconds `json:"longest_s"`
+		What     string   `json:"what"`
+		Site     Site     `json:"site"`
+		Count    uint64   `json:"count"`
+		Duration seconds  `json:"duration_s"`
+		Longest  seconds  `json:"longest_s"`
+		IDs      []string `json:"ids,omitempty"`
 	}
 )
 
@@ -327,7 +351,7 @@ func (s *Series) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes durations as seconds.
 func (c SlowCalls) MarshalJSON() ([]byte, error) {
-	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest)})
+	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest), c.IDs})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -336,7 +360,7 @@ func (c *SlowCalls) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*c = SlowCalls{j.What, j.Site, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
+	*c = SlowCalls{What: j.What, Site: j.Site, Count: j.Count, Duration: time.Duration(j.Duration), Longest: time.Duration(j.Longest), IDs: j.IDs}
 	return nil
 }
 
