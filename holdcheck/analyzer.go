@@ -1,0 +1,119 @@
+package holdcheck
+
+import (
+	"go/types"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Analyzer finds slow calls inside holds, a package at a time, for go vet -vettool,
+// golangci-lint and gopls. What it knows of other packages are facts about their
+// functions. So it does not see implementations of an interface, or functions stored
+// in a field, of packages that the one at hand does not import; Check does.
+var Analyzer = &analysis.Analyzer{
+	Name: "holdcheck",
+	Doc: `find slow calls that are made while a database connection is held
+
+A transaction, a checked-out connection or open rows hold a connection of the pool.
+Who calls a slow API meanwhile keeps it from everybody else. Each finding says where
+the connection is taken, what is waited for, and by which calls it comes to that.
+
+It reads one package at a time, with summaries of those that it imports. It does not
+see implementations of interfaces in packages that are not imported: run "pghold
+check" for these.
+
+A comment "//pghold:ignore reason" on the line of the call, of the hold, or of the
+function says that it is meant.`,
+	URL:       address,
+	Run:       run,
+	FactTypes: []analysis.Fact{(*fact)(nil)},
+}
+
+var flags struct {
+	config string
+	tests  bool
+}
+
+func init() {
+	Analyzer.Flags.StringVar(&flags.config, "config", "", "a file with further slow calls and openers, as for pghold check")
+	Analyzer.Flags.BoolVar(&flags.tests, "tests", false, "look at test files too")
+}
+
+// fact is a function's summary, as other packages get it.
+type fact struct{ Summary summary }
+
+func (*fact) AFact() {}
+
+func (f *fact) String() string { return "holdcheck" }
+
+func run(pass *analysis.Pass) (result any, err error) {
+	if curated(pass.Pkg.Path()) {
+		return nil, nil
+	}
+	var config Config
+	if flags.config != "" {
+		if config, err = ReadConfig(flags.config); err != nil {
+			return nil, err
+		}
+	}
+	t, err := newTables(config)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		// ssa does not bear all that the type checker lets through.
+		if p := recover(); p != nil && pass.TypeErrors == nil {
+			panic(p)
+		}
+	}()
+	prog := ssa.NewProgram(pass.Fset, 0)
+	c := &checker{tables: t, prog: prog}
+	c.declare(pass.Pkg.Imports())
+	pkg := prog.CreatePackage(pass.Pkg, pass.Files, pass.TypesInfo, false)
+	pkg.Build()
+	own := pass.Module == nil || pass.Module.Version == ""
+	u := newUnit(prog, own, t, func(f *types.Func) *summary {
+		var known fact
+		if f.Pkg() == pass.Pkg || !pass.ImportObjectFact(f.Origin(), &known) {
+			return nil
+		}
+		return &known.Summary
+	}, []*ssa.Package{pkg})
+	u.propagate()
+	for f, s := range u.summaries() {
+		pass.ExportObjectFact(f, &fact{*s})
+	}
+	if !own {
+		return nil, nil
+	}
+	found := u.find(func(n *node) bool { return flags.tests || !u.isTest(n) })
+	r := &Result{}
+	for _, f := range found {
+		r.Findings = append(r.Findings, f.finding(func(file string) string { return file }))
+	}
+	comments := readIgnores(pass.Fset, pass.Files, func(file string) string { return file })
+	for i, f := range r.Findings {
+		if comments.reason(f.Hold, f.Chain, f.Slow) != "" {
+			continue
+		}
+		pass.Report(analysis.Diagnostic{
+			Pos: found[i].pos, Category: string(f.Kind), Message: string(f.Severity) + " " + string(f.Kind) + ": " + f.Message,
+			URL: address,
+		})
+	}
+	for _, ig := range comments.all {
+		if ig.reason == "" {
+			for _, f := range pass.Files {
+				tf := pass.Fset.File(f.Pos())
+				if tf.Name() == ig.file {
+					pass.Report(analysis.Diagnostic{Pos: tf.LineStart(ig.line), Category: "ignore", Message: "pghold:ignore needs a reason"})
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+// address is where the analyzer is documented.
+const address = "https://pkg.go.dev/github.com/pghold/pghold/holdcheck"

@@ -1,0 +1,326 @@
+package holdcheck
+
+import (
+	"fmt"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// raw is a finding before files are made relative and ignores are looked for.
+type raw struct {
+	hold   *hold
+	site   Step
+	pos    token.Pos // of the call in the function that holds
+	leaves []leaf    // the worst and nearest first
+}
+
+// find lists the slow calls that are made while something is held, in functions that
+// want says.
+func (u *unit) find(want func(*node) bool) []raw {
+	c := collector{u: u, want: want, seen: map[string]bool{}}
+	for i := 0; i < len(u.order); i++ {
+		n := u.order[i]
+		if isWrapper(n) {
+			continue
+		}
+		if f := u.flow(n, nil); f != nil {
+			c.events(f)
+		}
+		if obj, is := object(n.fn); is {
+			if what, is := hookOf(obj); is {
+				c.body(n, &hold{what: what, place: Place{u.step(n, n.fn.Pos()).File, u.step(n, n.fn.Pos()).Line, n.fn.Name()}, in: n.name})
+			}
+		}
+		for _, s := range n.sites {
+			c.handed(s)
+		}
+		c.returned(n)
+	}
+	return c.found
+}
+
+type collector struct {
+	u     *unit
+	want  func(*node) bool
+	found []raw
+	seen  map[string]bool
+}
+
+func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []leaf) {
+	ls = slices.DeleteFunc(slices.Clone(ls), func(l leaf) bool {
+		return l.Kind == Client && !strings.Contains(h.what, "rows")
+	})
+	if len(ls) == 0 || !c.want(in) {
+		return
+	}
+	slices.SortFunc(ls, compareLeaves)
+	id := fmt.Sprint(h.place, site.File, site.Line, ls[0].Slow)
+	if !c.seen[id] {
+		c.seen[id] = true
+		c.found = append(c.found, raw{h, site, pos, ls})
+	}
+}
+
+// events are the calls that one function makes while it holds.
+func (c *collector) events(f *flow) {
+	for _, e := range f.events {
+		if !c.deferred(e.tokens[0], e.site) {
+			c.site(e.tokens, e.site)
+		}
+	}
+	c.ending(f)
+}
+
+// deferred looks into a deferred closure, whose calls are the function's own, and
+// reports whether s is one.
+func (c *collector) deferred(h *hold, s *site) bool {
+	if _, is := s.instr.(*ssa.Defer); !is || len(s.targets) != 1 || s.targets[0].fn.Parent() != s.in.fn {
+		return false
+	}
+	c.inside(h, s, s.targets[0])
+	return true
+}
+
+// ending looks into the functions that release a hold: what they call before is
+// called while it is held.
+func (c *collector) ending(f *flow) {
+	for _, s := range f.n.sites {
+		if f.ended[s] == 0 {
+			continue
+		}
+		for _, h := range f.holds {
+			if f.ended[s]&h.bit == 0 {
+				continue
+			}
+			for _, t := range c.u.targets(s) {
+				if len(t.node.slow) > 0 && !isWrapper(t.node) {
+					c.inside(h, s, t.node)
+				}
+			}
+		}
+	}
+}
+
+// inside follows h in a function that s calls.
+func (c *collector) inside(h *hold, s *site, n *node) {
+	in := *h
+	in.site = nil
+	in.aliases, in.derived, in.errs = maps.Clone(h.aliases), maps.Clone(h.derived), map[key]bool{}
+	if n.fn.Parent() == nil {
+		in.aliases, in.derived = map[key]bool{}, map[key]bool{}
+	}
+	for i, p := range n.fn.Params {
+		if i < len(s.args) {
+			k := c.u.keys.of(s.args[i])
+			for a := range h.aliases {
+				if a.base == k.base && strings.HasPrefix(a.path, k.path) {
+					in.aliases[key{p, a.path[len(k.path):]}] = true
+				}
+			}
+			if h.derived[k] {
+				in.derived[key{p, ""}] = true
+			}
+		}
+	}
+	f := c.u.flow(n, &in)
+	if f == nil {
+		return
+	}
+	for _, e := range f.events {
+		if e.tokens[0] != &in {
+			continue
+		}
+		if n.fn.Parent() != nil && encloses(n.fn.Parent(), s.in.fn) {
+			c.site([]*hold{h}, e.site)
+			continue
+		}
+		var ls leaves
+		for _, l := range c.u.leavesOf(e.site) {
+			if passes(l) {
+				c.u.extend(&ls, s, l, nil)
+			}
+		}
+		c.add(h, s.step, s.pos, s.in, ls.list)
+	}
+}
+
+func (c *collector) site(holds []*hold, s *site) {
+	h := holds[0]
+	for _, h := range holds {
+		if l, is := c.u.secondCheckout(h, s); is {
+			c.add(h, s.step, s.pos, s.in, []leaf{l})
+		}
+	}
+	ls := c.u.leavesOf(s)
+	if len(ls) == 0 && s.invoke != nil && fullName(s.invoke) == "(net/http.Handler).ServeHTTP" {
+		ls = c.u.behind(s.invoke.Type(), s.in, s.step)
+	}
+	if len(ls) == 0 {
+		if l, is := c.u.unresolved(s); is {
+			ls = append(ls, l)
+		}
+	}
+	c.add(h, s.step, s.pos, s.in, ls)
+}
+
+// body follows a function that runs while h is held from its beginning.
+func (c *collector) body(n *node, h *hold) {
+	h.aliases, h.derived, h.errs = map[key]bool{}, map[key]bool{}, map[key]bool{}
+	h.closers = []string{"Commit", "Rollback"}
+	for _, p := range n.fn.Params {
+		if !isContext(p.Type()) {
+			h.aliases[key{p, ""}] = true
+		}
+	}
+	f := c.u.flow(n, h)
+	if f == nil {
+		return
+	}
+	for _, e := range f.events {
+		if e.tokens[0] == h && !c.deferred(h, e.site) {
+			c.site([]*hold{h}, e.site)
+		}
+	}
+	for _, s := range n.sites {
+		if f.ended[s]&h.bit == 0 {
+			continue
+		}
+		for _, t := range c.u.targets(s) {
+			if len(t.node.slow) > 0 && !isWrapper(t.node) {
+				c.inside(h, s, t.node)
+			}
+		}
+	}
+}
+
+// handed are the functions that a site hands to something that holds while it calls
+// them.
+func (c *collector) handed(s *site) {
+	if s.async() {
+		return
+	}
+	for _, a := range c.u.argCalls(s) {
+		held := a.call.Held
+		if held == nil {
+			continue
+		}
+		set := c.u.funcs(a.arg)
+		openers := append([]string{held.Func}, held.Openers...)
+		if !held.Body {
+			h := &hold{what: held.What, place: held.Hold, in: held.Func, openers: held.Openers}
+			var ls []leaf
+			for _, l := range c.u.leavesOfFuncs(set) {
+				if len(l.Chain) == 0 {
+					l.Slow, l.Func = Place{a.call.Step.File, a.call.Step.Line, a.call.What}, a.call.Step.Func
+				}
+				l.Chain = append([]Step{a.call.Step}, l.Chain...)
+				ls = append(ls, l)
+			}
+			pos := a.call.pos
+			if pos == token.NoPos { // in another package
+				pos = s.pos
+			}
+			c.add(h, a.call.Step, pos, s.in, ls)
+			continue
+		}
+		h := hold{what: held.What, place: Place{s.step.File, s.step.Line, s.what}, in: s.in.name, openers: openers}
+		h.pool = c.u.translate(held.pool, s)
+		for _, r := range set.refs {
+			h := h
+			c.body(r.node, &h)
+		}
+		for _, obj := range set.other {
+			for _, l := range c.u.leavesOfFuncs(funcSet{other: []*types.Func{obj}}) {
+				l.Slow, l.Func, l.Chain = Place{s.step.File, s.step.Line, shortName(obj)}, s.in.name, []Step{s.step}
+				c.add(&h, s.step, s.pos, s.in, []leaf{l})
+			}
+		}
+	}
+}
+
+// returned are the functions that a middleware calls while it holds: the rest of the
+// request, which is put together elsewhere.
+func (c *collector) returned(n *node) {
+	if len(n.callers) > 0 {
+		return
+	}
+	for _, k := range sortedCalls(n.calls) {
+		call := n.calls[k]
+		if call.Held == nil || k.base.Parent() == n.fn {
+			continue
+		}
+		h := &hold{what: call.Held.What, place: call.Held.Hold, in: call.Held.Func, openers: call.Held.Openers}
+		if _, named := types.Unalias(k.base.Type()).(*types.Named); named {
+			if ls := c.u.behind(k.base.Type(), n, call.Step); len(ls) > 0 {
+				c.add(h, call.Step, k.base.Pos(), n, ls)
+				continue
+			}
+		}
+		c.add(h, call.Step, k.base.Pos(), n, []leaf{{
+			Kind: Unresolved, Severity: Low, What: call.What, Func: call.Step.Func,
+			Slow: Place{call.Step.File, call.Step.Line, call.What}, Chain: []Step{call.Step},
+		}})
+	}
+}
+
+// unresolved reports whether a site calls something that could not be followed.
+func (u *unit) unresolved(s *site) (l leaf, is bool) {
+	if s.call == nil || s.fast || s.facts != nil || len(u.targets(s)) > 0 {
+		return l, false
+	}
+	switch {
+	case s.invoke != nil:
+		path := packagePath(s.invoke)
+		if path == "" || isStd(path) && fullName(s.invoke) != "(net/http.Handler).ServeHTTP" || curated(path) {
+			return l, false
+		}
+	case s.dynamic:
+		if set := u.funcs(s.call.Value); len(set.params) > 0 || len(set.other) > 0 || !set.open {
+			return l, false
+		}
+	default:
+		name := ""
+		if fn := s.call.StaticCallee(); fn != nil {
+			if obj, is := object(fn); is {
+				name = fullName(obj)
+			}
+		}
+		if name != "(reflect.Value).Call" && name != "(reflect.Value).CallSlice" {
+			return l, false
+		}
+	}
+	return leaf{
+		Kind: Unresolved, Severity: Low, What: s.what, Func: s.in.name,
+		Slow: Place{s.step.File, s.step.Line, s.what}, Chain: []Step{s.step},
+	}, true
+}
+
+// behind are the slow calls of the handlers that a middleware may call, of which only
+// the type is known. Which of them it calls is put together elsewhere, so they are no
+// worse than medium.
+func (u *unit) behind(handler types.Type, middleware *node, at Step) []leaf {
+	sig, is := handler.Underlying().(*types.Signature)
+	if !is {
+		return nil
+	}
+	var ls leaves
+	for _, n := range u.order {
+		if n == middleware || len(n.slow) == 0 || isWrapper(n) || len(n.calls) > 0 ||
+			!types.Identical(n.fn.Signature.Params(), sig.Params()) || !types.Identical(n.fn.Signature.Results(), sig.Results()) {
+			continue
+		}
+		for _, l := range n.slow {
+			if l.Severity == High {
+				l.Severity = Medium
+			}
+			l.Chain, l.Guards = append([]Step{at}, l.Chain...), nil
+			ls.add(l)
+		}
+	}
+	return ls.best()
+}

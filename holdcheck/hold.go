@@ -1,0 +1,362 @@
+package holdcheck
+
+import (
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// hold is a connection that is held in one function, from a site on or, where site
+// is nil, from the beginning.
+type hold struct {
+	site *site
+	what string
+	// place is where it is taken, or where a helper is given the function.
+	place   Place
+	in      string   // the function that place is in
+	openers []string // other functions that take it on its behalf, by their names at run time
+
+	closers []string
+	aliases map[key]bool // what is the transaction, the connection, the rows
+	derived map[key]bool // what was made from it: a repository
+	errs    map[key]bool // the error that says that there is none
+	pool    key          // what it was taken from
+	bit     uint64
+}
+
+// call is what a called parameter's summary says of the hold.
+func (h *hold) call(body bool) *heldCall {
+	return &heldCall{What: h.what, Hold: h.place, Func: h.in, Openers: h.openers, Body: body}
+}
+
+// holdsOf are the holds that a function takes.
+func (u *unit) holdsOf(n *node) []*hold {
+	var hs []*hold
+	add := func(s *site, what string, closers, openers []string) *hold {
+		h := &hold{
+			site: s, what: what, place: Place{s.step.File, s.step.Line, s.what}, in: n.name,
+			openers: openers, closers: closers,
+			aliases: map[key]bool{}, derived: map[key]bool{}, errs: map[key]bool{},
+		}
+		if v, is := s.instr.(*ssa.Call); is && s.results > 1 {
+			if last := s.call.Signature().Results().At(s.results - 1).Type(); isError(last) {
+				h.errs[result(v, s.results-1)] = true
+			}
+		} else if is && s.results == 1 && isError(s.call.Signature().Results().At(0).Type()) {
+			h.errs[result(v, 0)] = true
+		}
+		h.pool = u.poolTaken(s)
+		hs = append(hs, h)
+		return h
+	}
+	for _, s := range n.sites {
+		v, isCall := s.instr.(*ssa.Call)
+		if !isCall {
+			continue
+		}
+		if s.opener != nil {
+			switch r := s.opener.result; {
+			case r >= 0:
+				add(s, s.opener.what, s.opener.closers, nil).aliases[result(v, r)] = true
+			case r == receiver && len(s.args) > 0:
+				add(s, s.opener.what, s.opener.closers, nil).aliases[u.keys.of(s.args[0])] = true
+			}
+			continue
+		}
+		if i := beginsLate(s); i >= 0 {
+			add(s, "a transaction", nil, nil).aliases[result(v, i)] = true
+			continue
+		}
+		// What functions that s calls leave open is one hold.
+		var h *hold
+		open := func(o opened) *hold {
+			if h == nil {
+				h = add(s, o.What, o.Closers, nil)
+			}
+			for _, name := range o.Openers {
+				if !slices.Contains(h.openers, name) {
+					h.openers = append(h.openers, name)
+				}
+			}
+			return h
+		}
+		if s.facts != nil {
+			for _, o := range s.facts.Opens {
+				h := open(o)
+				if o.Result >= 0 {
+					h.aliases[result(v, o.Result)] = true
+				} else if o.Param.Index < len(s.args) {
+					k := u.keys.of(s.args[o.Param.Index])
+					h.aliases[key{k.base, k.path + o.Param.Path}] = true
+				}
+			}
+		}
+		for _, t := range u.targets(s) {
+			for _, k := range sortedKeys(t.node.opens) {
+				o := t.node.opens[k]
+				switch p, isParam := k.base.(*ssa.Parameter); {
+				case o.Result >= 0:
+					open(o).aliases[result(v, o.Result)] = true
+				case isParam && p.Parent() == t.node.fn:
+					if i := parameterIndex(p); i < len(s.args) {
+						ak := u.keys.of(s.args[i])
+						open(o).aliases[key{ak.base, ak.path + k.path}] = true
+					}
+				default:
+					open(o).aliases[k] = true
+				}
+			}
+		}
+	}
+	if len(hs) > 63 {
+		hs = hs[:63]
+	}
+	return hs
+}
+
+// spread finds all that a hold is known by in a function and its closures.
+func (u *unit) spread(h *hold, family []*ssa.Function) {
+	for range 4 {
+		before := len(h.aliases) + len(h.derived)
+		for _, fn := range family {
+			for _, b := range fn.Blocks {
+				for _, instr := range b.Instrs {
+					u.spreadOver(h, instr)
+				}
+			}
+		}
+		if len(h.aliases)+len(h.derived) == before {
+			return
+		}
+	}
+}
+
+func (u *unit) spreadOver(h *hold, instr ssa.Instruction) {
+	switch i := instr.(type) {
+	case *ssa.Store:
+		k := u.keys.of(i.Val)
+		if h.aliases[k] {
+			h.aliases[u.keys.of(i.Addr)] = true
+		} else if h.derived[k] || u.captures(h, i.Val) {
+			h.derived[u.keys.of(i.Addr)] = true
+		} else if h.holds(k) { // a struct is copied
+			at := u.keys.of(i.Addr)
+			for _, a := range slices.Collect(maps.Keys(h.aliases)) {
+				if a.base == k.base && strings.HasPrefix(a.path, k.path) && len(at.path)+len(a.path) < maxPath {
+					h.aliases[key{at.base, at.path + a.path[len(k.path):]}] = true
+				}
+			}
+		}
+	case *ssa.Phi:
+		for _, e := range i.Edges {
+			k := u.keys.of(e)
+			if h.aliases[k] {
+				h.aliases[u.keys.of(i)] = true
+			} else if h.derived[k] {
+				h.derived[u.keys.of(i)] = true
+			}
+		}
+	case *ssa.Call:
+		args := i.Call.Args
+		if !i.Call.IsInvoke() && i.Call.Signature().Recv() != nil && len(args) > 0 {
+			args = args[1:] // what a transaction returns is not it: rows, savepoints
+		}
+		for _, a := range args {
+			k := u.keys.of(a)
+			if !h.aliases[k] && !h.derived[k] && !h.holds(k) {
+				continue
+			}
+			results := i.Call.Signature().Results()
+			for r := range results.Len() {
+				if mayCarry(results.At(r).Type()) {
+					h.derived[result(i, r)] = true
+				}
+			}
+		}
+	}
+}
+
+// holds reports whether the thing that k names has the hold in one of its fields.
+func (h *hold) holds(k key) bool {
+	for a := range h.aliases {
+		if a.base == k.base && len(a.path) > len(k.path) && strings.HasPrefix(a.path, k.path) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayCarry reports whether a value that was made from a hold can be what ends it: a
+// function, a context, or something with a method for that.
+func mayCarry(t types.Type) bool {
+	if isContext(t) {
+		return true
+	}
+	if _, is := t.Underlying().(*types.Signature); is {
+		return true
+	}
+	for name := range closerNames {
+		if hasMethod(t, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// captures reports whether a value is a closure over the hold.
+func (u *unit) captures(h *hold, v ssa.Value) bool {
+	c, is := v.(*ssa.MakeClosure)
+	if !is {
+		return false
+	}
+	for _, b := range c.Bindings {
+		k := u.keys.of(b)
+		if h.aliases[k] || h.derived[k] {
+			return true
+		}
+		if a, is := b.(*ssa.Alloc); is {
+			vals, _ := u.keys.stored(a)
+			for _, v := range vals {
+				if h.aliases[u.keys.of(v)] {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// is reports whether a key names the hold, or something in or around it.
+func (h *hold) is(k key) (itself, around bool) {
+	if h.aliases[k] {
+		return true, true
+	}
+	for a := range h.aliases {
+		if a.base == k.base && strings.HasPrefix(k.path, a.path) && k.path[len(a.path)] == '.' {
+			return true, true // an embedded part of it
+		}
+	}
+	return false, h.derived[k] || h.holds(k)
+}
+
+// endedBy reports whether a site releases the hold.
+func (u *unit) endedBy(h *hold, s *site) bool {
+	if s.call == nil {
+		return false
+	}
+	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
+		name := ""
+		if s.invoke != nil {
+			name = s.invoke.Name()
+		} else if fn := s.call.StaticCallee(); fn != nil {
+			name = fn.Name()
+		}
+		itself, around := h.is(u.keys.of(s.args[0]))
+		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && closerNames[name]) ||
+			around && !itself && closerNames[name] {
+			return true
+		}
+	}
+	if s.dynamic {
+		k := u.keys.of(s.call.Value)
+		if itself, around := h.is(k); itself || around {
+			return true
+		}
+	}
+	for k := range u.closedBy(s) {
+		if before, is := strings.CutSuffix(k.path, scanned); is {
+			if h.aliases[key{k.base, before}] && slices.Contains(h.closers, "Scan") {
+				return true
+			}
+			continue
+		}
+		if itself, around := h.is(k); itself || around {
+			return true
+		}
+	}
+	if slices.Contains(h.closers, "Next") {
+		// Rows that are given to something that reads them to their end.
+		for i, a := range s.args {
+			if i == 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
+				continue
+			}
+			if h.aliases[u.keys.of(a)] && len(u.targets(s)) == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// family is a function with its closures.
+func family(fn *ssa.Function) []*ssa.Function {
+	all := []*ssa.Function{fn}
+	for _, a := range fn.AnonFuncs {
+		all = append(all, family(a)...)
+	}
+	return all
+}
+
+// beginsLate is the number of the result of a function of the program that makes a
+// transaction which begins at its first statement; -1 where s calls none. It is told
+// by its name, by the result's Commit and Rollback, and by its package, which speaks
+// SQL.
+func beginsLate(s *site) int {
+	fn := s.call.StaticCallee()
+	if fn == nil || len(s.targets) == 0 || len(s.targets[0].opens) > 0 || !s.targets[0].speaksSQL() {
+		return -1
+	}
+	obj, is := object(fn)
+	if !is || obj.Pkg() == nil || !slices.ContainsFunc(obj.Pkg().Imports(), func(p *types.Package) bool { return driver(p.Path()) }) {
+		return -1
+	}
+	if name := strings.ToLower(obj.Name()); !strings.HasPrefix(name, "begin") && !strings.HasPrefix(name, "starttrans") {
+		return -1
+	}
+	results := obj.Signature().Results()
+	for i := range results.Len() {
+		if t := results.At(i).Type(); hasMethod(t, "Commit") && hasMethod(t, "Rollback") {
+			return i
+		}
+	}
+	return -1
+}
+
+// speaksSQL reports whether a function returns something with a transaction in it.
+func (n *node) speaksSQL() bool {
+	for _, b := range n.fn.Blocks {
+		for _, instr := range b.Instrs {
+			m, is := instr.(*ssa.MakeInterface)
+			if !is || !hasMethod(m.X.Type(), "Commit") {
+				continue
+			}
+			t := m.X.Type()
+			if p, is := t.Underlying().(*types.Pointer); is {
+				t = p.Elem()
+			}
+			str, is := t.Underlying().(*types.Struct)
+			if !is {
+				continue
+			}
+			for f := range str.Fields() {
+				if hasMethod(f.Type(), "ExecContext") || hasMethod(f.Type(), "Exec") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// poolTaken is the pool that a site takes a hold from, as far as it is known.
+func (u *unit) poolTaken(s *site) key {
+	used := map[key]leaf{}
+	u.addPools(used, s)
+	for _, k := range sortedKeys(used) {
+		return k
+	}
+	return key{}
+}

@@ -1,0 +1,223 @@
+package holdcheck
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Remark is something to be told about a line that is no finding.
+type Remark struct {
+	File string `json:"file"` // as in Place
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+func (r Remark) String() string { return fmt.Sprintf("%s:%d: %s", r.File, r.Line, r.Text) }
+
+// directive begins a comment that says that what is found here is meant, and why:
+//
+//	//pghold:ignore the provider answers within 5 ms, and it is asked once a day
+//
+// It counts on the line of the hold, of a call between the hold and the slow call, or
+// of the slow call, or right above; and in the doc comment of the function that holds
+// or of the one that makes the slow call.
+const directive = "//pghold:ignore"
+
+// ignore is one such comment.
+type ignore struct {
+	file   string
+	line   int
+	reason string // "": it ignores nothing
+	used   bool
+}
+
+// ignores are all such comments of some files.
+type ignores struct {
+	all       []*ignore
+	lines     map[lineOf]*ignore
+	functions map[string][]documented // by file
+}
+
+type lineOf struct {
+	file string
+	line int
+}
+
+// documented is a function with an ignore in its doc comment, by its lines.
+type documented struct {
+	first, last int
+	ignore      *ignore
+}
+
+// readIgnores finds the comments. name says what a file is called in findings.
+func readIgnores(fset *token.FileSet, files []*ast.File, name func(string) string) *ignores {
+	is := &ignores{lines: map[lineOf]*ignore{}, functions: map[string][]documented{}}
+	for _, f := range files {
+		var code map[lineOf]bool // lines that do not only have a comment
+		docs := map[*ast.CommentGroup]*ast.FuncDecl{}
+		for _, d := range f.Decls {
+			if fn, is := d.(*ast.FuncDecl); is && fn.Doc != nil {
+				docs[fn.Doc] = fn
+			}
+		}
+		at := func(pos token.Pos) lineOf {
+			p := fset.Position(pos)
+			return lineOf{name(p.Filename), p.Line}
+		}
+		for _, group := range f.Comments {
+			for _, c := range group.List {
+				reason, isOne := ignoreReason(c.Text)
+				if !isOne {
+					continue
+				}
+				if code == nil {
+					code = codeLines(f, at)
+				}
+				here := at(c.Pos())
+				ig := &ignore{file: here.file, line: here.line, reason: reason}
+				is.all = append(is.all, ig)
+				switch fn := docs[group]; {
+				case reason == "":
+				case fn != nil:
+					first, last := at(fn.Pos()), at(fn.End())
+					is.functions[first.file] = append(is.functions[first.file], documented{first.line, last.line, ig})
+				case code[here]:
+					is.lines[here] = ig
+				default: // it stands alone, with other comments perhaps
+					below := at(group.End())
+					below.line++
+					is.lines[below] = ig
+				}
+			}
+		}
+	}
+	slices.SortFunc(is.all, func(a, b *ignore) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
+	return is
+}
+
+// ignoreReason is what a comment says after the directive, without a further comment.
+func ignoreReason(comment string) (reason string, is bool) {
+	rest, is := strings.CutPrefix(comment, directive)
+	if !is || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return "", false
+	}
+	if strings.HasPrefix(strings.TrimSpace(rest), "//") {
+		return "", true
+	}
+	rest, _, _ = strings.Cut(rest, " // ")
+	return strings.TrimSpace(rest), true
+}
+
+// codeLines are the lines on which something begins or ends that is no comment.
+func codeLines(f *ast.File, at func(token.Pos) lineOf) map[lineOf]bool {
+	code := map[lineOf]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n.(type) {
+		case nil, *ast.CommentGroup, *ast.Comment:
+			return false
+		case *ast.File:
+			return true
+		}
+		if n.Pos().IsValid() {
+			code[at(n.Pos())] = true
+			code[at(n.End()-1)] = true
+		}
+		return true
+	})
+	return code
+}
+
+// on is the ignore of a line, and of is that or the one of the function it is in.
+func (is *ignores) on(file string, line int) *ignore { return is.lines[lineOf{file, line}] }
+
+func (is *ignores) of(file string, line int) []*ignore {
+	found := []*ignore{is.on(file, line)}
+	for _, d := range is.functions[file] {
+		if d.first <= line && line <= d.last {
+			found = append(found, d.ignore)
+		}
+	}
+	return found
+}
+
+// reason is why a slow call in a hold is meant, "" where no comment says so. All
+// comments that do are marked as used.
+func (is *ignores) reason(hold Place, chain []Step, slow Place) (reason string) {
+	found := is.of(hold.File, hold.Line)
+	for i, s := range chain {
+		if i == 0 || i == len(chain)-1 {
+			found = append(found, is.of(s.File, s.Line)...)
+		} else {
+			found = append(found, is.on(s.File, s.Line))
+		}
+	}
+	found = append(found, is.of(slow.File, slow.Line)...)
+	for _, ig := range found {
+		if ig != nil {
+			ig.used = true
+			reason = cmp.Or(reason, ig.reason)
+		}
+	}
+	return reason
+}
+
+// applyIgnores moves the findings that files say are meant to r.Ignored, and tells of
+// comments that give no reason or ignore nothing. files are those of the repository,
+// with their comments, and dir is the folder that findings' files are relative to.
+func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result) {
+	is := readIgnores(fset, files, func(file string) string { return fileName(dir, file) })
+	var kept []Finding
+	for _, f := range r.Findings {
+		why := ""
+		rest, meant := split(f, func(o Other) bool {
+			reason := is.reason(f.Hold, o.Chain, o.Slow)
+			why = cmp.Or(why, reason)
+			return reason != ""
+		})
+		if rest != nil {
+			kept = append(kept, *rest)
+		}
+		if meant != nil {
+			r.Ignored = append(r.Ignored, Ignored{*meant, why})
+		}
+	}
+	r.Findings = kept
+	for _, ig := range is.all {
+		switch {
+		case ig.reason == "":
+			r.Complaints = append(r.Complaints, Remark{ig.file, ig.line, "pghold:ignore needs a reason"})
+		case !ig.used:
+			r.Unused = append(r.Unused, Remark{ig.file, ig.line, "pghold:ignore ignores nothing"})
+		}
+	}
+}
+
+// ignored reports whether a comment says that a slow call is meant, and why.
+// positions lead from the hold to the slow call, both included.
+func ignored(fset *token.FileSet, files []*ast.File, positions ...token.Pos) (reason string, ok bool) {
+	if len(positions) == 0 {
+		return "", false
+	}
+	var chain []Step
+	for _, pos := range positions {
+		p := fset.Position(pos)
+		chain = append(chain, Step{File: p.Filename, Line: p.Line})
+	}
+	first, last := chain[0], chain[len(chain)-1]
+	is := readIgnores(fset, files, func(file string) string { return file })
+	reason = is.reason(Place{File: first.File, Line: first.Line}, chain, Place{File: last.File, Line: last.Line})
+	return reason, reason != ""
+}
+
+// fileName is what a file is called in findings: relative to dir, with slashes.
+func fileName(dir, file string) string {
+	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsAbs(file) {
+		file = rel
+	}
+	return filepath.ToSlash(file)
+}

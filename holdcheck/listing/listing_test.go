@@ -1,0 +1,200 @@
+package listing
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pghold/pghold/holdcheck"
+)
+
+var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
+
+func ptr[T any](v T) *T { return &v }
+
+// some is a result with everything in it.
+func some() *holdcheck.Result {
+	const app = "example.com/shop/internal/orders"
+	pay := holdcheck.Finding{
+		ID: app + ".(*Service).Checkout>" + app + ".charge", Severity: holdcheck.High, Kind: holdcheck.HTTP,
+		Message: "net/http.Client.Do is called while a transaction is held since checkout.go:41",
+		Advice:  "Read what it needs, commit or release, make the call without a connection, and write the result in a second transaction.",
+		Hold:    holdcheck.Place{File: "internal/orders/checkout.go", Line: 41, What: "sql.DB.BeginTx"},
+		Slow:    holdcheck.Place{File: "internal/orders/charge.go", Line: 88, What: "http.Client.Do"},
+		Chain: []holdcheck.Step{
+			{File: "internal/orders/checkout.go", Line: 52, Func: app + ".(*Service).Checkout"},
+			{File: "internal/orders/checkout.go", Line: 97, Func: app + ".(*Service).pay"},
+			{File: "internal/orders/charge.go", Line: 88, Func: app + ".charge"},
+		},
+		Also: []holdcheck.Other{{Kind: holdcheck.Mail}, {Kind: holdcheck.HTTP}, {Kind: holdcheck.HTTP}},
+	}
+	mail := holdcheck.Finding{
+		ID: app + ".(*Service).Checkout>" + app + ".(*Service).Checkout", Severity: holdcheck.Medium, Kind: holdcheck.Broker,
+		Message: "redis.Client.Publish is called while a transaction is held since checkout.go:41",
+		Advice:  "Send it after the commit.",
+		Hold:    pay.Hold,
+		Slow:    holdcheck.Place{File: "internal/orders/checkout.go", Line: 60, What: "redis.Client.Publish"},
+		Chain:   []holdcheck.Step{{File: "internal/orders/checkout.go", Line: 60, Func: app + ".(*Service).Checkout"}},
+	}
+	dependency := holdcheck.Finding{
+		ID: "example.com/shop.main>example.com/shop.main", Severity: holdcheck.High, Kind: holdcheck.Model,
+		Message: "openai.Client.New is called while rows are held since main.go:7",
+		Advice:  "Read the rows first.",
+		Hold:    holdcheck.Place{File: "main.go", Line: 7, What: "pgxpool.Pool.Query"},
+		Slow:    holdcheck.Place{File: "example.com/sdk@v1.2.3/client.go", Line: 300, What: "openai.Client.New"},
+		Chain: []holdcheck.Step{
+			{File: "main.go", Line: 9, Func: "example.com/shop.main"},
+			{File: "example.com/sdk@v1.2.3/client.go", Line: 300, Func: "example.com/sdk.Ask"},
+		},
+		Held: ptr(432.1),
+	}
+	unresolved := func(holder string, line int, what string) holdcheck.Finding {
+		return holdcheck.Finding{
+			ID: app + holder + ">" + app + holder, Severity: holdcheck.Low, Kind: holdcheck.Unresolved,
+			Message: what + " could not be followed, and a transaction is held since hooks.go:3", Advice: "Look whether it can be slow.",
+			Hold:  holdcheck.Place{File: "internal/orders/hooks.go", Line: 3, What: "sql.DB.Begin"},
+			Slow:  holdcheck.Place{File: "internal/orders/hooks.go", Line: line, What: what},
+			Chain: []holdcheck.Step{{File: "internal/orders/hooks.go", Line: line, Func: app + holder}},
+		}
+	}
+	return &holdcheck.Result{
+		Findings: []holdcheck.Finding{
+			dependency, pay, mail,
+			unresolved(".Run", 10, "Hook.Before"), unresolved(".Run", 12, "f"), unresolved(".Run", 14, "g"), unresolved(".Run", 15, "h"),
+			unresolved(".Stop", 30, "Hook.After"),
+		},
+		Ignored:    []holdcheck.Ignored{{Finding: mail, Reason: "meant"}},
+		Errors:     []string{"internal/broken/a.go:3:1: undefined: x"},
+		Unread:     []string{"example.com/shop/internal/broken does not compile."},
+		Complaints: []holdcheck.Remark{{File: "app.go", Line: 12, Text: "pghold:ignore needs a reason"}},
+		Unused:     []holdcheck.Remark{{File: "app.go", Line: 20, Text: "pghold:ignore ignores nothing"}},
+		Hidden:     2,
+		OutOfDate:  []holdcheck.BaselineEntry{{ID: "a>b", Count: 1}, {ID: "a>c", Count: 1}},
+		Shared: []holdcheck.Measured{{
+			Hold: app + ".execTx", What: "POST pay.example.com/", File: "/src/shop/charge.go", Line: 88, Func: app + ".charge",
+			Held: 12.5, Count: 4, Findings: []string{"a", "b"},
+		}},
+		Unexplained: []holdcheck.Measured{{
+			Route: "POST /orders", Hold: app + ".execTx", What: "GET plugins.example.com/", File: "/src/shop/plugin.go", Line: 5, Func: app + ".plugin.Run",
+			Held: 0.0123, Count: 1,
+		}},
+	}
+}
+
+// hostile is a result with text in it that must not reach a terminal, or end a
+// command.
+func hostile() *holdcheck.Result {
+	return &holdcheck.Result{
+		Findings: []holdcheck.Finding{{
+			ID: "a>b", Severity: holdcheck.High, Kind: holdcheck.Custom,
+			Message: "100% \x1b[31mred\nsecond line ::error::no \u202e",
+			Hold:    holdcheck.Place{File: "a,b:c.go", Line: 1, What: "x\x07"},
+			Slow:    holdcheck.Place{File: "a,b:c.go", Line: 2, What: "y\r"},
+			Chain:   []holdcheck.Step{{File: "a,b:c.go", Line: 2, Func: "f\x1b"}},
+		}},
+		Unread: []string{"50% of\nit\x1b]0;title\x07"},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	text := func(o TextOptions) func(io.Writer, *holdcheck.Result) error {
+		return func(w io.Writer, r *holdcheck.Result) error { return Text(w, r, o) }
+	}
+	here := Options{Version: "v1.0.0"}
+	below := Options{Folder: "backend"}
+	for file, c := range map[string]struct {
+		result *holdcheck.Result
+		write  func(io.Writer, *holdcheck.Result) error
+	}{
+		"text.txt":           {some(), text(TextOptions{Left: 3, Leave: "--severity medium"})},
+		"text_color.txt":     {some(), text(TextOptions{Color: true})},
+		"text_50.txt":        {some(), text(TextOptions{Width: 50})},
+		"nothing.txt":        {&holdcheck.Result{}, text(TextOptions{})},
+		"hostile.txt":        {hostile(), text(TextOptions{})},
+		"some.sarif":         {some(), func(w io.Writer, r *holdcheck.Result) error { return SARIF(w, r, here) }},
+		"github.txt":         {some(), func(w io.Writer, r *holdcheck.Result) error { return GitHub(w, r, below) }},
+		"hostile_github.txt": {hostile(), func(w io.Writer, r *holdcheck.Result) error { return GitHub(w, r, Options{}) }},
+	} {
+		t.Run(file, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := c.write(&b, c.result); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", file)
+			if *update {
+				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatalf("%v: run go test ./holdcheck/listing -update, and read what it wrote", err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("want -, got +; if the change is meant, run go test ./holdcheck/listing -update\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestText_WithoutColorHasNoEscapes(t *testing.T) {
+	for _, r := range []*holdcheck.Result{some(), hostile()} {
+		var b bytes.Buffer
+		if err := Text(&b, r, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(b.String(), "\x1b\x07\r\u202e") {
+			t.Errorf("control characters in %q", b.String())
+		}
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			if strings.HasSuffix(line, " ") {
+				t.Errorf("a space at the end of %q", line)
+			}
+		}
+	}
+}
+
+// What colours is all that colours add.
+func TestText_ColorChangesNoWord(t *testing.T) {
+	var plain, colored bytes.Buffer
+	if err := Text(&plain, some(), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Text(&colored, some(), TextOptions{Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	var stripped strings.Builder
+	for i, part := range strings.Split(colored.String(), "\x1b[") {
+		if i > 0 {
+			_, part, _ = strings.Cut(part, "m")
+		}
+		stripped.WriteString(part)
+	}
+	if diff := cmp.Diff(plain.String(), stripped.String()); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(colored.String(), "\x1b[") {
+		t.Error("there is no colour")
+	}
+}
+
+// A command is one line, and its message cannot begin another.
+func TestGitHub_ACommandIsOneLine(t *testing.T) {
+	var b bytes.Buffer
+	if err := GitHub(&b, hostile(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines, want one for the finding and one for what was not read: %q", len(lines), lines)
+	}
+	if !strings.HasPrefix(lines[0], "::error file=a%2Cb%3Ac.go,line=2,title=pghold%3A custom while a connection is held::100%25 ") {
+		t.Errorf("got %q", lines[0])
+	}
+}

@@ -1,0 +1,77 @@
+package holdcheck
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// finding makes the finding that users see. rel makes files relative.
+func (r raw) finding(rel func(string) string) Finding {
+	l := r.leaves[0]
+	f := Finding{
+		ID: ID(r.hold.in, l.Func), Severity: l.Severity, Kind: l.Kind,
+		Message: r.message(rel), Advice: advice(l.Kind),
+		Hold:    Place{rel(r.hold.place.File), r.hold.place.Line, r.hold.place.What},
+		Slow:    Place{rel(l.Slow.File), l.Slow.Line, l.Slow.What},
+		Chain:   relative(l.Chain, rel),
+		openers: append([]string{r.hold.in}, r.hold.openers...),
+	}
+	for _, o := range r.leaves[1:] {
+		f.Also = append(f.Also, Other{
+			ID: ID(r.hold.in, o.Func), Severity: o.Severity, Kind: o.Kind,
+			Slow: Place{rel(o.Slow.File), o.Slow.Line, o.Slow.What}, Chain: relative(o.Chain, rel),
+		})
+	}
+	return f
+}
+
+func relative(chain []Step, rel func(string) string) []Step {
+	steps := make([]Step, len(chain))
+	for i, s := range chain {
+		steps[i] = Step{rel(s.File), s.Line, s.Func}
+	}
+	return steps
+}
+
+func (r raw) message(rel func(string) string) string {
+	l := r.leaves[0]
+	where := fmt.Sprintf("%s is held since %s:%d", r.hold.what, filepath.Base(r.hold.place.File), r.hold.place.Line)
+	if strings.HasPrefix(r.hold.what, "rows") {
+		where = strings.Replace(where, " is ", " are ", 1)
+	}
+	slow := l.What
+	if l.Slow.What != l.What && l.Slow.What != "" {
+		slow = l.Slow.What + " (" + l.What + ")"
+	}
+	switch l.Kind {
+	case Checkout:
+		return fmt.Sprintf("%s takes a second connection from the same pool while %s", slow, where)
+	case Unresolved:
+		return fmt.Sprintf("%s could not be followed, and %s", slow, where)
+	case Blocked:
+		return fmt.Sprintf("%s may wait while %s", slow, where)
+	}
+	return fmt.Sprintf("%s is called while %s", slow, where)
+}
+
+// advice is what to do instead, in one sentence.
+func advice(k Kind) string {
+	switch k {
+	case Checkout:
+		return "Use the connection that is held already: when all of the pool's are held by callers at this point, each waits for another for ever."
+	case Mail, Broker:
+		return "Write it to an outbox table in the transaction and send it after the commit, or send it after the commit."
+	case Unresolved:
+		return "Look whether it can be slow; if it cannot, say so with pghold:ignore, or name it under fast in the configuration."
+	case Sleep:
+		return "End the transaction, or give the connection back, before waiting, and begin anew to try again."
+	case Blocked:
+		return "Wait before the connection is taken, or after it is given back."
+	case Client:
+		return "Read the rows into memory first, close them, and write the answer then: a slow client keeps the connection otherwise."
+	case File, Compute:
+		return "Do it before the connection is taken, or after it is given back."
+	}
+	return "Read what it needs, commit or release, make the call without a connection, and write the result in a second transaction."
+}

@@ -1,0 +1,154 @@
+package holdcheck
+
+import (
+	"go/token"
+	"go/types"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// runtimeName is a function's name as runtime.Func has it: app.(*Server).Serve,
+// app.Run[...], app.Serve.func1.
+func runtimeName(fn *ssa.Function) string {
+	if parent := fn.Parent(); parent != nil {
+		// ssa counts a function's closures from 1, as the compiler does: F$1, F$1$2.
+		number := fn.Name()[strings.LastIndexByte(fn.Name(), '$')+1:]
+		if parent.Parent() != nil {
+			return runtimeName(parent) + "." + number
+		}
+		return runtimeName(parent) + ".func" + number
+	}
+	if obj, is := object(fn); is {
+		return objectName(obj)
+	}
+	if fn.Pkg != nil {
+		return escape(fn.Pkg.Pkg.Path()) + "." + fn.Name()
+	}
+	return fn.Name()
+}
+
+func objectName(f *types.Func) string {
+	if f.Pkg() == nil {
+		return f.Name()
+	}
+	name := f.Name()
+	sig := f.Signature()
+	if sig.TypeParams().Len() > 0 {
+		name += "[...]"
+	}
+	if recv := sig.Recv(); recv != nil {
+		t, pointer := recv.Type(), false
+		if p, is := types.Unalias(t).(*types.Pointer); is {
+			t, pointer = p.Elem(), true
+		}
+		receiver := "?"
+		if n, is := types.Unalias(t).(*types.Named); is {
+			receiver = n.Obj().Name()
+			if n.TypeParams().Len() > 0 || n.TypeArgs().Len() > 0 {
+				receiver += "[...]"
+			}
+		}
+		if pointer {
+			receiver = "(*" + receiver + ")"
+		}
+		name = receiver + "." + name
+	}
+	return escape(f.Pkg().Path()) + "." + name
+}
+
+// escape writes the dots of a path's last element as the linker does.
+func escape(path string) string {
+	slash := strings.LastIndexByte(path, '/') + 1
+	return path[:slash] + strings.ReplaceAll(path[slash:], ".", "%2e")
+}
+
+// object is the declared function that fn is, or is an instance or a wrapper of.
+func object(fn *ssa.Function) (*types.Func, bool) {
+	if o := fn.Origin(); o != nil {
+		fn = o
+	}
+	obj, is := fn.Object().(*types.Func)
+	if is {
+		obj = obj.Origin()
+	}
+	return obj, is
+}
+
+// fullName is the name in the tables: types.Func.FullName without type parameters.
+func fullName(f *types.Func) string {
+	name := f.Origin().FullName()
+	if open := strings.IndexByte(name, '['); open >= 0 {
+		if end := strings.IndexByte(name[open:], ']'); end >= 0 {
+			name = name[:open] + name[open+end+1:]
+		}
+	}
+	return name
+}
+
+// shortName is how people write a function: http.Get, Client.Do.
+func shortName(f *types.Func) string {
+	if recv := f.Signature().Recv(); recv != nil {
+		t := recv.Type()
+		if p, is := types.Unalias(t).(*types.Pointer); is {
+			t = p.Elem()
+		}
+		if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil {
+			return n.Obj().Pkg().Name() + "." + n.Obj().Name() + "." + f.Name()
+		}
+		return f.Name()
+	}
+	if f.Pkg() == nil {
+		return f.Name()
+	}
+	return f.Pkg().Name() + "." + f.Name()
+}
+
+// callName is how people write what a call calls.
+func callName(c *ssa.CallCommon) string {
+	switch {
+	case c.IsInvoke():
+		return shortName(c.Method)
+	case c.StaticCallee() != nil:
+		fn := c.StaticCallee()
+		if obj, is := object(fn); is {
+			return shortName(obj)
+		}
+		return "a function literal"
+	}
+	if b, is := c.Value.(*ssa.Builtin); is {
+		return b.Name()
+	}
+	return valueName(c.Value)
+}
+
+// valueName is the name of a variable that holds a function.
+func valueName(v ssa.Value) string {
+	switch v := v.(type) {
+	case *ssa.UnOp:
+		return valueName(v.X)
+	case *ssa.FieldAddr:
+		return fieldOf(v.X.Type(), v.Field).Name()
+	case *ssa.Field:
+		return fieldOf(v.X.Type(), v.Field).Name()
+	case *ssa.Parameter, *ssa.FreeVar, *ssa.Global:
+		return v.Name()
+	case *ssa.Alloc:
+		if v.Comment != "" {
+			return v.Comment
+		}
+	}
+	return "a function value"
+}
+
+func fieldOf(t types.Type, i int) *types.Var {
+	if p, is := t.Underlying().(*types.Pointer); is {
+		t = p.Elem()
+	}
+	s, is := t.Underlying().(*types.Struct)
+	if !is {
+		return types.NewField(token.NoPos, nil, "field"+strconv.Itoa(i), types.Typ[types.Invalid], false)
+	}
+	return s.Field(i).Origin()
+}

@@ -1,0 +1,523 @@
+package holdcheck
+
+import (
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// maxRounds bounds how often a function is looked at again because one that it calls
+// was understood better. Recursion needs some.
+const maxRounds = 30
+
+// propagate works out the summaries of all functions, those that are called first.
+func (u *unit) propagate() {
+	for i := 0; i < len(u.order); i++ { // it grows by wrappers
+		n := u.order[i]
+		for _, s := range n.sites {
+			for _, t := range u.reached(s) {
+				t.callers[n] = true
+			}
+		}
+	}
+	work := slices.Clone(u.order)
+	slices.Reverse(work)
+	for _, n := range work {
+		n.queued = true
+	}
+	for len(work) > 0 {
+		n := work[0]
+		work = work[1:]
+		n.queued = false
+		if n.rounds++; n.rounds > maxRounds {
+			continue
+		}
+		slow, held := u.recompute(n)
+		if !slow && !held {
+			continue
+		}
+		callers := slices.Collect(maps.Keys(n.callers))
+		slices.SortFunc(callers, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+		for _, c := range callers {
+			c.stale = c.stale || held
+			if !c.queued {
+				c.queued = true
+				work = append(work, c)
+			}
+		}
+	}
+}
+
+// reached are all functions whose summaries a site's effects depend on: those called,
+// and those given as arguments.
+func (u *unit) reached(s *site) []*node {
+	var nodes []*node
+	for _, t := range u.targets(s) {
+		nodes = append(nodes, t.node)
+	}
+	for _, a := range s.args {
+		if isFunc(a) {
+			for _, r := range u.funcs(a).refs {
+				nodes = append(nodes, r.node)
+			}
+		}
+	}
+	return nodes
+}
+
+func isFunc(v ssa.Value) bool {
+	switch v.(type) {
+	case *ssa.Const:
+		return false
+	case *ssa.MakeInterface:
+		return false
+	}
+	t := v.Type()
+	if several, is := t.Underlying().(*types.Slice); is {
+		t = several.Elem()
+	}
+	_, is := t.Underlying().(*types.Signature)
+	return is
+}
+
+// recompute looks at a function again and reports whether its summary changed: its
+// slow calls, and what it has to do with holds.
+func (u *unit) recompute(n *node) (slowChanged, heldChanged bool) {
+	var slow leaves
+	calls, closes, pools := map[callKey]calledArgs{}, map[key]bool{}, map[key]leaf{}
+	for _, s := range n.sites {
+		if s.async() {
+			continue
+		}
+		for _, l := range u.leavesOf(s) {
+			if passes(l) {
+				slow.add(l)
+			}
+		}
+		u.addCalls(calls, s, nil)
+		u.addPools(pools, s)
+		for k := range u.released(s) {
+			if k.base.Parent() != nil && outermostOf(k.base.Parent()) == outermostOf(n.fn) || isGlobal(k) {
+				closes[k] = true
+			}
+		}
+	}
+	opens := map[key]opened{}
+	if n.stale {
+		n.flow, n.stale = u.flow(n, nil), false
+	}
+	if f := n.flow; f != nil {
+		for _, e := range f.events {
+			u.addCalls(calls, e.site, e.tokens[0])
+		}
+		opens = f.opens
+	}
+	best := slow.best()
+	slowChanged = !sameLeaves(best, n.slow)
+	heldChanged = len(closes) != len(n.closes) || len(opens) != len(n.opens) || len(pools) != len(n.pools) || !sameCalls(calls, n.calls)
+	n.slow, n.calls, n.closes, n.opens, n.pools = best, calls, closes, opens, pools
+	return slowChanged, heldChanged
+}
+
+func isGlobal(k key) bool {
+	_, is := k.base.(*ssa.Global)
+	return is
+}
+
+func sameCalls(a, b map[callKey]calledArgs) bool {
+	return maps.EqualFunc(a, b, func(a, b calledArgs) bool { return true })
+}
+
+// passes reports whether a slow call counts for the callers of its function too.
+// What is short, or waits for the own process, counts where it is seen.
+func passes(l leaf) bool {
+	switch l.Kind {
+	case Blocked:
+		return strings.HasSuffix(l.What, "Wait") && len(l.Chain) < 2 // a method that stops workers
+	case Client, Unresolved:
+		return false
+	}
+	return l.Severity != Low || len(l.Chain) < 2
+}
+
+// leavesOf are the slow calls that a site can lead to, with chains that begin at it.
+func (u *unit) leavesOf(s *site) []leaf {
+	var ls leaves
+	own := Place{File: s.step.File, Line: s.step.Line, What: s.what}
+	for _, g := range s.waits {
+		for _, l := range u.leavesOfGoroutine(g) {
+			u.extend(&ls, s, l, nil)
+		}
+	}
+	if len(s.waits) > 0 {
+		return ls.list
+	}
+	if s.sink != nil {
+		ls.add(leaf{Kind: s.sink.kind, Severity: s.sink.severity, What: s.what, Slow: own, Func: s.in.name, Chain: []Step{s.step}, Guards: s.guards})
+	}
+	if u.tables.writes(s) {
+		ls.add(leaf{Kind: Client, Severity: Medium, What: s.what, Slow: own, Func: s.in.name, Chain: []Step{s.step}})
+	}
+	if s.facts != nil {
+		for _, l := range s.facts.Slow {
+			guards, can := pass(l, s.args, s.in)
+			if !can {
+				continue
+			}
+			l.Guards = append(guards, s.guards...)
+			if len(l.Chain) == 0 {
+				l.Slow, l.Func, l.Chain = own, s.in.name, []Step{s.step}
+			} else {
+				l.Chain = append([]Step{s.step}, l.Chain...)
+			}
+			ls.add(l)
+		}
+	}
+	for _, t := range u.targets(s) {
+		for _, l := range t.node.slow {
+			u.extend(&ls, s, l, s.args)
+		}
+	}
+	for _, c := range u.argCalls(s) {
+		for _, l := range u.leavesOfFuncs(u.funcs(c.arg)) {
+			u.extend(&ls, s, l, nil)
+		}
+	}
+	return ls.list
+}
+
+// leavesOfGoroutine are the slow calls of the goroutine that a site starts.
+func (u *unit) leavesOfGoroutine(g *site) []leaf {
+	if g.spawns < 0 {
+		return u.leavesOf(g)
+	}
+	var ls leaves
+	if g.spawns < len(g.args) {
+		for _, l := range u.leavesOfFuncs(u.funcs(g.args[g.spawns])) {
+			u.extend(&ls, g, l, nil)
+		}
+	}
+	return ls.list
+}
+
+// leavesOfFuncs are the slow calls of functions that a value may be.
+func (u *unit) leavesOfFuncs(set funcSet) []leaf {
+	var all []leaf
+	for _, r := range set.refs {
+		all = append(all, r.node.slow...)
+	}
+	for _, obj := range set.other {
+		if sk, is := u.tables.sink(obj); is {
+			all = append(all, leaf{Kind: sk.kind, Severity: sk.severity, What: shortName(obj)})
+		} else if !u.tables.fast(obj) {
+			if f := u.imported(obj); f != nil {
+				all = append(all, f.Slow...)
+			}
+		}
+	}
+	return all
+}
+
+// extend adds a slow call of a function that a site calls.
+func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
+	guards, can := pass(l, args, s.in)
+	if !can {
+		return
+	}
+	l.Guards = append(guards, s.guards...)
+	if len(l.Chain) == 0 {
+		l.Slow, l.Func = Place{File: s.step.File, Line: s.step.Line, What: s.what}, s.in.name
+	}
+	if len(l.Chain) > 0 && isWrapper(s.in) {
+		ls.add(l) // nobody wrote it
+		return
+	}
+	l.Chain = append([]Step{s.step}, l.Chain...)
+	ls.add(l)
+}
+
+// isWrapper reports whether a function was made by the compiler: a method of an
+// embedded field, a method value.
+func isWrapper(n *node) bool {
+	return n.fn.Synthetic != "" && n.fn.Parent() == nil && n.fn.Pos() == 0 || strings.Contains(n.fn.Synthetic, "wrapper")
+}
+
+// argCall is an argument that is called by what a site calls.
+type argCall struct {
+	arg  ssa.Value
+	call calledArgs
+}
+
+// argCalls are the arguments of a site that are called before it returns.
+func (u *unit) argCalls(s *site) []argCall {
+	var list []argCall
+	at := func(args []ssa.Value, i int, c calledArgs) {
+		if i >= 0 && i < len(args) {
+			list = append(list, argCall{args[i], c})
+		}
+	}
+	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
+	if s.opener != nil && s.opener.callback >= 0 {
+		i := s.opener.callback
+		if recv := s.call.Signature().Recv(); recv != nil || s.invoke != nil {
+			i++
+		}
+		if i < len(s.args) {
+			c := plain
+			c.Held = &heldCall{
+				What: s.opener.what, Func: s.in.name,
+				Hold: Place{s.step.File, s.step.Line, s.what}, Body: true,
+			}
+			if k := u.poolGiven(s); k.base != nil {
+				c.Held.pool = k
+			}
+			at(s.args, i, c)
+		}
+	}
+	if s.call == nil {
+		return list
+	}
+	if fn := s.call.StaticCallee(); fn != nil {
+		if obj, is := object(fn); is {
+			for _, i := range u.tables.callers(obj) {
+				at(s.args, i, plain)
+			}
+		}
+	}
+	if s.facts != nil {
+		for _, c := range s.facts.Calls {
+			at(s.args, c.Index, c)
+		}
+	}
+	for _, t := range u.targets(s) {
+		for _, k := range sortedCalls(t.node.calls) {
+			c := t.node.calls[k]
+			p, is := k.base.(*ssa.Parameter)
+			if !is {
+				continue
+			}
+			switch {
+			case p.Parent() == t.node.fn:
+				i := parameterIndex(p)
+				if i == 0 && s.invoke != nil && isFunc(p) { // a function type with methods
+					for _, v := range u.boxed[p.Type()] {
+						list = append(list, argCall{v, c})
+					}
+					continue
+				}
+				at(s.args, i, c)
+			case t.via != nil && !encloses(p.Parent(), s.in.fn):
+				at(t.via.args, parameterIndex(p), c)
+			}
+		}
+	}
+	for _, a := range s.args {
+		if c, is := a.(*ssa.MakeClosure); is && strings.HasPrefix(c.Fn.(*ssa.Function).Synthetic, "range-over-func") {
+			list = append(list, argCall{a, plain})
+		}
+	}
+	return list
+}
+
+// encloses reports whether inner is outer or is a closure in it.
+func encloses(outer, inner *ssa.Function) bool {
+	for f := inner; f != nil; f = f.Parent() {
+		if f == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// addCalls adds the parameters, of s's function or of those around it, that s leads
+// to a call of. under is the hold that is open meanwhile, or nil.
+func (u *unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
+	add := func(k key, c calledArgs) {
+		p, is := k.base.(*ssa.Parameter)
+		if !is || !encloses(p.Parent(), s.in.fn) {
+			return
+		}
+		if c.Held == nil && under != nil {
+			c.Held = under.call(isBody(p.Type()))
+			c.Held.pool = under.pool
+			c.Step, c.What, c.pos = s.step, s.what, s.pos
+		}
+		at := callKey{key: k}
+		if c.Held != nil {
+			at.hold = c.Held.Hold
+		}
+		if _, known := calls[at]; !known && len(calls) < maxCalls {
+			calls[at] = c
+		}
+	}
+	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
+	if s.dynamic {
+		for _, k := range u.funcs(s.call.Value).params {
+			add(k, plain)
+		}
+	}
+	for _, c := range u.argCalls(s) {
+		set := u.funcs(c.arg)
+		for _, k := range set.params {
+			add(k, c.call)
+		}
+		// A closure that calls a parameter of the function that it is in.
+		for _, r := range set.refs {
+			for _, k := range sortedCalls(r.node.calls) {
+				inner := r.node.calls[k]
+				if p, is := k.base.(*ssa.Parameter); is && p.Parent() != r.node.fn {
+					if held := c.call.Held; inner.Held == nil && held != nil {
+						h := *held
+						if h.Body { // it was handed over here
+							h.Body = isBody(p.Type())
+							h.Openers = append([]string{h.Func}, h.Openers...)
+							h.Hold, h.Func = Place{s.step.File, s.step.Line, s.what}, s.in.name
+						} else { // it is called back, by way of another function
+							inner.Step, inner.What, inner.pos = c.call.Step, c.call.What, c.call.pos
+						}
+						inner.Held = &h
+					}
+					add(k.key, inner)
+				}
+			}
+		}
+	}
+	for _, t := range u.targets(s) {
+		for _, k := range sortedCalls(t.node.calls) {
+			c := t.node.calls[k]
+			if p, is := k.base.(*ssa.Parameter); is && p.Parent() != t.node.fn {
+				add(k.key, c)
+			}
+		}
+	}
+}
+
+// maxCalls is how many calls of parameters are told apart in one function.
+const maxCalls = 64
+
+// isBody reports whether a parameter is what a helper runs as the body of a
+// transaction: a function of contexts, transactions and stores. One that takes data
+// is called back.
+func isBody(t types.Type) bool {
+	if several, is := t.Underlying().(*types.Slice); is {
+		t = several.Elem()
+	}
+	sig, is := t.Underlying().(*types.Signature)
+	if !is {
+		return false
+	}
+	for i := range sig.Params().Len() {
+		if plainData(sig.Params().At(i).Type()) {
+			return false
+		}
+	}
+	return true
+}
+
+// handles are words in the names of types through which SQL is spoken.
+var handles = []string{"tx", "trans", "store", "repo", "quer", "session", "conn", "db", "dao", "unit", "context", "client", "service", "database"}
+
+func plainData(t types.Type) bool {
+	t = types.Unalias(t)
+	pointer := false
+	if p, is := t.(*types.Pointer); is {
+		t, pointer = types.Unalias(p.Elem()), true
+	}
+	switch n := t.(type) {
+	case *types.TypeParam:
+		return false
+	case *types.Named:
+		if types.IsInterface(n) {
+			return false
+		}
+		name := strings.ToLower(n.Obj().Name())
+		for _, h := range handles {
+			if strings.Contains(name, h) {
+				return false
+			}
+		}
+		if pointer && n.Obj().Pkg() != nil && curated(n.Obj().Pkg().Path()) {
+			return false
+		}
+		return true
+	}
+	return !types.IsInterface(t)
+}
+
+// released are the keys, in the frame of s and those around it, of what s releases.
+func (u *unit) released(s *site) map[key]bool {
+	closed := u.closedBy(s)
+	if s.call == nil {
+		return closed
+	}
+	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
+		name := ""
+		if s.invoke != nil {
+			name = s.invoke.Name()
+		} else if fn := s.call.StaticCallee(); fn != nil {
+			name = fn.Name()
+		}
+		if closerNames[name] || name == "Next" {
+			closed[u.keys.of(s.args[0])] = true
+		}
+		if strings.HasSuffix(name, "Scan") {
+			k := u.keys.of(s.args[0])
+			closed[key{k.base, k.path + scanned}] = true
+		}
+	}
+	return closed
+}
+
+// closedBy are the keys of what the functions that s calls release.
+func (u *unit) closedBy(s *site) map[key]bool {
+	closed := map[key]bool{}
+	if s.call == nil {
+		return closed
+	}
+	in := func(args []ssa.Value, i int, path string) {
+		if i < len(args) {
+			k := u.keys.of(args[i])
+			if path := k.path + path; strings.Count(path, ".") <= maxFields {
+				closed[key{k.base, path}] = true
+			}
+		}
+	}
+	if s.facts != nil {
+		for _, p := range s.facts.Closes {
+			in(s.args, p.Index, p.Path)
+		}
+	}
+	refs := u.targets(s)
+	for _, c := range u.argCalls(s) {
+		refs = append(refs, u.funcs(c.arg).refs...)
+	}
+	for _, t := range refs {
+		for k := range t.node.closes {
+			if p, is := k.base.(*ssa.Parameter); is && p.Parent() == t.node.fn {
+				if slices.ContainsFunc(s.targets, func(n *node) bool { return n == t.node }) || s.invoke != nil || s.dynamic {
+					in(s.args, parameterIndex(p), k.path)
+				}
+				continue
+			}
+			closed[k] = true
+		}
+	}
+	return closed
+}
+
+// maxFields is how deep in a structure a hold is looked for: lists have no end.
+const maxFields = 4
+
+// scanned is the end of the path of a row that was read. Of rows, this is no end.
+const scanned = ".Scan()"
+
+// closerNames are methods that end a hold, whatever it is wrapped in.
+var closerNames = map[string]bool{
+	"Commit": true, "Rollback": true, "Close": true, "Release": true, "Abort": true, "Discard": true,
+	"RollbackUnlessCommitted": true, "CommitTx": true, "RollbackTx": true, "CommitTransaction": true,
+	"RollbackTransaction": true, "AbortTransaction": true, "Finish": true, "End": true, "Done": true, "Hijack": true,
+	"MustCommit": true, "MustRollback": true, "CommitAndClose": true, "Complete": true, "EndTransaction": true,
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package holdcheck
+
+const raceEnabled = true

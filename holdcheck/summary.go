@@ -1,0 +1,137 @@
+package holdcheck
+
+import (
+	"cmp"
+	"go/token"
+	"slices"
+)
+
+// summary is what a caller must know of a function. It is all that is kept of a
+// function in another package, and the analyzer's fact.
+type summary struct {
+	Slow   []leaf       // the slow calls that it can lead to before it returns
+	Opens  []opened     // what it has taken and not released when it returns
+	Closes []parameter  // what of its parameters it releases
+	Calls  []calledArgs // which of its parameters it calls
+}
+
+func (s *summary) empty() bool {
+	return len(s.Slow)+len(s.Opens)+len(s.Closes)+len(s.Calls) == 0
+}
+
+// parameter is one of a function's parameters, the receiver first, or a part of it.
+type parameter struct {
+	Index int
+	Path  string
+}
+
+// leaf is a slow call and the way to it.
+type leaf struct {
+	Kind     Kind
+	Severity Severity
+	What     string // the library's function at the end: http.Client.Do
+	Slow     Place  // with the file's whole path
+	Func     string // that makes the slow call
+	// Chain begins in the function that the leaf is of. It is empty in a dependency.
+	Chain []Step
+	// Guards are what the function's parameters must be for the call to be made.
+	Guards []guard
+}
+
+// guard is a condition on a parameter: that it is what Want says.
+type guard struct {
+	Index int
+	Want  string // true, false, nil, not nil
+}
+
+// maxLeaves is how many slow calls are kept of one function, the worst and nearest.
+const maxLeaves = 12
+
+// maxChain is how many calls a chain may have.
+const maxChain = 24
+
+// leaves collects the slow calls of one function.
+type leaves struct {
+	list []leaf
+	at   map[Place]int
+}
+
+func (ls *leaves) add(l leaf) {
+	if len(l.Chain) > maxChain {
+		return
+	}
+	if ls.at == nil {
+		ls.at = map[Place]int{}
+	}
+	if i, known := ls.at[l.Slow]; known {
+		if l.before(ls.list[i]) {
+			ls.list[i] = l
+		}
+		return
+	}
+	ls.at[l.Slow] = len(ls.list)
+	ls.list = append(ls.list, l)
+}
+
+func (l leaf) before(m leaf) bool { return compareLeaves(l, m) < 0 }
+
+// compareLeaves puts first what is worst, unconditional, near.
+func compareLeaves(a, b leaf) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)),
+		cmp.Compare(len(a.Chain), len(b.Chain)),
+		cmp.Compare(len(a.Guards), len(b.Guards)),
+		cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line), cmp.Compare(a.What, b.What),
+	)
+}
+
+// best are the leaves that are kept.
+func (ls *leaves) best() []leaf {
+	slices.SortFunc(ls.list, compareLeaves)
+	list := ls.list
+	if len(list) > maxLeaves {
+		list = list[:maxLeaves]
+	}
+	return slices.Clip(list)
+}
+
+func sameLeaves(a, b []leaf) bool {
+	return slices.EqualFunc(a, b, func(a, b leaf) bool {
+		return a.Slow == b.Slow && a.Severity == b.Severity && len(a.Chain) == len(b.Chain) && len(a.Guards) == len(b.Guards)
+	})
+}
+
+// opened is a hold that is open when a function returns.
+type opened struct {
+	// Result is the number of the result that is the hold, or leads to it; -1 where
+	// it was put into a parameter.
+	Result  int
+	Param   parameter
+	What    string
+	Closers []string
+	Openers []string // functions between the caller and the pool, by their names at run time
+}
+
+// calledArgs is a parameter that a function calls.
+type calledArgs struct {
+	Index int
+	Step  Step      // where
+	What  string    // how it is called there
+	Held  *heldCall // nil where nothing is held meanwhile
+
+	pos token.Pos // of Step, within the unit
+}
+
+// heldCall tells what is held while a parameter is called.
+type heldCall struct {
+	What    string // what is held
+	Hold    Place  // where it was taken
+	Func    string // that took it
+	Openers []string
+	// Body says that the parameter is the body of a transaction, and the function a
+	// helper that runs it. Otherwise the function calls back with data, and the hold
+	// is its own.
+	Body bool
+
+	pool key // what it was taken from, as the function knows it
+}

@@ -1,0 +1,258 @@
+package holdcheck
+
+import (
+	"go/types"
+	"slices"
+)
+
+// openers take a connection from a pool, for longer than their own call. A savepoint
+// takes none, and neither does a statement on what is held already.
+var openers = newTable(map[string]opener{
+	// database/sql
+	"(*database/sql.DB).{Begin,BeginTx}":               begins,
+	"(*database/sql.DB).Conn":                          takes("Close"),
+	"(*database/sql.DB).{Query,QueryContext}":          rows,
+	"(*database/sql.DB).{QueryRow,QueryRowContext}":    row,
+	"(*database/sql.Conn).BeginTx":                     begins.nested(),
+	"(*database/sql.Conn).QueryContext":                rows.nested(),
+	"(*database/sql.Conn).Raw":                         during("a connection", 0).nested(),
+	"(*database/sql.Stmt).{Query,QueryContext}":        rows.nested(), // of a Tx, it may be
+	"(*database/sql.Stmt).{QueryRow,QueryRowContext}":  row.nested(),
+	"(entgo.io/ent/dialect.Driver).Tx":                 begins.nested(),
+	"(*entgo.io/ent/dialect.DebugDriver).{Tx,BeginTx}": begins.nested(),
+	"(*entgo.io/ent/dialect/sql.Driver).{Tx,BeginTx}":  begins,
+
+	// pgx
+	"(*github.com/jackc/pgx/pgxpool.Pool).{Begin,BeginTx}":          begins,
+	"(*github.com/jackc/pgx/pgxpool.Pool).BeginFunc":                during("a transaction", 1), // v4
+	"(*github.com/jackc/pgx/pgxpool.Pool).BeginTxFunc":              during("a transaction", 2),
+	"(*github.com/jackc/pgx/pgxpool.Pool).{Acquire,AcquireAllIdle}": takes("Release", "Hijack"),
+	"(*github.com/jackc/pgx/pgxpool.Pool).AcquireFunc":              during("a connection", 1),
+	"(*github.com/jackc/pgx/pgxpool.Pool).Query":                    rows,
+	"(*github.com/jackc/pgx/pgxpool.Pool).QueryRow":                 row,
+	"(*github.com/jackc/pgx/pgxpool.Pool).SendBatch":                {what: "a batch", result: 0, callback: none, closers: []string{"Close"}},
+	"(*github.com/jackc/pgx/pgxpool.Pool).CopyFrom":                 during("a connection", 3),
+	"(*github.com/jackc/pgx/pgxpool.Conn).{Begin,BeginTx}":          begins.nested(),
+	"(*github.com/jackc/pgx/pgxpool.Conn).BeginFunc":                during("a transaction", 1).nested(),
+	"(*github.com/jackc/pgx/pgxpool.Conn).BeginTxFunc":              during("a transaction", 2).nested(),
+	// A connection that was made by hand is of no pool, and a transaction on it holds
+	// locks all the same.
+	"(*github.com/jackc/pgx.Conn).{Begin,BeginTx}":       begins.nested(),
+	"(*github.com/jackc/pgx.Conn).BeginFunc":             during("a transaction", 1).nested(),
+	"(*github.com/jackc/pgx.Conn).BeginTxFunc":           during("a transaction", 2).nested(),
+	"github.com/jackc/pgx.BeginFunc":                     during("a transaction", 2).nested(),
+	"github.com/jackc/pgx.BeginTxFunc":                   during("a transaction", 3).nested(),
+	"(*github.com/jackc/pgx/pgxpool.{Conn,Tx}).CopyFrom": during("a connection", 3).nested(),
+	"(*github.com/jackc/pgx.Conn).CopyFrom":              during("a connection", 3).nested(),
+	"(github.com/jackc/pgx.Tx).CopyFrom":                 during("a transaction", 3).nested(),
+	// These run later, when the results of the batch are read.
+	"(*github.com/jackc/pgx.QueuedQuery).{Query,QueryRow,Exec}": during("a batch", 0).nested(),
+	// They call their function at each row.
+	"github.com/jackc/pgx.{CollectRows,CollectOneRow,CollectExactlyOneRow}": during("rows", 1).nested(),
+	"github.com/jackc/pgx.{AppendRows,ForEachRow}":                          during("rows", 2).nested(),
+
+	// this project
+	"(*github.com/pghold/pghold/queuepool.Pool).Acquire":                          takes("Release"),
+	"(github.com/pghold/pghold/session.Pool).Acquire":                             takes("Release"),
+	"(*github.com/pghold/pghold/session.Session).{Exec,Query,QueryRow,SendBatch}": atStatement,
+	"(*github.com/pghold/pghold/session.Session).CopyFrom":                        atStatement.calling(3),
+
+	// sqlx
+	"(*github.com/jmoiron/sqlx.DB).{Beginx,BeginTxx,MustBegin,MustBeginTx}":             begins,
+	"(*github.com/jmoiron/sqlx.DB).Connx":                                               takes("Close"),
+	"(*github.com/jmoiron/sqlx.DB).{Queryx,QueryxContext,NamedQuery,NamedQueryContext}": rows,
+	"(*github.com/jmoiron/sqlx.DB).{QueryRowx,QueryRowxContext}":                        sqlxRow,
+	"(*github.com/jmoiron/sqlx.Conn).BeginTxx":                                          begins.nested(),
+	"(*github.com/jmoiron/sqlx.Conn).QueryxContext":                                     rows.nested(),
+	"(*github.com/jmoiron/sqlx.{Stmt,NamedStmt}).{Queryx,QueryxContext}":                rows.nested(),
+	"(*github.com/jmoiron/sqlx.NamedStmt).{Query,QueryContext}":                         rows.nested(),
+	"github.com/jmoiron/sqlx.{NamedQuery,NamedQueryContext}":                            rows.nested(),
+	"(github.com/jmoiron/sqlx.Queryer).{Query,Queryx}":                                  rows.nested(),
+	"(github.com/jmoiron/sqlx.QueryerContext).{QueryContext,QueryxContext}":             rows.nested(),
+
+	// gorm: a transaction and a pool are both a DB
+	"(*gorm.io/gorm.DB).Begin":                     begins.nested(),
+	"(*gorm.io/gorm.DB).Transaction":               during("a transaction", 0).nested(),
+	"(*gorm.io/gorm.DB).Connection":                during("a connection", 0).nested(),
+	"(*gorm.io/gorm.DB).Rows":                      rows.nested(),
+	"(*gorm.io/gorm.DB).Row":                       row.nested(),
+	"(*github.com/jinzhu/gorm.DB).{Begin,BeginTx}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}, nests: true},
+	"(*github.com/jinzhu/gorm.DB).Transaction":     during("a transaction", 0).nested(),
+	"(*github.com/jinzhu/gorm.DB).Rows":            rows.nested(),
+	"(*github.com/jinzhu/gorm.DB).Row":             row.nested(),
+
+	// bun
+	"(*github.com/uptrace/bun.DB).{Begin,BeginTx}":      begins,
+	"(*github.com/uptrace/bun.DB).RunInTx":              during("a transaction", 2),
+	"(*github.com/uptrace/bun.DB).Conn":                 takes("Close"),
+	"(*github.com/uptrace/bun.DB).{Query,QueryContext}": rows,
+	"(*github.com/uptrace/bun.SelectQuery).Rows":        rows.nested(),
+	"(github.com/uptrace/bun.Conn).BeginTx":             begins.nested(),
+	"(github.com/uptrace/bun.Conn).RunInTx":             during("a transaction", 2).nested(),
+	"(github.com/uptrace/bun.IDB).BeginTx":              begins.nested(),
+	"(github.com/uptrace/bun.IDB).RunInTx":              during("a transaction", 2).nested(),
+
+	// pop: an inner transaction is the outer one
+	"(*github.com/{gobuffalo,ory}/pop.Connection).{Transaction,Rollback}": during("a transaction", 0).nested(),
+	// What is held is its field TX.
+	"(*github.com/{gobuffalo,ory}/pop.Connection).{NewTransaction,NewTransactionContext,NewTransactionContextOptions}": begins.nested(),
+
+	// xorm: a session holds from Begin on
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Begin":                        {what: "a transaction", result: receiver, callback: none, closers: []string{"Commit", "Rollback", "Close"}, nests: true},
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Transaction":                   during("a transaction", 0),
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Rows":                          rows,
+	"(*xorm.io/xorm.EngineGroup).Rows":                                                             rows,
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Rows":                         rows.nested(),
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.{Engine,Session}).Iterate":             during("rows", 1).nested(),
+	"(*{xorm.io/xorm,xorm.io,github.com/go-xorm,github.com/xorm-io}/core.DB).{Begin,BeginTx}":      begins,
+	"(*{xorm.io/xorm,xorm.io,github.com/go-xorm,github.com/xorm-io}/core.DB).{Query,QueryContext}": rows,
+
+	// go-pg
+	"(*github.com/go-pg/pg.baseDB).{Begin,BeginContext}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "Close", "CommitContext", "RollbackContext", "CloseContext"}},
+	"(*github.com/go-pg/pg.baseDB).RunInTransaction":     during("a transaction", 0),
+	"(*github.com/go-pg/pg/v10.baseDB).RunInTransaction": during("a transaction", 1),
+	"(*github.com/go-pg/pg.DB).Conn":                     takes("Close"),
+
+	// others
+	"(*github.com/pocketbase/dbx.DB).{Begin,BeginTx}":                                    begins,
+	"(*github.com/pocketbase/dbx.DB).Transactional":                                      during("a transaction", 0),
+	"(*github.com/pocketbase/dbx.DB).TransactionalContext":                               during("a transaction", 2),
+	"(*github.com/pocketbase/dbx.Query).Rows":                                            rows.nested(),
+	"(*github.com/pocketbase/dbx.SelectQuery).Rows":                                      rows.nested(),
+	"(github.com/pocketbase/pocketbase/core.App).RunInTransaction":                       during("a transaction", 0).nested(),
+	"(github.com/pocketbase/pocketbase/core.App).AuxRunInTransaction":                    during("a transaction", 0).nested(),
+	"(*github.com/doug-martin/goqu.Database).{Begin,BeginTx}":                            begins,
+	"(*github.com/doug-martin/goqu.Database).WithTx":                                     during("a transaction", 0),
+	"(*github.com/doug-martin/goqu.Database).{Query,QueryContext}":                       rows,
+	"(*github.com/doug-martin/goqu.TxDatabase).Wrap":                                     during("a transaction", 0).nested(),
+	"(*github.com/gocraft/dbr.Session).{Begin,BeginTx}":                                  {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}},
+	"(*github.com/go-gorp/gorp.DbMap).Begin":                                             begins,
+	"(*gopkg.in/gorp.{v1,v2,v3}.DbMap).Begin":                                            begins,
+	"(github.com/upper/db.Session).Tx":                                                   during("a transaction", 0).nested(),
+	"(github.com/upper/db.Session).TxContext":                                            during("a transaction", 1).nested(),
+	"github.com/cockroachdb/cockroach-go/crdb.ExecuteTx":                                 during("a transaction", 3),
+	"github.com/cockroachdb/cockroach-go/crdb.ExecuteInTx":                               during("a transaction", 2).nested(),
+	"github.com/cockroachdb/cockroach-go/crdb/{crdbpgx,crdbpgxv5,crdbsqlx}.ExecuteTx":    during("a transaction", 3),
+	"github.com/cockroachdb/cockroach-go/crdb/crdbgorm.ExecuteTx":                        during("a transaction", 3),
+	"(github.com/avito-tech/go-transaction-manager/trm.Manager).Do":                      during("a transaction", 1).nested(),
+	"(github.com/avito-tech/go-transaction-manager/trm.Manager).DoWithSettings":          during("a transaction", 2).nested(),
+	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).Do":             during("a transaction", 1).nested(),
+	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).DoWithSettings": during("a transaction", 2).nested(),
+	"(github.com/Thiht/transactor.Transactor).WithinTransaction":                         during("a transaction", 1).nested(),
+
+	// beego
+	"(github.com/beego/beego/client/orm.TxBeginner).{Begin,BeginWithCtx,BeginWithOpts,BeginWithCtxAndOpts}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommit"}},
+	"(github.com/beego/beego/client/orm.TxBeginner).DoTx":                                                   during("a transaction", 0),
+	"(github.com/beego/beego/client/orm.TxBeginner).{DoTxWithCtx,DoTxWithOpts}":                             during("a transaction", 1),
+	"(github.com/beego/beego/client/orm.TxBeginner).DoTxWithCtxAndOpts":                                     during("a transaction", 2),
+	"(github.com/astaxie/beego/orm.Ormer).{Begin,BeginTx}":                                                  {what: "a transaction", result: receiver, callback: none, closers: []string{"Commit", "Rollback"}},
+})
+
+var (
+	begins = opener{what: "a transaction", callback: none, closers: []string{"Commit", "Rollback"}}
+	rows   = opener{what: "rows", callback: none, closers: []string{"Close", "Next"}}
+	row    = opener{what: "a row", callback: none, closers: []string{"Scan"}} // Err does not release
+
+	sqlxRow = opener{what: "a row", callback: none, closers: []string{"Scan", "StructScan", "MapScan", "SliceScan"}}
+
+	// atStatement is a session that has nothing before its first statement. Outside
+	// releases before it calls its argument.
+	atStatement = opener{what: "a session", result: receiver, callback: none, closers: []string{"Commit", "Rollback", "Close", "Outside"}, nests: true}
+)
+
+func takes(closers ...string) opener {
+	return opener{what: "a connection", callback: none, closers: closers}
+}
+
+func during(what string, callback int) opener {
+	return opener{what: what, result: none, callback: callback}
+}
+
+func (o opener) nested() opener {
+	o.nests = true
+	return o
+}
+
+func (o opener) calling(argument int) opener {
+	o.callback = argument
+	return o
+}
+
+// openerOf is what the tables say of a function that takes a connection. Interfaces
+// that projects write so that a pool fits them are known by what their methods are
+// called and return.
+func openerOf(fn *types.Func) (opener, bool) {
+	if o, is := openers.find(fullName(fn)); is {
+		return o, true
+	}
+	if i := transactionBody(fn); i >= 0 {
+		return during("a transaction", i).nested(), true
+	}
+	recv := fn.Signature().Recv()
+	if recv == nil || !types.IsInterface(recv.Type()) || fn.Pkg() == nil || curated(fn.Pkg().Path()) {
+		return opener{}, false
+	}
+	results := fn.Signature().Results()
+	if results.Len() == 0 {
+		return opener{}, false
+	}
+	kind, known := handed[withoutVersion(results.At(0).Type().String())]
+	if !known || !slices.Contains(kind.methods, fn.Name()) {
+		return opener{}, false
+	}
+	if kind.methods[0] == "Begin" && hasMethod(recv.Type(), "Commit") {
+		return opener{}, false // a savepoint
+	}
+	return kind.opener.nested(), true
+}
+
+// transactionBody is the number of the argument of a driver's method that runs inside
+// a transaction, by the method's name: interfaces that are not in the table.
+func transactionBody(fn *types.Func) int {
+	if fn.Pkg() == nil || fn.Signature().Recv() == nil || !driver(fn.Pkg().Path()) || isStd(fn.Pkg().Path()) {
+		return none
+	}
+	switch fn.Name() {
+	case "RunInTransaction", "RunInTx", "Transaction", "WithTx", "WithTransaction", "InTx", "InTransaction":
+	default:
+		return none
+	}
+	params := fn.Signature().Params()
+	for i := range params.Len() {
+		if _, is := params.At(i).Type().Underlying().(*types.Signature); is {
+			return i
+		}
+	}
+	return none
+}
+
+func hasMethod(t types.Type, name string) bool {
+	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
+	_, is := obj.(*types.Func)
+	return is
+}
+
+type handedBy struct {
+	opener
+	methods []string
+}
+
+// handed are the types of transactions, connections and rows, and the methods that
+// return them in the libraries that they are from.
+var handed = func() map[string]handedBy {
+	m := map[string]handedBy{}
+	add := func(o opener, methods []string, types ...string) {
+		for _, t := range types {
+			m[t] = handedBy{o, methods}
+		}
+	}
+	add(begins, []string{"Begin", "BeginTx", "Beginx", "BeginTxx", "MustBegin", "MustBeginTx", "BeginContext", "Tx"},
+		"*database/sql.Tx", "github.com/jackc/pgx.Tx", "*github.com/jackc/pgx/pgxpool.Tx", "*github.com/jmoiron/sqlx.Tx",
+		"github.com/uptrace/bun.Tx", "entgo.io/ent/dialect.Tx", "*github.com/go-pg/pg.Tx", "*github.com/gocraft/dbr.Tx",
+		"*github.com/doug-martin/goqu.TxDatabase", "*github.com/pocketbase/dbx.Tx")
+	add(takes("Close"), []string{"Conn", "Connx"}, "*database/sql.Conn", "*github.com/jmoiron/sqlx.Conn", "github.com/uptrace/bun.Conn")
+	add(takes("Release", "Hijack"), []string{"Acquire"}, "*github.com/jackc/pgx/pgxpool.Conn")
+	add(rows, []string{"Query", "QueryContext", "Queryx", "QueryxContext", "NamedQuery", "NamedQueryContext"},
+		"*database/sql.Rows", "github.com/jackc/pgx.Rows", "*github.com/jmoiron/sqlx.Rows")
+	return m
+}()
