@@ -146,6 +146,8 @@ var figures = sync.OnceValue(func() []string {
 	var full RouteResult
 	fill(reflect.ValueOf(&full).Elem())
 	full.Settings, full.Repeats = nil, nil // not figures of the route
+	full.Predicted = NewPrediction(&full, &full)
+	full.Predicted.Updates = &Updates{}
 	b, err := json.Marshal(full)
 	if err != nil {
 		panic("experiment: " + err.Error())

@@ -81,6 +81,7 @@ func fullResult() *experiment.Result {
 	own.Rate = 300
 	full := &experiment.Result{
 		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Repeat: 3, Interrupted: true, Warnings: []string{"a sentence"},
+		Overheads: &experiment.Overheads{Statement: 1e6, Connect: 2e6, Request: 3e6, Call: 4e6},
 		Conclusions: []experiment.Conclusion{{
 			About: "breaks", Cases: []string{"r@1"}, Sentence: "It breaks.", Figures: map[string]float64{"breaks_per_s": 7.5}, Unreached: true,
 		}},
@@ -99,6 +100,11 @@ func fullResult() *experiment.Result {
 		}},
 	}
 	full.Routes[0].Repeats = []experiment.Figures{full.Routes[0].Figures()}
+	full.Routes[0].Predicted = &experiment.Prediction{
+		SuccessRatio: 0.5, Throughput: 7, Latency: experiment.Latencies{"p99": 6e6}, Connections: experiment.PredictedConnections{Max: 13, MaxSilentInTransaction: 12},
+		Updates: full.Routes[0].Updates, Error: map[string]float64{"latency_s.p99": 0.25}, Note: "It hangs on milliseconds.",
+	}
+	full.Routes[0].NotPredicted = "a sentence"
 	return full
 }
 
@@ -182,7 +188,11 @@ func TestResult_JSONNames(t *testing.T) {
 		"repeat": 3.0, "routes.repeats.elapsed_s": 35.0, "routes.repeats.success_ratio": 0.48, "routes.repeats.throughput_per_s": 6.86,
 		"routes.repeats.goodput_per_s": 6.8, "routes.repeats.latency_s.p99": 0.006, "routes.repeats.outcomes.ok": 1.0, "routes.repeats.time_s.pool_wait": 2.0,
 		"routes.repeats.holds.silent_in_transaction_s": 6.0, "routes.repeats.connections.max": 15.0, "routes.repeats.per_request.checkouts": 1.5,
-		"routes.repeats.updates.lost":             2.0,
+		"routes.repeats.updates.lost": 2.0,
+		"overheads_s.statement":       0.001, "overheads_s.connect": 0.002, "overheads_s.request": 0.003, "overheads_s.call": 0.004,
+		"routes.predicted.success_ratio": 0.5, "routes.predicted.throughput_per_s": 7.0, "routes.predicted.latency_s.p99": 0.006,
+		"routes.predicted.connections.max": 13.0, "routes.predicted.connections.max_silent_in_transaction": 12.0,
+		"routes.predicted.updates.recorded": 1.0, "routes.predicted.note": "It hangs on milliseconds.", "routes.not_predicted": "a sentence",
 		"routes.updates.killed.paid_not_recorded": 11.0, "routes.updates.killed.paid_twice": 12.0, "routes.updates.killed.lost": 13.0,
 	} {
 		if got := at(path); got != want {

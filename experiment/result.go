@@ -27,6 +27,9 @@ type Result struct {
 	// Warnings are sentences that a reader must know before trusting or copying
 	// the figures.
 	Warnings []string `json:"warnings"`
+	// Overheads are what the predictions of measured routes (RouteResult.Predicted) take
+	// from the run beside its settings.
+	Overheads *Overheads `json:"overheads_s,omitempty"`
 	// Conclusions are what follows from the figures of a prediction.
 	Conclusions []Conclusion `json:"conclusions,omitempty"`
 	// Interrupted is true when the run was ended before its last route was done.
@@ -126,6 +129,11 @@ type RouteResult struct {
 	// latency_s.p50 and latency_s.p99. All other fields are means then, and the counts
 	// are rounded.
 	Interval map[string][2]float64 `json:"interval,omitempty"`
+	// Predicted is what the model says of a route that was measured, from the settings
+	// and the run's Overheads. nil where nobody asked.
+	Predicted *Prediction `json:"predicted,omitempty"`
+	// NotPredicted says in a sentence why there is no prediction where one was asked for.
+	NotPredicted string `json:"not_predicted,omitempty"`
 }
 
 // Outcomes counts requests by how they ended; together they are all requests.

@@ -13,7 +13,7 @@ func (s *sim) advance(r int32) {
 				return
 			}
 		case opServer:
-			if !s.get(&s.servers, r, aServer, s.serverPatience) {
+			if !s.attach(q) && !s.get(&s.servers, r, aServer, s.serverPatience) {
 				return
 			}
 		case opLock:
@@ -62,6 +62,9 @@ func (s *sim) advance(r int32) {
 			s.releaseConnection(r)
 		case opCall:
 			d := s.call(s.rng)
+			if s.jitters && d < s.callTimeout {
+				d = max(0, d+s.jitter.sample(s.rng))
+			}
 			if d >= s.callTimeout {
 				d, q.failed = s.callTimeout, otherError
 			}
@@ -74,7 +77,11 @@ func (s *sim) advance(r int32) {
 			s.spend(q, r, opCall, d)
 			return
 		case opPause:
-			s.spend(q, r, opPause, o.d)
+			d := o.d
+			if s.jitters {
+				d = max(int64(shortestPause), d+s.jitter.sample(s.rng))
+			}
+			s.spend(q, r, opPause, d)
 			return
 		case opAnswer:
 			s.stats.answered(s.now, s.network, experiment.OK, q)

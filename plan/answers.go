@@ -56,7 +56,9 @@ func Ask(s experiment.Settings, qs []Question, replications int) (*experiment.Re
 // chance reports whether two predictions of the question may differ.
 func (q Question) chance() bool {
 	m := q.Model
-	return m.Arrivals == Poisson && len(m.Times) == 0 || m.RandomReplica && m.Replicas > 1 || len(m.Calls) > 1 ||
+	jitter := m.Overheads.CallJitter != Spread{} && len(m.Calls) == 0 && q.Route.Calls() ||
+		m.Overheads.Late != Spread{} && len(m.Times) == 0 && m.Arrivals != Poisson
+	return jitter || m.Arrivals == Poisson && len(m.Times) == 0 || m.RandomReplica && m.Replicas > 1 || len(m.Calls) > 1 ||
 		q.Settings.Pool == experiment.SQLPool || q.shape() == Exponential || q.shape() == experiment.Lognormal
 }
 
@@ -70,6 +72,15 @@ func (q Question) shape() string {
 
 // predict predicts the question, where there is chance so many times.
 func (q Question) predict(replications int) (*experiment.RouteResult, error) {
+	runs, err := q.replicate(replications)
+	if err != nil {
+		return nil, err
+	}
+	return meanOf(runs), nil
+}
+
+// replicate returns each of the predictions that predict has the mean of.
+func (q Question) replicate(replications int) ([]*experiment.RouteResult, error) {
 	if !q.chance() {
 		replications = 1
 	}
@@ -103,7 +114,7 @@ func (q Question) predict(replications int) (*experiment.RouteResult, error) {
 			return nil, err
 		}
 	}
-	return meanOf(runs), nil
+	return runs, nil
 }
 
 // enough is how many requests a search looks at before it believes a figure.

@@ -20,7 +20,7 @@ func (q Question) limits() []limit {
 	return []limit{
 		{"at most " + several(s.Threads, "handler") + " run at once, in as many threads, and each takes " + words(d.handler),
 			func(q *Question) { q.Settings.Threads = plenty }, q.Route.Sync || q.Route.AnswersEarly()},
-		{"PgBouncer has " + several(s.PgBouncer, "server connection") + ", and a transaction has one for " + words(d.transaction),
+		{"PgBouncer has " + several(s.PgBouncer, "server connection") + ", and " + q.serverHold(d),
 			func(q *Question) { q.Settings.PgBouncer = 0 }, s.PgBouncer > 0},
 		{"the database has " + several(q.Model.Cores, "core") + ", and a request keeps one busy for " + words(d.statements),
 			func(q *Question) { q.Model.Cores = 0 }, q.Model.Cores > 0},
@@ -84,4 +84,12 @@ func forbids(q Question, targets []Target) (string, error) {
 		}
 	}
 	return "nothing that can be changed would reach it", nil
+}
+
+// serverHold says for how long a server connection of PgBouncer's is kept.
+func (q Question) serverHold(d demand) string {
+	if q.Model.SessionMode {
+		return "in session mode a connection of the app's pool keeps one for as long as it is open"
+	}
+	return "a transaction has one for " + words(d.transaction)
 }

@@ -140,6 +140,9 @@ func (q Question) stations() []Station {
 	if q.Route.Updates() {
 		all = append(all, Station{Name: "rows", Places: s.Accounts, Held: d.row})
 	}
+	if q.Model.SessionMode {
+		d.transaction = d.checkout
+	}
 	all = append(all,
 		Station{Name: "server connections of PgBouncer", Places: s.PgBouncer, Held: d.transaction},
 		Station{Name: "cores", Places: q.Model.Cores, Held: d.statements},

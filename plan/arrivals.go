@@ -28,7 +28,7 @@ func (m Model) arrivals(s experiment.Settings, rng *rand.Rand) arrivals {
 	case m.Arrivals == Poisson:
 		return poisson(s.Rate, s.Duration, rng)
 	}
-	return even(s.Rate, s.Requests(), 0, 1)
+	return late(even(s.Rate, s.Requests(), 0, 1), m.Overheads.Late, rng)
 }
 
 // arrivalsOf are the requests that the n-th replica gets.
@@ -41,7 +41,7 @@ func (m Model) arrivalsOf(n int, s experiment.Settings, rng *rand.Rand) arrivals
 	case m.Arrivals == Poisson:
 		return poissonInTurn(s.Rate, s.Duration, n, m.Replicas, rng)
 	}
-	return even(s.Rate, s.Requests(), n, m.Replicas)
+	return late(even(s.Rate, s.Requests(), n, m.Replicas), m.Overheads.Late, rng)
 }
 
 // even returns the times of n requests at a rate, the first at 0; from one of them, by
@@ -55,6 +55,22 @@ func even(rate float64, n, from, every int) arrivals {
 		at := int64(math.Round(float64(i) / rate * 1e9))
 		i += every
 		return at, true
+	}
+}
+
+// late returns the times of another, each of them late by some of what is measured. Who
+// is so late that the next would be before him takes that along.
+func late(on arrivals, by Spread, rng *rand.Rand) arrivals {
+	if by == (Spread{}) {
+		return on
+	}
+	last := int64(0)
+	return func() (int64, bool) {
+		at, more := on()
+		if more {
+			last = max(last, at+by.sample(rng))
+		}
+		return last, more
 	}
 }
 

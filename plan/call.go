@@ -13,6 +13,9 @@ import (
 // experiment.Shapes.
 const Exponential = "exponential"
 
+// Shapes are the shapes that a plan has.
+var Shapes = []string{experiment.Fixed, Exponential, experiment.Lognormal, experiment.Stalls}
+
 // sampler returns how long the next slow call takes, in ns.
 func sampler(shape string, mean time.Duration, samples []time.Duration) (func(*rand.Rand) int64, error) {
 	m := float64(mean)

@@ -12,6 +12,9 @@ func (s *sim) gaveUp(r int32) {
 		q.failed = poolTimeout
 		s.stats.waits.add(s.now - q.since)
 	}
+	if q.in == aServer {
+		q.lost = true // PgBouncer disconnects its client
+	}
 	q.in = nothing
 	s.finish(r)
 }
@@ -38,7 +41,7 @@ func (s *sim) endTransaction(r int32) {
 	if q.has&hasRow != 0 {
 		s.give(&s.accounts[q.account].row, r, hasRow)
 	}
-	if q.has&hasServer != 0 {
+	if q.has&hasServer != 0 && !s.sessionMode {
 		s.give(&s.servers, r, hasServer)
 	}
 }

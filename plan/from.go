@@ -18,6 +18,10 @@ import (
 //     no row and no server's connection through their call: with the others, much of
 //     Busy is waiting.
 //   - Call is Time.Slow less the settings' slow call, where it is of fixed length.
+//   - CallJitter is how the latencies of requests differ that were all answered and
+//     did next to nothing but call: what makes them differ, but for a twentieth of them,
+//     is when the call woke up.
+//   - Late is SentLate.
 //   - Request is the mean latency less Time, of routes all of whose requests were
 //     answered: only there the two means are of the same requests.
 //   - Connect is the longest wait for a connection of routes that have one to spare,
@@ -28,6 +32,7 @@ import (
 // What no route tells is zero.
 func Calibrate(r *experiment.Result) Overheads {
 	var statements, connects, requests, calls []time.Duration
+	var jitters, lates []Spread
 	for i := range r.Routes {
 		rr := &r.Routes[i]
 		route, s := rr.Of(), r.SettingsOf(rr)
@@ -43,6 +48,13 @@ func Calibrate(r *experiment.Result) Overheads {
 		if route.Calls() && plain && rr.Time.Slow > 0 && (s.SlowShape == experiment.Fixed || !httpCall(route)) {
 			calls = append(calls, max(0, rr.Time.Slow-s.Slow))
 		}
+		if rr.SentLate.Max > 0 {
+			lates = append(lates, spreadOf(rr.SentLate))
+		}
+		if t := rr.Time; served && plain && route.Calls() && !route.AnswersEarly() && 50*(t.ThreadWait+t.PoolWait+t.Busy) < rr.Latency.Mean &&
+			(s.SlowShape == experiment.Fixed || !httpCall(route)) {
+			jitters = append(jitters, spreadOf(rr.Latency).centred())
+		}
 		if t := rr.Time; served && plain {
 			requests = append(requests, max(0, rr.Latency.Mean-t.ThreadWait-t.PoolWait-t.Busy-t.Slow))
 		}
@@ -54,7 +66,27 @@ func Calibrate(r *experiment.Result) Overheads {
 			connects = append(connects, wait.Min)
 		}
 	}
-	return Overheads{Statement: median(statements), Connect: median(connects), Request: median(requests), Call: median(calls)}
+	return Overheads{
+		Statement: median(statements), Connect: median(connects), Request: median(requests), Call: median(calls),
+		CallJitter: medianSpread(jitters).centred(), Late: medianSpread(lates),
+	}
+}
+
+// CalibrateAt is Calibrate for a database so far away. What makes it be is a timer, which
+// is late too: so Statement is taken from the routes with that distance, where there are.
+func CalibrateAt(r *experiment.Result, distance time.Duration) Overheads {
+	there := *r
+	there.Routes = nil
+	for i := range r.Routes {
+		if rr := &r.Routes[i]; r.SettingsOf(rr).Distance == distance {
+			there.Routes = append(there.Routes, *rr)
+		}
+	}
+	o := Calibrate(r)
+	if at := Calibrate(&there).Statement; at > 0 {
+		o.Statement = at
+	}
+	return o
 }
 
 func median(ds []time.Duration) time.Duration {
@@ -65,7 +97,9 @@ func median(ds []time.Duration) time.Duration {
 	return (ds[(len(ds)-1)/2] + ds[len(ds)/2]) / 2
 }
 
-// FromRun returns the cases of a measured run as questions, with its overheads.
+// FromRun returns the cases of a measured run as questions, with its overheads. They keep
+// its speed, which only a PgBouncer's patience hangs on: all else is in the experiment's
+// own time.
 func FromRun(r *experiment.Result) ([]Question, error) {
 	switch {
 	case r.Kind != experiment.Measured:
@@ -73,7 +107,6 @@ func FromRun(r *experiment.Result) ([]Question, error) {
 	case len(r.Routes) == 0:
 		return nil, errors.New("the result has no route")
 	}
-	m := Model{Overheads: Calibrate(r)}
 	var qs []Question
 	for i := range r.Routes {
 		rr := &r.Routes[i]
@@ -82,8 +115,7 @@ func FromRun(r *experiment.Result) ([]Question, error) {
 			return nil, fmt.Errorf("the result has a route %q that this pghold does not know", rr.Name)
 		}
 		s := r.SettingsOf(rr)
-		s.Speed = 1 // its figures are in the experiment's own time, and so are its overheads
-		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, m})
+		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, Model{Overheads: CalibrateAt(r, s.Distance)}})
 	}
 	return qs, nil
 }

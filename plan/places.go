@@ -23,6 +23,21 @@ func (s *sim) get(st *station, r int32, what waitFor, patience int64) bool {
 	return false
 }
 
+// attach reports whether the request's connection has one of PgBouncer's already: since
+// its last transaction, or, in session mode, since somebody else's. Of the idle
+// connections those are taken first that do.
+func (s *sim) attach(q *request) bool {
+	if !s.sessionMode {
+		return false
+	}
+	rep := &s.replicas[q.replica]
+	if q.has&hasServer == 0 && rep.attached > 0 {
+		rep.attached--
+		q.has |= hasServer
+	}
+	return q.has&hasServer != 0
+}
+
 // give gives a place back, to whoever is next.
 func (s *sim) give(st *station, r int32, has uint8) {
 	s.reqs[r].has &^= has
@@ -117,6 +132,7 @@ func (s *sim) releaseConnection(r int32) {
 	if q.held >= 0 { // else its client has left while it was opened
 		s.stats.hold(s.now - q.held)
 	}
+	closed := q.lost
 	if q.lost {
 		q.lost = false
 		rep.open--
@@ -125,6 +141,15 @@ func (s *sim) releaseConnection(r int32) {
 	if rep.pool.waiting == 0 && rep.open-(rep.pool.used-1) > s.keep {
 		rep.open--
 		s.stats.opened(-1)
+		closed = true
+	}
+	if q.has&hasServer != 0 { // in session mode
+		if closed {
+			s.give(&s.servers, r, hasServer)
+		} else {
+			q.has &^= hasServer
+			rep.attached++
+		}
 	}
 	s.give(&rep.pool, r, hasConnection)
 }

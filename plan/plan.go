@@ -39,6 +39,10 @@ type Model struct {
 	Replicas int
 	// RandomReplica sends each request to any of them; by default they take turns.
 	RandomReplica bool
+	// SessionMode has the PgBouncer, where there is one, give a server connection to a
+	// connection of the app's pool for as long as that is open, and not for a
+	// transaction.
+	SessionMode bool
 	// Cores is how many statements the database runs at once. Default 0: any number.
 	Cores int
 	// Seed makes chance repeatable. Two predictions with one seed are the same.
@@ -125,6 +129,10 @@ func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 	case experiment.PgxPool:
 		keep = s.Connections()
 	}
+	jitter := m.Overheads.CallJitter
+	if len(m.Calls) > 0 {
+		jitter = Spread{} // they differ as they did
+	}
 	callTimeout := int64(forEver)
 	if httpCall(c.Route) || m.Shape == experiment.Stalls {
 		callTimeout = int64(s.ClientTimeout) // the lab's handlers wait no longer
@@ -132,12 +140,13 @@ func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 	sm := &sim{
 		program: compile(c.Route, s, m.Overheads), rng: m.chance(0),
 		servers: newStation(s.PgBouncer, FIFO), cores: newStation(m.Cores, FIFO),
-		sync: c.Route.Sync, cancel: s.CancelOnDisconnect, overwrites: c.Route.Conflict == experiment.Overwrite,
+		sessionMode: m.SessionMode && s.PgBouncer > 0,
+		sync:        c.Route.Sync, cancel: s.CancelOnDisconnect, overwrites: c.Route.Conflict == experiment.Overwrite,
 		keep: keep, patience: int64(s.PoolTimeout), serverPatience: int64(float64(bouncerPatience) * s.Speed),
 		clientTimeout: int64(s.ClientTimeout), callTimeout: callTimeout,
 		idleTimeout: int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
 		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), network: int64(m.Overheads.Request),
-		call: call, randomReplica: m.RandomReplica,
+		call: call, jitters: jitter != Spread{}, jitter: jitter, randomReplica: m.RandomReplica,
 		stats: &stats{clientTimeout: int64(s.ClientTimeout)},
 	}
 	for range replicas {

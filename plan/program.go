@@ -19,8 +19,13 @@ type Overheads struct {
 	// Request is what a request takes beside waiting, statements and the call: the
 	// network between client and app, and the handler's own work.
 	Request time.Duration
-	// Call is how much longer the slow call takes than it should.
+	// Call is how much longer the slow call takes than it should, in the mean. A pause
+	// before another try is a sleep too, and as late.
 	Call time.Duration
+	// CallJitter is by how much calls differ from that mean, and pauses from theirs.
+	CallJitter Spread
+	// Late is how long after their time requests are sent that should come evenly.
+	Late Spread
 }
 
 // op is one thing that a request does; a route's steps become some of them.
@@ -134,7 +139,7 @@ func compile(r experiment.Route, s experiment.Settings, o Overheads) []op {
 		c.release()
 		switch r.Conflict {
 		case experiment.Lease:
-			c.add(op{what: opPause, d: int64(max(s.Slow/2, shortestPause))})
+			c.add(op{what: opPause, d: int64(max(s.Slow/2+o.Call, shortestPause))})
 			c.add(op{what: opGoto})
 		case experiment.CallAgain:
 			c.add(op{what: opGoto})

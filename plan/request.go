@@ -68,6 +68,8 @@ type replica struct {
 	workers station // of the outbox
 	open    int     // connections, those in use among them
 	running int     // requests in flight
+
+	attached int // idle connections that have one of a PgBouncer's, in session mode
 }
 
 // account is a row that updates change.

@@ -31,6 +31,7 @@ type sim struct {
 	nextReplica int
 
 	sync, cancel   bool
+	sessionMode    bool  // a connection keeps its PgBouncer's until it is closed
 	overwrites     bool  // updates write what they read plus one
 	keep           int   // connections that a pool keeps idle; it closes others
 	patience       int64 // of the pool
@@ -43,6 +44,8 @@ type sim struct {
 	connect        int64
 	network        int64 // what a request takes beside its handler
 	call           func(*rand.Rand) int64
+	jitters        bool // calls and pauses differ, by:
+	jitter         Spread
 	randomReplica  bool
 
 	stats *stats
@@ -63,7 +66,8 @@ func (s *sim) run(a arrivals) {
 func (s *sim) begin(a arrivals) {
 	s.now, s.nextReplica, s.nextAccount = 0, 0, 0
 	for i := range s.replicas {
-		s.replicas[i].open = 0
+		s.servers.used -= s.replicas[i].attached
+		s.replicas[i].open, s.replicas[i].attached = 0, 0
 	}
 	for i := range s.accounts {
 		s.accounts[i] = account{row: s.accounts[i].row}

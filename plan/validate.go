@@ -3,133 +3,188 @@ package plan
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/pghold/pghold/experiment"
 )
 
-// longestDrain is how long handlers may go on after the last client has left, in the
-// experiment's own time, for a case to be drawn: a lab has to wait for it.
-const longestDrain = 60 * time.Second
+// Validation compares predictions with what a lab measures. Who has a lab runs its
+// Cases, and gives the result to Compare.
+type Validation struct {
+	// Cases are to be run in this order. Where they were drawn, those that calibrate are
+	// among them: one for each pool, in which nobody has to wait, before the others, in
+	// their middle and after them.
+	Cases []experiment.Case
 
-// Draw draws n cases at random, to compare what is predicted with what the lab
-// measures: the seed's four routes and the three pools in turn, 20 to 150 requests/s
-// for 3 to 20 s, 2 to 40 connections, a slow call of 0.5 to 3 s, 10 to 80 threads, and
-// time-outs of 3 to 40 s. Cases whose handlers would go on for more than a minute after
-// their last client are drawn again.
-func Draw(n int, seed uint64, speed float64) ([]experiment.Case, error) {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	between := func(low, high float64) float64 { return low + (high-low)*rng.Float64() }
-	seconds := func(low, high float64) time.Duration {
-		return time.Duration(between(low, high)*1000) * time.Millisecond
-	}
-	routes := experiment.RoutesOf("seed")
-	var cases []experiment.Case
-	for len(cases) < n {
-		i := len(cases)
-		s := experiment.Defaults()
-		s.Speed = speed
-		s.Rate = math.Round(between(20, 150))
-		s.Duration, s.Slow = seconds(3, 20), seconds(0.5, 3)
-		s.ClientTimeout, s.PoolTimeout = seconds(3, 40), seconds(3, 40)
-		s.Threads = 10 + rng.IntN(71)
-		connections := 2 + rng.IntN(39)
-		s.Pool = experiment.Pools[i/len(routes)%len(experiment.Pools)]
-		s.PoolSize, s.MaxOverflow = connections, 0
-		if s.Pool == experiment.QueuePool {
-			s.MaxOverflow = rng.IntN(connections)
-			s.PoolSize = connections - s.MaxOverflow
-		}
-		c := experiment.Case{Name: fmt.Sprintf("%s@%d", routes[i%len(routes)].Name, i+1), Route: routes[i%len(routes)], Settings: s}
-		r, err := predictCase(c, Model{})
-		if err != nil {
-			return nil, err
-		}
-		if r.DrainedAfter <= longestDrain {
-			cases = append(cases, c)
-		}
-	}
-	return cases, nil
+	calibrates map[string]bool // by name
+	seed       uint64
 }
 
-// Check is one figure of a case, predicted and measured.
-type Check struct {
-	Case, Figure        string
-	Predicted, Measured float64
-	// Error is the difference by the measured, or the difference itself where nothing
-	// was measured. Tolerance is the most that it may be.
-	Error, Tolerance float64
-	// Cause says, of a miss, why. Empty where it is not known.
-	Cause string
-}
-
-// Missed reports whether the figures differ by more than they may.
-func (c Check) Missed() bool { return math.Abs(c.Error) > c.Tolerance }
-
-// The figures that are compared, and by how much they may differ.
-var checked = []struct {
-	name      string
-	tolerance float64
-	of        func(*experiment.RouteResult) float64
-}{
-	{"throughput", 0.03, func(r *experiment.RouteResult) float64 { return r.Throughput }},
-	{"success", 0.03, func(r *experiment.RouteResult) float64 { return r.SuccessRatio }},
-	{"p50", 0.05, func(r *experiment.RouteResult) float64 { return r.Latency.P50.Seconds() }},
-	{"p99", 0.05, func(r *experiment.RouteResult) float64 { return r.Latency.P99.Seconds() }},
-}
-
-// Checks compares a case as it was measured with its prediction. For each figure that
-// misses it looks whether the case hangs on a few milliseconds: whether a prediction
-// with a little more or less overhead gives what was measured.
-func Checks(c experiment.Case, measured *experiment.RouteResult, m Model) ([]Check, error) {
-	predicted, err := predictCase(c, m)
+// NewValidation draws n cases at random (Draw).
+func NewValidation(n int, seed uint64, speed float64) (*Validation, error) {
+	drawn, err := Draw(n, seed, speed)
 	if err != nil {
 		return nil, err
 	}
-	nearby, err := nearby(c, m)
-	if err != nil {
-		return nil, err
-	}
-	var checks []Check
-	for _, f := range checked {
-		k := Check{Case: c.Name, Figure: f.name, Predicted: f.of(predicted), Measured: f.of(measured), Tolerance: f.tolerance}
-		k.Error = k.Predicted - k.Measured
-		if k.Measured != 0 {
-			k.Error /= k.Measured
-		}
-		if k.Missed() {
-			low, high := k.Predicted, k.Predicted
-			for _, n := range nearby {
-				low, high = min(low, f.of(n)), max(high, f.of(n))
-			}
-			if k.Measured >= low*(1-f.tolerance) && k.Measured <= high*(1+f.tolerance) {
-				k.Cause = fmt.Sprintf("it hangs on milliseconds: with up to %v more or less overhead for each request, predictions reach from %.4g to %.4g", wobble, low, high)
-			}
-		}
-		checks = append(checks, k)
-	}
-	return checks, nil
+	v := &Validation{calibrates: map[string]bool{}, seed: seed}
+	v.calibrate(speed, 1)
+	v.Cases = append(v.Cases, drawn[:n/2]...)
+	v.calibrate(speed, 2)
+	v.Cases = append(v.Cases, drawn[n/2:]...)
+	v.calibrate(speed, 3)
+	return v, nil
 }
 
-// wobble is by how much the overheads of a machine vary within a run.
-const wobble = 10 * time.Millisecond
+// ValidationOf is of cases that are given, which also calibrate. Only their throughput
+// and success are asked for: of routes that do nothing but read, latencies are overheads
+// and nothing else.
+func ValidationOf(cases []experiment.Case, seed uint64) *Validation {
+	return &Validation{Cases: cases, seed: seed}
+}
 
-// nearby are predictions for machines that are a little slower or faster, and, where
-// chance decides, for other chances.
-func nearby(c experiment.Case, m Model) ([]*experiment.RouteResult, error) {
-	var all []*experiment.RouteResult
-	for i := -4; i <= 4; i++ {
-		other := m
-		other.Seed += uint64(i + 5)
-		d := wobble * time.Duration(i) / 4
-		other.Overheads.Request = max(0, m.Overheads.Request+d)
-		other.Overheads.Call = m.Overheads.Call + d
-		r, err := predictCase(c, other)
+// calibrate adds the cases that calibrate for the n-th time.
+func (v *Validation) calibrate(speed float64, n int) {
+	s := experiment.Defaults()
+	s.Speed, s.Rate = speed, 20
+	for _, pool := range experiment.Pools {
+		s.Pool = pool
+		c := experiment.Case{Name: fmt.Sprintf("calibration_%d@%s", n, pool), Route: experiment.RoutesOf("seed")[2], Settings: s}
+		v.Cases = append(v.Cases, c)
+		v.calibrates[c.Name] = true
+	}
+}
+
+// Compared is a case that was measured, and its figures beside those predicted.
+type Compared struct {
+	experiment.Case
+	Checks []Check
+}
+
+// Validated is what came of a validation.
+type Validated struct {
+	Cases []Compared
+	// Figures is how many were compared, Hits how many of these were predicted, and
+	// Unexplained how many were not, for a cause that is not known.
+	Figures, Hits, Unexplained int
+	// Overheads are by the pool that they were measured with; under "" where all count.
+	Overheads map[string]Overheads
+	// Busy are sentences: signs that the machine was doing something else meanwhile.
+	Busy []string
+}
+
+// Enough is the share of the figures that a validation should hit.
+const Enough = 0.92
+
+// Share is how many of the figures were hit, as a ratio.
+func (v *Validated) Share() float64 { return float64(v.Hits) / float64(max(1, v.Figures)) }
+
+// Compare compares what was measured with predictions. Cases that are not in the result
+// were not run.
+func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
+	done := &Validated{Overheads: map[string]Overheads{}}
+	var calibrations []*experiment.RouteResult
+	for i := range r.Routes {
+		if rr := &r.Routes[i]; v.calibrates[rr.Name] {
+			calibrations = append(calibrations, rr)
+		}
+	}
+	if v.calibrates == nil {
+		done.Overheads[""] = Calibrate(r)
+		if busy := Busy(r); busy != "" {
+			done.Busy = append(done.Busy, busy)
+		}
+	} else {
+		for _, pool := range experiment.Pools {
+			of := slices.DeleteFunc(slices.Clone(calibrations), func(rr *experiment.RouteResult) bool { return r.SettingsOf(rr).Pool != pool })
+			done.calibrated(pool, of, r)
+		}
+	}
+	for _, c := range v.Cases {
+		measured := r.Route(c.Name)
+		if measured == nil || v.calibrates[c.Name] {
+			continue
+		}
+		overheads := done.Overheads[c.Settings.Pool]
+		if v.calibrates == nil {
+			overheads = CalibrateAt(r, c.Settings.Distance)
+		}
+		checks, err := Checks(c, measured, Model{Overheads: overheads, Seed: v.seed})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, r)
+		if v.calibrates == nil {
+			onlyOutcomes(checks)
+		}
+		done.add(c, checks, measured)
 	}
-	return all, nil
+	return done, nil
+}
+
+// outcomesTolerance is by how much throughput and success may differ of cases that were
+// given.
+const outcomesTolerance = 0.05
+
+// onlyOutcomes asks for throughput and success only.
+func onlyOutcomes(checks []Check) {
+	for i := range checks {
+		k := &checks[i]
+		if k.Uncounted = k.Figure != "throughput" && k.Figure != "success"; !k.Uncounted {
+			k.Tolerance = outcomesTolerance
+		}
+	}
+}
+
+// disagree is by how much, in the experiment's own time, calibrations of one pool may
+// differ in what a request took beyond its slow call: half of the wobble in which a miss
+// has its cause.
+const disagree = wobble / 2
+
+// calibrated takes a pool's overheads from its calibrations, and says where they were
+// disturbed.
+func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *experiment.Result) {
+	if len(of) == 0 {
+		return
+	}
+	one := &experiment.Result{Kind: experiment.Measured, Settings: r.SettingsOf(of[0])}
+	least, most, late := time.Duration(math.MaxInt64), time.Duration(0), time.Duration(0)
+	for _, rr := range of {
+		one.Routes = append(one.Routes, *rr)
+		beyond := rr.Latency.Mean - one.Settings.Slow
+		least, most = min(least, beyond), max(most, beyond)
+		late = max(late, lateness(rr, one.Settings))
+	}
+	v.Overheads[pool] = Calibrate(one)
+	if most-least > disagree {
+		v.Busy = append(v.Busy, fmt.Sprintf("calibrations with %s disagree: a request took %s to %s beyond its slow call, and should vary by no more than %s",
+			pool, words(least), words(most), words(disagree)))
+	}
+	if late > lateGently {
+		v.Busy = append(v.Busy, fmt.Sprintf("in a calibration with %s a hundredth of the requests was sent %s late or more, of the clock (on an idle machine, 1 ms)",
+			pool, words(late)))
+	}
+}
+
+func (v *Validated) add(c experiment.Case, checks []Check, measured *experiment.RouteResult) {
+	for i := range checks {
+		k := &checks[i]
+		if k.Uncounted || !k.Missed() {
+			k.Cause = ""
+		}
+		if k.Uncounted {
+			continue
+		}
+		v.Figures++
+		if !k.Missed() {
+			v.Hits++
+			continue
+		}
+		if late := lateness(measured, c.Settings); k.Cause == "" && late > lateAtAll {
+			k.Cause = fmt.Sprintf("the machine was busy meanwhile: a hundredth of the requests was sent %s late or more, of the clock", words(late))
+		}
+		if k.Cause == "" {
+			v.Unexplained++
+		}
+	}
+	v.Cases = append(v.Cases, Compared{c, checks})
 }

@@ -203,12 +203,7 @@ func (f FigureComparison) difference() cell {
 	case !finite(100 * f.Change): // there was nothing before
 		return cell{text: none}
 	}
-	// What rounds to nothing is no difference, in either direction.
-	text := fmt.Sprintf("%+.1f %%", 100*f.Change)
-	if text == "+0.0 %" || text == "-0.0 %" {
-		text = "0.0 %"
-	}
-	c := cell{text: text}
+	c := cell{text: change(f.Change, "%")}
 	if f.Verdict == Differs && f.of.better != 0 {
 		c.tone = toneBad
 		if (f.Change > 0) == (f.of.better > 0) {

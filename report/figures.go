@@ -61,6 +61,22 @@ func smallRatio(r float64) string {
 	return digits(p, 2) + " %"
 }
 
+// change shows by how much more a figure is, of a ratio, in per cent or in percentage
+// points. What rounds to nothing is no change, in either direction.
+func change(ratio float64, unit string) string {
+	if !finite(100 * ratio) {
+		return none
+	}
+	text := strconv.FormatFloat(100*ratio, 'f', 1, 64)
+	switch {
+	case text == "0.0" || text == "-0.0":
+		text = "0.0"
+	case ratio > 0:
+		text = "+" + text
+	}
+	return text + " " + unit
+}
+
 // perSecond shows a rate.
 func perSecond(v float64) string {
 	if !finite(v) {

@@ -142,6 +142,38 @@ func groups() *experiment.Result {
 	return r
 }
 
+// predicted is a run with predictions beside: of the first route a good one, of the second
+// one that is off, of the third one without latencies, of the fourth none, and of the last
+// one of its updates.
+func predicted() *experiment.Result {
+	r := measured()
+	update := groups().Routes[2]
+	update.Settings = nil
+	r.Routes = append(r.Routes, update)
+	r.Overheads = &experiment.Overheads{Statement: us(176), Connect: us(2820), Call: us(553)}
+	says := func(i int, change func(*experiment.RouteResult)) {
+		p := r.Routes[i]
+		change(&p)
+		r.Routes[i].Predicted = experiment.NewPrediction(&r.Routes[i], &p)
+	}
+	says(0, func(p *experiment.RouteResult) {})
+	says(1, func(p *experiment.RouteResult) {
+		p.SuccessRatio, p.Throughput, p.Latency.P50, p.Latency.P99 = 0.45, 6.43, ms(29000), ms(30301)
+		p.Connections = experiment.Connections{Max: 14, MaxSilentInTransaction: 16}
+	})
+	r.Routes[1].Predicted.Note = "success hangs on milliseconds: with up to 10 ms more or less in each request, 42 % to 48 % is predicted"
+	says(2, func(*experiment.RouteResult) {})
+	for _, name := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
+		r.Routes[2].Predicted.Unsay(name)
+	}
+	r.Routes[2].Predicted.Note = "no latency is predicted, because it is what the machine takes"
+	r.Routes[3].NotPredicted = "pghold was interrupted before it was predicted"
+	says(4, func(p *experiment.RouteResult) {
+		p.Updates = &experiment.Updates{Recorded: 500, Lost: 300, Retries: 12, Calls: 512, CallsRepeated: 12}
+	})
+	return r
+}
+
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 func us(n int) time.Duration { return time.Duration(n) * time.Microsecond }
 

@@ -21,6 +21,10 @@ func hostileResult() *experiment.Result {
 	r.Routes[2].Name = hostile
 	r.Routes[2].Errors = map[string]int{hostile: 2}
 
+	r.Routes[2].NotPredicted = hostile
+	r.Routes[1].Predicted = experiment.NewPrediction(&r.Routes[1], &r.Routes[1])
+	r.Routes[1].Predicted.Note, r.Routes[1].Predicted.Error[hostile] = hostile, 1
+
 	// A variant of a group, each text of its own.
 	g := groups().Routes
 	g[0].Name, g[0].Route = hostile+"@"+hostile, hostile

@@ -19,7 +19,7 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	p := page{
 		Style: template.CSS(Style()), Legend: template.HTML(Legend()),
 		Origin: origin(r), Settings: settingsParts(r), Warnings: warnings(r), Command: Command(r), Meaning: Meaning(r),
-		DiffersTitle: differsTitle, Other: others,
+		DiffersTitle: differsTitle, PredictionsTitle: predictionsTitle, Other: others,
 	}
 	if r.Interrupted {
 		p.Interrupted = interruptedText
@@ -47,6 +47,9 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	for _, d := range each {
 		p.Differs = append(p.Differs, figureIn{shorten(d.route, longestError), d.words})
 	}
+	for _, n := range predictionNotes(r) {
+		p.Predictions = append(p.Predictions, figureIn{n.routes, n.sentence})
+	}
 	for _, e := range errs {
 		p.Errors = append(p.Errors, figureIn{plainInt(e.count), e.text})
 	}
@@ -62,8 +65,8 @@ type page struct {
 	Many                                   bool // more cards than two rows of two
 	Times, TimesLegend                     template.HTML
 	Tables                                 []pageTable
-	DiffersTitle                           string
-	Differs, Errors                        []figureIn
+	DiffersTitle, PredictionsTitle         string
+	Differs, Predictions, Errors           []figureIn
 	Other                                  int // texts of errors
 	Warnings, Settings                     []string
 	Command                                string
@@ -126,13 +129,13 @@ func newPageTable(t table) pageTable {
 		shown.Groups = nil
 	}
 	for _, r := range t.rows {
-		row := pageRow{Label: shorten(r.route, longestError), Beside: r.seed}
-		if r.seed {
-			row.Label = seedLabel
+		row := pageRow{Label: shorten(r.route, longestError), Beside: r.beside != ""}
+		if row.Beside {
+			row.Label = r.beside
 		}
 		for c, cl := range r.cells {
 			class := toneClass(cl.tone)
-			if r.seed {
+			if row.Beside {
 				class = ""
 			}
 			row.Cells = append(row.Cells, pageCell{t.columns[c].title(), cl.text, class})

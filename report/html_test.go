@@ -63,7 +63,7 @@ func textOfPage(page string) string {
 // The page has every figure of every table, and what else the other reports say.
 func TestHTML_hasTheFigures(t *testing.T) {
 	for name, r := range map[string]*experiment.Result{
-		"measured": measured(), "interrupted": interrupted(), "partial": partial(), "groups": groups(), "seed": experiment.Seed(),
+		"measured": measured(), "interrupted": interrupted(), "partial": partial(), "groups": groups(), "seed": experiment.Seed(), "predicted": predicted(),
 	} {
 		text := textOfPage(htmlOf(t, r, tracesOf(r)))
 		has := func(what, want string) {
@@ -75,6 +75,9 @@ func TestHTML_hasTheFigures(t *testing.T) {
 			tb = tb.withoutEmptyColumns()
 			for _, row := range tb.rows {
 				has("route", row.route)
+				if row.beside != "" {
+					has("row", "\n"+row.beside+"\n")
+				}
 				for c, cl := range row.cells {
 					if cl.text != "" {
 						has(tb.columns[c].title(), "\n"+cl.text+"\n")
@@ -91,6 +94,9 @@ func TestHTML_hasTheFigures(t *testing.T) {
 				has("figure", "\nwaiting at most\n\n"+plainInt(n)+"\n")
 				has("picture's words", "At most "+plainInt(n)+" waited")
 			}
+		}
+		for _, n := range predictionNotes(r) {
+			has("note of a prediction", ": "+n.sentence)
 		}
 		for _, w := range r.Warnings {
 			has("warning", w)

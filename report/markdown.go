@@ -33,6 +33,7 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 			fmt.Fprintf(&b, "**%s**\n\n", m)
 		}
 	}
+	markdownList(&b, predictionsTitle, predictionNotes(r))
 	markdownDifferences(&b, r)
 	markdownErrors(&b, r)
 	markdownList(&b, intervalsTitle, intervalsOf(r))
@@ -69,8 +70,8 @@ func markdownTable(b *strings.Builder, t table) {
 		if t.rowsOf != "" {
 			label = r.route // our own words
 		}
-		if r.seed {
-			label = "*" + seedLabel + "*"
+		if r.beside != "" {
+			label = "*" + r.beside + "*"
 		}
 		b.WriteString("| " + label + " |")
 		for _, c := range r.cells {

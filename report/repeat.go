@@ -47,6 +47,9 @@ func Command(r *experiment.Result) string {
 	if s.CancelOnDisconnect != d.CancelOnDisconnect {
 		words = append(words, "--cancel-on-disconnect="+strconv.FormatBool(s.CancelOnDisconnect))
 	}
+	if slices.ContainsFunc(r.Routes, besidePredicted) {
+		words = append(words, "--predict")
+	}
 	add(r.Repeat > 1, "repeat", strconv.Itoa(r.Repeat))
 	add(s.Speed != d.Speed && finite(s.Speed), "speed", float(s.Speed))
 

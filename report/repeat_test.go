@@ -56,6 +56,8 @@ func TestCommand(t *testing.T) {
 		{of("trips", everything), "pghold lab --group trips"},
 		{turned, "pghold lab async_session_sleep_inside_session"}, // no group's, but to be run all the same
 		{measured(), "pghold lab"},
+		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: predicted().Routes[3:4]},
+			"pghold lab --predict async_session_sleep_inside_session"},
 		{names(measured()), "pghold lab"},
 		{all, "pghold lab --rate 12.5 --client-timeout 2h --threads 7"},
 		{interrupted(), "pghold lab --rate 50 --duration 1m30s --slow 500ms --pool pgxpool --pool-size 20 --max-overflow 0 --pool-timeout 27.5s --cancel-on-disconnect=true --speed 10 sync_session_sleep_outside_session sync_session_sleep_inside_session"},

@@ -29,11 +29,11 @@ func (c column) title() string {
 	return c.group + ": " + c.name
 }
 
-// row has the figures of a route, or of the route's counterpart in the seed.
+// row has the figures of a route, or what stands below them.
 type row struct {
-	route string
-	seed  bool
-	cells []cell
+	route  string
+	beside string // what stands here, where it is not the route's own figures
+	cells  []cell
 }
 
 type cell struct {
@@ -44,8 +44,13 @@ type cell struct {
 // heading is that of the rows' names.
 func (t table) heading() string { return firstOf(t.rowsOf, "route") }
 
-// seedLabel names the rows with the seed's figures.
-const seedLabel = "as published"
+// The names of rows that stand below a route's own.
+const (
+	predictedLabel    = "predicted"
+	notPredictedLabel = "not predicted"
+	offLabel          = "off by" // of the prediction
+	seedLabel         = "as published"
+)
 
 // withoutEmptyColumns drops the columns in which no row has a text.
 func (t table) withoutEmptyColumns() table {
@@ -77,14 +82,14 @@ func (t table) draw(width int, p palette) string {
 		b.WriteString(p.paint(toneTitle, wrap(t.title, width, "")) + "\n")
 	}
 	beside := func(r row) string {
-		if r.seed {
-			return "  " + seedLabel
+		if r.beside != "" {
+			return "  " + r.beside
 		}
 		return r.route
 	}
 	above := func(r row) string {
-		if r.seed {
-			return "  " + seedLabel
+		if r.beside != "" {
+			return "  " + r.beside
 		}
 		return ""
 	}
@@ -196,18 +201,18 @@ func (t table) grid(b *strings.Builder, label func(row) string, named bool, widt
 	line(toneQuiet, strings.Repeat("─", t.width(label)))
 
 	for _, r := range t.rows {
-		if named && !r.seed {
+		if named && r.beside == "" {
 			line(tonePlain, fit(r.route, width))
 		}
 		s := pad(label(r), labels, true)
 		for c, cl := range r.cells {
 			text := pad(cl.text, columns[c], false)
-			if !r.seed {
+			if r.beside == "" {
 				text = p.paint(cl.tone, text)
 			}
 			s += gap + text
 		}
-		if r.seed {
+		if r.beside != "" {
 			line(toneQuiet, s)
 			continue
 		}
@@ -223,9 +228,9 @@ func (t table) list(b *strings.Builder, width int, p palette) {
 	}
 	for _, r := range t.rows {
 		tn, indent := tonePlain, "  "
-		if r.seed {
+		if r.beside != "" {
 			tn, indent = toneQuiet, "    "
-			b.WriteString(p.paint(tn, "  "+seedLabel) + "\n")
+			b.WriteString(p.paint(tn, "  "+r.beside) + "\n")
 		} else {
 			b.WriteString(fit(r.route, width) + "\n")
 		}

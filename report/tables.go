@@ -25,15 +25,18 @@ func besideSeed(r *experiment.Result, rr *experiment.RouteResult) *experiment.Ro
 	return experiment.Seed().Route(rr.Name)
 }
 
-// withSeed makes a row for each route, and one for its counterpart in the seed
-// where there is one.
-func withSeed(r *experiment.Result, cells func(rr *experiment.RouteResult, observed bool) []cell) []row {
+// withOthers makes a row for each route, and below it those of its prediction and of its
+// counterpart in the seed, where there are such.
+func withOthers(r *experiment.Result, cells func(rr *experiment.RouteResult, observed bool) []cell) []row {
 	var rows []row
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		rows = append(rows, row{route: clean(rr.Name), cells: cells(rr, r.Kind != experiment.Published)})
+		own := row{route: clean(rr.Name), cells: cells(rr, r.Kind != experiment.Published)}
+		rows = append(rows, own)
+		predicted := func(shown *experiment.RouteResult) []cell { return attackPredicted(cells(shown, true), rr.Predicted) }
+		rows = append(rows, predictedRows(rr, own, predicted, attackOff)...)
 		if s := besideSeed(r, rr); s != nil {
-			rows = append(rows, row{route: clean(rr.Name), seed: true, cells: cells(s, false)})
+			rows = append(rows, row{route: own.route, beside: seedLabel, cells: cells(s, false)})
 		}
 	}
 	return rows
@@ -48,7 +51,7 @@ func attackTable(r *experiment.Result) table {
 			{group: "latency", name: "p50"}, {group: "latency", name: "p99"}, {group: "latency", name: "max"},
 			{group: "connections", name: "max"}, {group: "connections", name: "silent"},
 		},
-		rows: withSeed(r, func(rr *experiment.RouteResult, observed bool) []cell {
+		rows: withOthers(r, func(rr *experiment.RouteResult, observed bool) []cell {
 			cells := []cell{{text: none}, {text: none}, {text: none}, {text: none}, {text: none}}
 			if rr.Requests > 0 {
 				cells = []cell{
@@ -68,7 +71,8 @@ func attackTable(r *experiment.Result) table {
 	if r.Kind != experiment.Published {
 		t.note = "silent: the most connections that were at one moment in a transaction without running a statement."
 	}
-	if slices.ContainsFunc(t.rows, func(r row) bool { return r.seed }) {
+	t.note += predictedNote(r)
+	if slices.ContainsFunc(t.rows, func(r row) bool { return r.beside == seedLabel }) {
 		t.note += " " + seedLabel + ": the experiment's author, with FastAPI and SQLAlchemy."
 	}
 	return t

@@ -55,15 +55,24 @@ func updateTable(r *experiment.Result) table {
 	}
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		if u := rr.Updates; u != nil {
-			t.rows = append(t.rows, row{route: clean(rr.Name), cells: []cell{
-				{text: plainInt(u.Recorded)}, harm(u.Lost), {text: plainInt(u.Retries)},
-				{text: plainInt(u.Calls)}, {text: plainInt(u.CallsRepeated)},
-			}})
+		if rr.Updates != nil {
+			own := row{route: clean(rr.Name), cells: updateCells(rr)}
+			t.rows = append(t.rows, own)
+			if p := rr.Predicted; p != nil && p.Updates != nil {
+				t.rows = append(t.rows, predictedRows(rr, own, updateCells, updatesOff)...)
+			}
 		}
 	}
 	t.known = len(t.rows) > 0
 	return t
+}
+
+func updateCells(rr *experiment.RouteResult) []cell {
+	u := rr.Updates
+	return []cell{
+		{text: plainInt(u.Recorded)}, harm(u.Lost), {text: plainInt(u.Retries)},
+		{text: plainInt(u.Calls)}, {text: plainInt(u.CallsRepeated)},
+	}
 }
 
 // killedTable is what was found after the process had been killed.

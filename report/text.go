@@ -39,6 +39,9 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 			parts = append(parts, t.draw(width, p))
 		}
 	}
+	if s := textList(predictionsTitle, predictionNotes(r), width, p); s != "" {
+		parts = append(parts, s)
+	}
 	if s := textDifferences(r, width, p); s != "" {
 		parts = append(parts, s)
 	}

@@ -140,7 +140,7 @@ func TestText_fitsItsWidth(t *testing.T) {
 	long.Routes[0].Name = strings.Repeat("a_very_long_name_", 12)
 	long.Routes[1].Errors = map[string]int{strings.Repeat("x", 5000): 3}
 	long.Warnings = append(long.Warnings, strings.Repeat("y", 300), strings.Repeat("語 ", 90), strings.Repeat("語", 90))
-	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups(), long} {
+	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups(), predicted(), long} {
 		for _, width := range []int{0, 30, 31, 40, 57, 80, 99, 100, 200} {
 			for _, color := range []bool{false, true} {
 				limit := width
@@ -159,7 +159,7 @@ func TestText_fitsItsWidth(t *testing.T) {
 
 func TestText_colourChangesNoText(t *testing.T) {
 	escapes := regexp.MustCompile("\x1b\\[[0-9;]*m")
-	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups()} {
+	for _, r := range []*experiment.Result{measured(), interrupted(), partial(), groups(), predicted()} {
 		without, with := textOf(t, r, TextOptions{}), textOf(t, r, TextOptions{Color: true})
 		if strings.ContainsRune(without, '\x1b') {
 			t.Error("an escape byte without Color")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/lab"
@@ -11,13 +12,14 @@ import (
 )
 
 type labCmd struct {
-	Routes []string `arg:"" optional:"" name:"route" help:"Routes to run; the four of the experiment where none is named."`
-	Group  string   `placeholder:"NAME" help:"Run a group of routes instead: ${groups}."`
-	List   bool     `help:"Describe every route and group in a line, and run nothing."`
-	Out    string   `placeholder:"DIR" help:"Folder for the result, the report and each route's requests (default pghold-results/DATE-TIME)."`
-	Repeat int      `default:"1" help:"Run every route so many times, in rounds: report compares two such results and tells differences from noise."`
-	Web    bool     `default:"true" negatable:"" help:"Serve a page on loopback that shows the run while it runs."`
-	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
+	Routes  []string `arg:"" optional:"" name:"route" help:"Routes to run; the four of the experiment where none is named."`
+	Group   string   `placeholder:"NAME" help:"Run a group of routes instead: ${groups}."`
+	List    bool     `help:"Describe every route and group in a line, and run nothing."`
+	Out     string   `placeholder:"DIR" help:"Folder for the result, the report and each route's requests (default pghold-results/DATE-TIME)."`
+	Repeat  int      `default:"1" help:"Run every route so many times, in rounds: report compares two such results and tells differences from noise."`
+	Predict bool     `help:"Predict each route too, as pghold plan does, and show by how much each figure is off. What statements, connects, requests and calls cost is taken from this run's own measurement; nothing is fitted to the result."`
+	Web     bool     `default:"true" negatable:"" help:"Serve a page on loopback that shows the run while it runs."`
+	JSON    bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
 	expectFlags
 	settingsFlags
@@ -30,6 +32,7 @@ func (labCmd) Help() string {
 Examples:
   pghold lab                                            the experiment as it was published
   pghold lab --speed 10                                 the same, ten times as fast
+  pghold lab --predict --speed 5                        what the model says of each route beside what was measured
   pghold lab --list                                     what else there is
   pghold lab --group price --speed 5                    what it costs to split a transaction
   pghold lab commit_before_call autocommit_inside --pgbouncer
@@ -58,7 +61,13 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return usage(err)
 	}
-	if err := askable(expected, func(e experiment.Expectation) error { return e.AmongCases(cases) }); err != nil {
+	err = askable(expected, func(e experiment.Expectation) error {
+		if strings.HasPrefix(e.Field, "predicted.") && !c.Predict {
+			return fmt.Errorf("%s is only there with --predict", e.Field)
+		}
+		return e.AmongCases(cases)
+	})
+	if err != nil {
 		return err
 	}
 	out, err := newFolder(c.Out)
@@ -93,6 +102,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	result.Version = version()
+	predicted := !c.Predict || predict(ctx, result)
 
 	if len(result.Routes) > 0 {
 		if err := out.finish(result); err != nil {
@@ -111,7 +121,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if len(result.Routes) > 0 {
 		fmt.Fprintf(s.err, "\nSaved in %s; \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.name)
 	}
-	if result.Interrupted {
+	if result.Interrupted || !predicted {
 		if len(expected) > 0 {
 			fmt.Fprintln(s.err, "The run was interrupted: nothing was checked that it was expected to be.")
 		}

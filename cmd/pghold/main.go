@@ -18,6 +18,7 @@ import (
 
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/lab"
+	"github.com/pghold/pghold/plan"
 )
 
 // Exit statuses.
@@ -38,6 +39,7 @@ type commands struct {
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
 	Plan    planCmd          `cmd:"" help:"Predict what the lab would measure, and say how many connections are needed, without running anything."`
 	Report  reportCmd        `cmd:"" help:"Show the result of a run again, or two side by side."`
+	Check   checkCmd         `cmd:"" help:"Find slow calls that Go source makes while it holds a database connection."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -146,7 +148,7 @@ func defaults() kong.Option {
 		"rate":   fmt.Sprint(d.Rate), "duration": d.Duration.String(), "slow": d.Slow.String(),
 		"client_timeout": d.ClientTimeout.String(), "pool": d.Pool, "pool_size": fmt.Sprint(d.PoolSize),
 		"max_overflow": fmt.Sprint(d.MaxOverflow), "pool_timeout": d.PoolTimeout.String(),
-		"slow_shape": d.SlowShape, "accounts": fmt.Sprint(d.Accounts),
+		"slow_shape": d.SlowShape, "shapes": strings.Join(plan.Shapes, ", "), "accounts": fmt.Sprint(d.Accounts),
 		"threads": fmt.Sprint(d.Threads), "speed": fmt.Sprint(d.Speed),
 	}
 }

@@ -105,6 +105,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		{"did you mean success_ratio?", []string{"lab", "--expect", outside + ".sucess_ratio>=1"}},
 		{"did you mean \"" + outside + "\"?", []string{"lab", "--expect", "async_outside.success_ratio>=1"}},
 		{"did you mean \"update_outbox\"?", []string{"lab", "update_outbox", "--expect", outside + ".success_ratio>=1"}},
+		{"only there with --predict", []string{"lab", "--expect", outside + ".predicted.throughput_per_s>=1"}},
 		{"makes no updates", []string{"lab", "--expect", outside + ".updates.lost==0"}},
 		{"is none of >=", []string{"lab", "--expect", outside + ".success_ratio=1"}},
 		{"is no number", []string{"report", "nowhere", "--expect", outside + ".success_ratio>=all"}},

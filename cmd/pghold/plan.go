@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
-	holds "github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/plan"
 	"github.com/pghold/pghold/report"
@@ -33,14 +29,17 @@ type planCmd struct {
 	WhatIf         bool     `help:"Predict the same with the slow call moved out of the hold, beside it." group:"Questions:"`
 	Curve          string   `placeholder:"FILE.svg" help:"Draw success and p99 over the rate, of one route." group:"Questions:"`
 
-	Arrivals      string `default:"even" enum:"even,poisson" help:"How requests come: even, as the lab sends them, or poisson, at random." group:"Assumptions:"`
-	Replicas      int    `default:"1" help:"Processes of the app, each with threads and a pool of its own: replicas times workers. The rate is that of all together." group:"Assumptions:"`
-	RandomReplica bool   `help:"Send requests to any of them, and not in turn." group:"Assumptions:"`
-	Cores         int    `default:"0" help:"Statements that the database runs at once. 0: any number." group:"Assumptions:"`
-	Seed          uint64 `default:"0" help:"Makes chance repeatable." group:"Assumptions:"`
-	Replications  int    `default:"0" help:"How many times to predict what hangs on chance. 0: 20." group:"Assumptions:"`
+	Arrivals      string  `default:"even" enum:"even,poisson" help:"How requests come: even, as the lab sends them, or poisson, at random." group:"Assumptions:"`
+	Replicas      int     `default:"1" help:"Processes of the app, each with threads and a pool of its own: replicas times workers. The rate is that of all together." group:"Assumptions:"`
+	RandomReplica bool    `help:"Send requests to any of them, and not in turn." group:"Assumptions:"`
+	Shape         string  `placeholder:"SHAPE" help:"How the slow call's length varies, of any route: ${shapes}. By default as --slow-shape says or as it was recorded, and fixed where the route only sleeps." group:"Assumptions:"`
+	SessionMode   bool    `name:"pgbouncer-session" help:"Have the PgBouncer of --pgbouncer in session mode: a connection of the app's pool keeps a server connection for as long as it is open." group:"Assumptions:"`
+	Load          float64 `default:"1" help:"A factor on the rate, as 100 for the same service at 100 times the load." group:"Assumptions:"`
+	Cores         int     `default:"0" help:"Statements that the database runs at once. 0: any number." group:"Assumptions:"`
+	Seed          uint64  `default:"0" help:"Makes chance repeatable." group:"Assumptions:"`
+	Replications  int     `default:"0" help:"How many times to predict what hangs on chance. 0: 20." group:"Assumptions:"`
 
-	Validate int `placeholder:"N" help:"Compare predictions with the lab's measurements of N cases drawn at random by --seed, at --speed 5 unless another is given. This one starts Postgres, and takes about 12 s for each." group:"Questions:"`
+	Validate int `placeholder:"N" help:"Compare predictions with the lab's measurements of N cases drawn at random by --seed, at --speed 5 unless another is given; or of the routes or the --group that are named, each run N times. This one starts Postgres, and takes about 12 s for each." group:"Questions:"`
 
 	settingsFlags
 	postgresFlags
@@ -57,23 +56,24 @@ Examples:
   pghold plan async_session_sleep_inside_session --curve inside.svg
   pghold plan --from pghold-results/20261123-190515     predicts a run from what it measured
   pghold plan --validate 24 --seed 1
+  pghold plan --validate 1 --group price
   curl -s localhost:8080/debug/holds.json > holds.json
+  pghold plan --from holds.json --load 2 --target 'success>=0.999'
   pghold plan --from holds.json --breaks --what-if --client-timeout 10s`
 }
 
 func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
-	if c.Validate > 0 {
-		speed := c.Speed
-		if speed == 1 {
-			speed = 5
-		}
-		return validate(ctx, s, c.postgresFlags, c.Validate, c.Seed, speed)
+	switch {
+	case c.Validate < 0:
+		return usage(fmt.Errorf("--validate must be above zero, not %d", c.Validate))
+	case c.Validate > 0:
+		return c.validate(ctx, s)
 	}
-	qs, settings, err := c.questions(k)
+	a, err := c.questions(k)
 	if err != nil {
 		return err
 	}
-	targets, err := c.check(qs)
+	targets, err := c.check(a.questions)
 	if err != nil {
 		return usage(err)
 	}
@@ -82,16 +82,15 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 		curve  *experiment.Curve
 		err    error
 	}
+	var now step
 	ended := make(chan done, 1)
 	go func() { // a long simulation does not look whether it was told to end
-		r, curve, err := c.ask(ctx, settings, qs, targets)
+		r, curve, err := c.ask(ctx, a, targets, &now)
 		ended <- done{r, curve, err}
 	}()
-	var d done
-	select {
-	case <-ctx.Done():
-		return errInterrupted
-	case d = <-ended:
+	d, err := awaited(ctx, ended, s.err, &now)
+	if err != nil {
+		return err
 	}
 	if d.err != nil {
 		return d.err
@@ -136,6 +135,10 @@ func (c *planCmd) check(qs []plan.Question) (targets []plan.Target, err error) {
 	switch {
 	case c.Replicas < 1:
 		return nil, fmt.Errorf("--replicas must be above zero, not %d", c.Replicas)
+	case c.Shape != "" && !slices.Contains(plan.Shapes, c.Shape):
+		return nil, fmt.Errorf("--shape must be one of %s, not %q", strings.Join(plan.Shapes, ", "), c.Shape)
+	case !(c.Load > 0) || math.IsInf(c.Load, 0):
+		return nil, fmt.Errorf("--load must be a factor above zero, as 2 for twice the rate, not %v", c.Load)
 	case c.Cores < 0:
 		return nil, fmt.Errorf("--cores must not be negative, not %d", c.Cores)
 	case c.Replications < 0:
@@ -153,152 +156,4 @@ func (c *planCmd) check(qs []plan.Question) (targets []plan.Target, err error) {
 		}
 	}
 	return targets, nil
-}
-
-// questions are what is asked, and the settings that the result is said to have.
-func (c *planCmd) questions(k *kong.Context) ([]plan.Question, experiment.Settings, error) {
-	settings, err := c.settings()
-	if err != nil {
-		return nil, settings, err
-	}
-	qs, settings, err := c.from(settings, named(k))
-	if err != nil {
-		return nil, settings, err
-	}
-	for i := range qs {
-		m := &qs[i].Model
-		m.Arrivals, m.Replicas, m.RandomReplica = plan.Arrivals(c.Arrivals), c.Replicas, c.RandomReplica
-		m.Cores, m.Seed = c.Cores, c.Seed
-	}
-	return qs, settings, nil
-}
-
-func (c *planCmd) from(settings experiment.Settings, named map[string]bool) ([]plan.Question, experiment.Settings, error) {
-	if c.From == "" {
-		cases, err := c.cases(settings)
-		return plan.Questions(cases, plan.Model{}), settings, usage(err)
-	}
-	if c.Group != "" {
-		return nil, settings, usage(errors.New("--from has routes of its own: name some of them, and no --group"))
-	}
-	all, settings, ofRun, err := c.recorded(settings, named)
-	if err != nil {
-		return nil, settings, err
-	}
-	if len(c.Routes) == 0 {
-		return all, settings, nil
-	}
-	var qs []plan.Question
-	var names []string
-	for _, q := range all {
-		names = append(names, q.Name)
-	}
-	for _, name := range c.Routes {
-		if i := slices.Index(names, name); i >= 0 {
-			qs = append(qs, all[i])
-			continue
-		}
-		if !ofRun {
-			return nil, settings, usage(fmt.Errorf("the snapshot has no route %q; it has %s", name, strings.Join(names, ", ")))
-		}
-		// What was not run is predicted with what the others cost.
-		routes, err := experiment.FindRoutes([]string{name})
-		if err != nil {
-			return nil, settings, usage(err)
-		}
-		qs = append(qs, plan.Questions(experiment.CasesOf(routes, settings), all[0].Model)...)
-	}
-	return qs, settings, nil
-}
-
-// recorded reads --from: a file is a service's snapshot, unless it is the result of a
-// run, and a folder is a run's.
-func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) (qs []plan.Question, own experiment.Settings, ofRun bool, err error) {
-	info, err := os.Stat(c.From)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, settings, false, fmt.Errorf("there is no file or folder %s: name a snapshot, or the folder of a run", c.From)
-	case err != nil:
-		return nil, settings, false, fmt.Errorf("reading --from: %w", err)
-	}
-	if info.IsDir() || filepath.Base(c.From) == "result.json" {
-		r, err := report.Load(c.From)
-		if err != nil {
-			return nil, settings, true, err
-		}
-		if qs, err = plan.FromRun(r); err != nil {
-			return nil, settings, true, fmt.Errorf("%s: %w", c.From, err)
-		}
-		own = r.Settings
-		override(&own, settings, named)
-		own.Speed, own.Postgres = 1, ""
-	} else {
-		b, err := os.ReadFile(c.From)
-		if err != nil {
-			return nil, settings, false, fmt.Errorf("reading --from: %w", err)
-		}
-		snapshot, err := holds.ReadSnapshot(b)
-		if err == nil {
-			if !named["duration"] { // a service's load lasts
-				settings.Duration = time.Minute
-			}
-			qs, err = plan.FromSnapshot(snapshot, settings)
-		}
-		if err != nil {
-			return nil, settings, false, fmt.Errorf("%s: %w", c.From, err)
-		}
-		own = qs[0].Settings
-		override(&own, settings, named)
-	}
-	for i := range qs {
-		override(&qs[i].Settings, settings, named)
-		qs[i].Settings.Speed, qs[i].Settings.Postgres = own.Speed, ""
-		if named["slow"] {
-			qs[i].Model.Calls = nil
-		}
-	}
-	return qs, own, info.IsDir() || filepath.Base(c.From) == "result.json", nil
-}
-
-// cases are those that lab would run.
-func (c *planCmd) cases(s experiment.Settings) ([]experiment.Case, error) {
-	return (&labCmd{Routes: c.Routes, Group: c.Group}).cases(s)
-}
-
-// named are the flags that are on the command line.
-func named(k *kong.Context) map[string]bool {
-	flags := map[string]bool{}
-	for _, p := range k.Path {
-		if p.Flag != nil {
-			flags[p.Flag.Name] = true
-		}
-	}
-	return flags
-}
-
-// override sets what was named on the command line.
-func override(s *experiment.Settings, to experiment.Settings, named map[string]bool) {
-	for flag, set := range map[string]func(){
-		"rate":                        func() { s.Rate = to.Rate },
-		"duration":                    func() { s.Duration = to.Duration },
-		"slow":                        func() { s.Slow = to.Slow },
-		"slow-shape":                  func() { s.SlowShape = to.SlowShape },
-		"client-timeout":              func() { s.ClientTimeout = to.ClientTimeout },
-		"pool":                        func() { s.Pool = to.Pool },
-		"pool-size":                   func() { s.PoolSize = to.PoolSize },
-		"max-overflow":                func() { s.MaxOverflow = to.MaxOverflow },
-		"pool-timeout":                func() { s.PoolTimeout = to.PoolTimeout },
-		"threads":                     func() { s.Threads = to.Threads },
-		"cancel-on-disconnect":        func() { s.CancelOnDisconnect = to.CancelOnDisconnect },
-		"max-in-flight":               func() { s.MaxInFlight = to.MaxInFlight },
-		"idle-in-transaction-timeout": func() { s.IdleInTransactionTimeout = to.IdleInTransactionTimeout },
-		"transaction-timeout":         func() { s.TransactionTimeout = to.TransactionTimeout },
-		"distance":                    func() { s.Distance = to.Distance },
-		"pgbouncer":                   func() { s.PgBouncer = to.PgBouncer },
-		"accounts":                    func() { s.Accounts = to.Accounts },
-	} {
-		if named[flag] {
-			set()
-		}
-	}
 }

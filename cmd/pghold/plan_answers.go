@@ -13,7 +13,8 @@ import (
 const curvePoints = 40
 
 // ask predicts, and answers what was asked: about the timeouts always.
-func (c *planCmd) ask(ctx context.Context, s experiment.Settings, qs []plan.Question, targets []plan.Target) (*experiment.Result, *experiment.Curve, error) {
+func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *step) (*experiment.Result, *experiment.Curve, error) {
+	qs := a.questions
 	lines := qs
 	if c.WhatIf {
 		lines = nil
@@ -24,16 +25,17 @@ func (c *planCmd) ask(ctx context.Context, s experiment.Settings, qs []plan.Ques
 			}
 		}
 	}
-	r, err := plan.Ask(s, lines, c.Replications)
+	now.is(fmt.Sprintf("a table of %d", len(lines)))
+	r, err := plan.Ask(a.settings, lines, c.Replications)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Warnings = append(r.Warnings, assumed(c, qs)...)
+	r.Warnings = append(append(r.Warnings, a.warnings...), assumed(c, qs)...)
 	for _, q := range qs {
 		if ctx.Err() != nil {
 			return nil, nil, errInterrupted
 		}
-		cs, err := c.answers(q, targets)
+		cs, err := c.answers(q, targets, now)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -42,17 +44,20 @@ func (c *planCmd) ask(ctx context.Context, s experiment.Settings, qs []plan.Ques
 	if c.Curve == "" {
 		return r, nil, nil
 	}
+	now.is(qs[0].Name, "the curve")
 	curve, err := plan.Curve(qs[0], curvePoints)
 	return r, &curve, err
 }
 
-func (c *planCmd) answers(q plan.Question, targets []plan.Target) ([]experiment.Conclusion, error) {
+func (c *planCmd) answers(q plan.Question, targets []plan.Target, now *step) ([]experiment.Conclusion, error) {
+	now.is(q.Name, "the timeouts")
 	budget, err := plan.Budget(q)
 	if err != nil {
 		return nil, err
 	}
 	all := []experiment.Conclusion{budget.Conclusion()}
 	if len(targets) > 0 {
+		now.is(q.Name, "how many connections")
 		sizing, err := plan.HowMany(q, targets, plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge})
 		if err != nil {
 			return nil, err
@@ -60,6 +65,7 @@ func (c *planCmd) answers(q plan.Question, targets []plan.Target) ([]experiment.
 		all = append(all, sizing.Conclusion())
 	}
 	if c.Breaks {
+		now.is(q.Name, "at what rate it breaks")
 		breaking, err := plan.Breaks(q)
 		if err != nil {
 			return nil, err
@@ -67,6 +73,7 @@ func (c *planCmd) answers(q plan.Question, targets []plan.Target) ([]experiment.
 		all = append(all, breaking.Conclusion())
 	}
 	if c.WhatIf {
+		now.is(q.Name, "with the call moved out")
 		alternative, err := plan.WhatIf(q, c.Replications)
 		if err != nil {
 			return nil, err
@@ -86,12 +93,21 @@ func assumed(c *planCmd, qs []plan.Question) []string {
 	if c.Arrivals == string(plan.Poisson) {
 		parts = append(parts, "requests come at random (Poisson)")
 	}
+	if c.Load != 1 {
+		parts = append(parts, fmt.Sprintf("the load is %v times as much", c.Load))
+	}
+	if c.Shape != "" {
+		parts = append(parts, fmt.Sprintf("the slow call's length is %s", c.Shape))
+	}
 	if c.Replicas > 1 {
 		how := "in turn"
 		if c.RandomReplica {
 			how = "at random"
 		}
 		parts = append(parts, fmt.Sprintf("they are shared out over %d replicas %s, each with a pool and threads of its own", c.Replicas, how))
+	}
+	if c.SessionMode {
+		parts = append(parts, "the PgBouncer is in session mode")
 	}
 	if c.Cores > 0 {
 		parts = append(parts, fmt.Sprintf("the database runs %d statements at once", c.Cores))

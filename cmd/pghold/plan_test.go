@@ -187,6 +187,12 @@ func TestPlan_FromARun(t *testing.T) {
 	if len(r.Routes) != 4 || r.Routes[2].Time.Busy == 0 || r.Settings.Postgres != "" {
 		t.Errorf("got %d routes, SQL took %v", len(r.Routes), r.Routes[2].Time.Busy)
 	}
+	if len(r.Routes[0].Interval) == 0 {
+		t.Error("calls differ, and yet there is no interval")
+	}
+	if same := planned(t, exitDone, "--from", "../../docs/results/seed.json"); same.Routes[0].Throughput != r.Routes[0].Throughput {
+		t.Errorf("the result's file and its folder: %v and %v/s", same.Routes[0].Throughput, r.Routes[0].Throughput)
+	}
 	r = planned(t, exitDone, "--from", dir, "commit_before_call", "--rate", "50")
 	if len(r.Routes) != 1 || r.Routes[0].Requests != 250 || r.Routes[0].Time.Busy == 0 {
 		t.Errorf("a route that was not run: %+v", r.Routes)
@@ -204,6 +210,13 @@ func TestPlan_MistakesAreOneSentence(t *testing.T) {
 		{exitUsage, "--slow", []string{"--slow=-1s"}},
 		{exitUsage, "--replicas", []string{"--replicas", "0"}},
 		{exitUsage, "--cores", []string{"--cores=-1"}},
+		{exitUsage, "--shape must be one of fixed, exponential, lognormal, stalls", []string{"--shape", "round"}},
+		{exitUsage, "--load must be a factor above zero", []string{"--load", "0"}},
+		{exitUsage, "--load must be a factor above zero", []string{"--load=-2"}},
+		{exitUsage, "--load must be a factor above zero", []string{"--load", "NaN"}},
+		{exitUsage, "--load must be a factor above zero", []string{"--load", "Inf"}},
+		{exitUsage, "--validate must be above zero", []string{"--validate=-1"}},
+		{exitUsage, "no group", []string{"--validate", "1", "--group", "none"}},
 		{exitUsage, "--surge", []string{"--surge=-1"}},
 		{exitUsage, "--surge", []string{"--surge", "NaN"}},
 		{exitUsage, "--replications", []string{"--replications=-1"}},
@@ -244,5 +257,61 @@ func TestPlan_EndsWhenInterrupted(t *testing.T) {
 	status, out, _ := pghold(ctx, "plan", inside, "--rate", "2000", "--duration", "5m")
 	if status != exitInterrupted || out != "" || time.Since(began) > 5*time.Second {
 		t.Errorf("status %d after %v: %q", status, time.Since(began), out)
+	}
+}
+
+// Twice the load of the snapshot: 20 requests/s of 1 s each on 4 connections.
+func TestPlan_LoadIsAFactorOnTheRate(t *testing.T) {
+	r := planned(t, exitDone, "--from", saved(t, nil), "--load", "2")
+	if s := r.Settings; s.Rate != 20 || r.Routes[0].Requests != 1200 {
+		t.Errorf("%v requests/s, %d requests, want 20 and 1200", s.Rate, r.Routes[0].Requests)
+	}
+	if !strings.Contains(strings.Join(r.Warnings, " "), "the load is 2 times as much") {
+		t.Errorf("the result does not say so: %q", r.Warnings)
+	}
+	// On the settings' rate, and on one that is named.
+	if r = planned(t, exitDone, inside, "--rate", "10", "--load", "0.5"); r.Routes[0].Requests != 25 || r.Settings.Rate != 5 {
+		t.Errorf("%d requests, want 25", r.Routes[0].Requests)
+	}
+}
+
+func TestPlan_ShapeIsOfAnyRoute(t *testing.T) {
+	mean := func(args ...string) (p50, p99 time.Duration) {
+		q := planned(t, exitDone, append(args, "--rate", "20", "--duration", "30s", "--pool-size", "200")...).Routes[0].Latency
+		return q.P50, q.P99
+	}
+	fixed, _ := mean(inside)
+	p50, p99 := mean(inside, "--shape", "exponential") // with a mean of 2 s
+	if fixed != 2*time.Second || p50 < 1200*time.Millisecond || p50 > 1600*time.Millisecond || p99 < 7*time.Second {
+		t.Errorf("fixed p50 %v, exponential p50 %v and p99 %v, want 2 s, 1.4 s and 9.2 s", fixed, p50, p99)
+	}
+	// In place of the lengths that a snapshot recorded, with their mean.
+	p50, _ = mean("--from", saved(t, nil), "--shape", "exponential")
+	if p50 < 600*time.Millisecond || p50 > 800*time.Millisecond {
+		t.Errorf("of a snapshot whose calls take 1 s, p50 %v, want 0.7 s", p50)
+	}
+}
+
+func TestPlan_SaysThatTheRunWasDisturbed(t *testing.T) {
+	b, err := os.ReadFile("../../docs/results/seed.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := experiment.ReadResult(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Routes {
+		r.Routes[i].SentLate.P99 = 50 * time.Millisecond
+	}
+	if b, err = json.Marshal(r); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "disturbed.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(planned(t, exitDone, "--from", file).Warnings, " "); !strings.Contains(got, "The machine was busy while the run was measured: of 4 of 4 routes") {
+		t.Errorf("got %q", got)
 	}
 }

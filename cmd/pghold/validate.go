@@ -3,28 +3,33 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/lab"
 	"github.com/pghold/pghold/plan"
 )
 
-// enough is the share of the figures that a validation must hit.
-const enough = 0.92
-
-// validate compares predictions with the lab's own measurements, of cases drawn at
-// random. What a statement, a connect and a request cost on this machine is measured
-// before, with a load that nobody has to wait in, once for each pool.
-func validate(ctx context.Context, s streams, pg postgresFlags, n int, seed uint64, speed float64) error {
-	cases, err := plan.Draw(n, seed, speed)
+// validate compares predictions with the lab's own measurements: of cases drawn at
+// random, or of those that are named.
+func (c *planCmd) validate(ctx context.Context, s streams) error {
+	settings, err := c.settings()
 	if err != nil {
 		return err
 	}
-	calibrations := calibrationCases(speed)
-	all := append(calibrations, cases...)
-	db, err := pg.open(ctx, s, mostConnections(all))
+	if settings.Speed == 1 {
+		settings.Speed = 5
+	}
+	validation, repeat, err := c.validation(settings)
+	if err != nil {
+		return usage(err)
+	}
+	db, err := c.open(ctx, s, mostConnections(validation.Cases))
 	if err != nil {
 		return err
 	}
@@ -34,8 +39,10 @@ func validate(ctx context.Context, s streams, pg postgresFlags, n int, seed uint
 		return err
 	}
 	defer os.RemoveAll(dir)
-	progress := newProgress(s.err, len(all))
-	result, err := lab.Run(ctx, db.Database, lab.Options{Settings: calibrations[0].Settings, Cases: all, Dir: dir, Progress: progress.show})
+	progress := newProgress(s.err, len(validation.Cases))
+	result, err := lab.Run(ctx, db.Database, lab.Options{
+		Settings: settings, Cases: validation.Cases, Repeat: repeat, Dir: dir, Progress: progress.show, Bouncer: db.bouncer(s),
+	})
 	progress.end()
 	if err != nil {
 		return err
@@ -43,69 +50,71 @@ func validate(ctx context.Context, s streams, pg postgresFlags, n int, seed uint
 	if result.Interrupted {
 		return errInterrupted
 	}
-
-	overheads := map[string]plan.Overheads{}
-	for i, c := range calibrations {
-		one := &experiment.Result{Kind: experiment.Measured, Settings: c.Settings, Routes: result.Routes[i : i+1]}
-		overheads[c.Settings.Pool] = plan.Calibrate(one)
+	v, err := validation.Compare(result)
+	if err != nil {
+		return err
 	}
-	hits, figures, unexplained := 0, 0, 0
-	for i, c := range cases {
-		measured := result.Routes[len(calibrations)+i]
-		checks, err := plan.Checks(c, &measured, plan.Model{Overheads: overheads[c.Settings.Pool], Seed: seed})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(s.out, describe(c))
-		for _, k := range checks {
-			figures++
-			mark := "  "
-			if k.Missed() {
-				mark = "✗ "
-				if k.Cause == "" {
-					unexplained++
-				}
-			} else {
-				hits++
-			}
-			fmt.Fprintf(s.out, "  %s%-10s predicted %9.4g  measured %9.4g  error %+6.1f %%", mark, k.Figure, k.Predicted, k.Measured, 100*k.Error)
-			if k.Missed() {
-				if k.Cause == "" {
-					k.Cause = "not known"
-				}
-				fmt.Fprintf(s.out, "  cause: %s", k.Cause)
-			}
-			fmt.Fprintln(s.out)
-		}
-	}
-	share := float64(hits) / float64(figures)
-	fmt.Fprintf(s.out, "\n%d of %d figures (%.1f %%) are within 3 %% (throughput, success) or 5 %% (p50, p99); of the %d that are not, %d have no known cause. Seed %d, speed %v.\n",
-		hits, figures, math.Floor(1000*share)/10, figures-hits, unexplained, seed, speed)
-	for _, pool := range experiment.Pools {
-		o := overheads[pool]
-		fmt.Fprintf(s.out, "On this machine, in the experiment's time, with %s: a round trip to the database %v, a connect %v, a request %v, a slow call %v too long.\n",
-			pool, o.Statement, o.Connect, o.Request, o.Call)
-	}
-	if share < enough {
-		return fmt.Errorf("that is less than the %.0f %% that a prediction should reach", 100*enough)
+	showValidated(s.out, v)
+	fmt.Fprintf(s.out, "Seed %d, speed %v.\n", c.Seed, settings.Speed)
+	if share := v.Share(); share < plan.Enough {
+		return fmt.Errorf("that is less than the %.0f %% that predictions should hit", 100*plan.Enough)
 	}
 	return nil
 }
 
-// calibrationCases are one for each pool, in which nobody has to wait.
-func calibrationCases(speed float64) []experiment.Case {
-	s := experiment.Defaults()
-	s.Speed, s.Rate = speed, 20
-	var cases []experiment.Case
-	for _, pool := range experiment.Pools {
-		s.Pool = pool
-		cases = append(cases, experiment.Case{Name: "calibration@" + pool, Route: experiment.RoutesOf("seed")[2], Settings: s})
+// validation is what is to be measured, and how many times.
+func (c *planCmd) validation(s experiment.Settings) (*plan.Validation, int, error) {
+	if c.Group == "" && len(c.Routes) == 0 {
+		v, err := plan.NewValidation(c.Validate, c.Seed, s.Speed)
+		return v, 1, err
 	}
-	return cases
+	cases, err := c.cases(s)
+	return plan.ValidationOf(cases, c.Seed), c.Validate, err
+}
+
+func showValidated(out io.Writer, v *plan.Validated) {
+	for _, c := range v.Cases {
+		fmt.Fprintln(out, describe(c.Case))
+		for _, k := range c.Checks {
+			mark, cause := "  ", ""
+			switch {
+			case k.Uncounted:
+				mark = "· "
+			case k.Missed():
+				mark, cause = "✗ ", k.Cause
+				if cause == "" {
+					cause = "not known"
+				}
+				cause = "  cause: " + cause
+			}
+			fmt.Fprintf(out, "  %s%-10s predicted %9.4g  measured %9.4g  error %+6.1f %%%s\n", mark, k.Figure, k.Predicted, k.Measured, 100*k.Error, cause)
+		}
+	}
+	fmt.Fprintf(out, "\n%d of %d figures (%.1f %%) are as near as they should be; of the %d that are not, %d have no known cause.\n",
+		v.Hits, v.Figures, math.Floor(1000*v.Share())/10, v.Figures-v.Hits, v.Unexplained)
+	for _, pool := range slices.Sorted(maps.Keys(v.Overheads)) {
+		o, with := v.Overheads[pool], ""
+		if pool != "" {
+			with = ", with " + pool
+		}
+		fmt.Fprintf(out, "On this machine, in the experiment's time%s: a round trip to the database %v, a connect %v, a request %v, a slow call %v too long (%v to %v), a request sent %v late (up to %v).\n",
+			with, o.Statement, o.Connect, o.Request, o.Call, o.Call+o.CallJitter.Min, o.Call+o.CallJitter.P95, o.Late.P50, o.Late.P95)
+	}
+	if len(v.Busy) > 0 {
+		fmt.Fprintf(out, "The machine was busy with something else, and this says little about the model: %s. Run it again with nothing else running.\n",
+			strings.Join(v.Busy, "; "))
+	}
 }
 
 func describe(c experiment.Case) string {
 	s := c.Settings
-	return fmt.Sprintf("%s: %v/s for %v, slow %v, %s of %d + %d, pool timeout %v, client timeout %v, %d threads",
-		c.Name, s.Rate, s.Duration, s.Slow, s.Pool, s.PoolSize, s.MaxOverflow, s.PoolTimeout, s.ClientTimeout, s.Threads)
+	text := fmt.Sprintf("%s: %v/s for %v, slow %v, %s of %d + %d, pool timeout %v, client timeout %v",
+		c.Name, s.Rate, s.Duration, s.Slow, s.Pool, s.PoolSize, s.MaxOverflow, s.PoolTimeout, s.ClientTimeout)
+	if c.Route.Sync {
+		text += fmt.Sprintf(", %d threads", s.Threads)
+	}
+	if s.PgBouncer > 0 {
+		text += fmt.Sprintf(", %d server connections of PgBouncer", s.PgBouncer)
+	}
+	return text
 }

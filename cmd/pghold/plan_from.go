@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	holds "github.com/pghold/pghold"
+	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/plan"
+	"github.com/pghold/pghold/report"
+)
+
+// asked is what is asked.
+type asked struct {
+	questions []plan.Question
+	settings  experiment.Settings // that the result is said to have
+	warnings  []string
+	run       bool // questions are those of a lab's run
+}
+
+func (c *planCmd) questions(k *kong.Context) (asked, error) {
+	settings, err := c.settings()
+	if err != nil {
+		return asked{}, err
+	}
+	a, err := c.from(settings, named(k))
+	if err != nil {
+		return a, err
+	}
+	for i := range a.questions {
+		m := &a.questions[i].Model
+		m.Arrivals, m.Replicas, m.RandomReplica = plan.Arrivals(c.Arrivals), c.Replicas, c.RandomReplica
+		m.Cores, m.Seed, m.SessionMode = c.Cores, c.Seed, c.SessionMode
+		if c.Shape != "" {
+			m.Shape, m.Calls = c.Shape, nil
+		}
+		a.questions[i].Settings.Rate *= c.Load
+	}
+	a.settings.Rate *= c.Load
+	return a, nil
+}
+
+func (c *planCmd) from(settings experiment.Settings, named map[string]bool) (asked, error) {
+	if c.From == "" {
+		cases, err := c.cases(settings)
+		return asked{questions: plan.Questions(cases, plan.Model{}), settings: settings}, usage(err)
+	}
+	if c.Group != "" {
+		return asked{}, usage(errors.New("--from has routes of its own: name some of them, and no --group"))
+	}
+	a, err := c.recorded(settings, named)
+	if err != nil || len(c.Routes) == 0 {
+		return a, err
+	}
+	all := a.questions
+	a.questions = nil
+	var names []string
+	for _, q := range all {
+		names = append(names, q.Name)
+	}
+	for _, name := range c.Routes {
+		if i := slices.Index(names, name); i >= 0 {
+			a.questions = append(a.questions, all[i])
+			continue
+		}
+		if !a.run {
+			return a, usage(fmt.Errorf("the snapshot has no route %q; it has %s", name, strings.Join(names, ", ")))
+		}
+		// What was not run is predicted with what the others cost.
+		routes, err := experiment.FindRoutes([]string{name})
+		if err != nil {
+			return a, usage(err)
+		}
+		a.questions = append(a.questions, plan.Questions(experiment.CasesOf(routes, a.settings), all[0].Model)...)
+	}
+	return a, nil
+}
+
+// recorded reads --from: a folder is a run's, and a file is the result of one or a
+// service's snapshot.
+func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) (a asked, err error) {
+	info, err := os.Stat(c.From)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, fmt.Errorf("there is no file or folder %s: name a snapshot, or the folder of a run", c.From)
+	case err != nil:
+		return a, fmt.Errorf("reading --from: %w", err)
+	}
+	if info.IsDir() {
+		a, err = c.ofRun()
+	} else {
+		a, err = c.ofFile(settings, named)
+	}
+	if err != nil {
+		return a, err
+	}
+	override(&a.settings, settings, named)
+	a.settings.Postgres = ""
+	for i := range a.questions {
+		q := &a.questions[i]
+		override(&q.Settings, settings, named)
+		q.Settings.Postgres = ""
+		if named["slow"] {
+			q.Model.Calls = nil
+		}
+	}
+	return a, nil
+}
+
+func (c *planCmd) ofRun() (a asked, err error) {
+	r, err := report.Load(c.From)
+	if err != nil {
+		return a, err
+	}
+	if a.questions, err = plan.FromRun(r); err != nil {
+		return a, fmt.Errorf("%s: %w", c.From, err)
+	}
+	if busy := plan.Busy(r); busy != "" {
+		a.warnings = append(a.warnings, fmt.Sprintf("The machine was busy while the run was measured: %s. What it tells of statements, connects and calls is of that moment; measure again with nothing else running.", busy))
+	}
+	a.settings, a.run = r.Settings, true
+	return a, nil
+}
+
+func (c *planCmd) ofFile(settings experiment.Settings, named map[string]bool) (a asked, err error) {
+	b, err := os.ReadFile(c.From)
+	if err != nil {
+		return a, fmt.Errorf("reading --from: %w", err)
+	}
+	if _, err := experiment.ReadResult(b); err == nil || filepath.Base(c.From) == "result.json" {
+		return c.ofRun()
+	}
+	snapshot, err := holds.ReadSnapshot(b)
+	if err == nil {
+		if !named["duration"] { // a service's load lasts
+			settings.Duration = time.Minute
+		}
+		a.questions, err = plan.FromSnapshot(snapshot, settings)
+	}
+	if err != nil {
+		return a, fmt.Errorf("%s: %w", c.From, err)
+	}
+	a.settings = a.questions[0].Settings
+	return a, nil
+}
+
+// cases are those that lab would run.
+func (c *planCmd) cases(s experiment.Settings) ([]experiment.Case, error) {
+	return (&labCmd{Routes: c.Routes, Group: c.Group}).cases(s)
+}
+
+// named are the flags that are on the command line.
+func named(k *kong.Context) map[string]bool {
+	flags := map[string]bool{}
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			flags[p.Flag.Name] = true
+		}
+	}
+	return flags
+}
+
+// override sets what was named on the command line.
+func override(s *experiment.Settings, to experiment.Settings, named map[string]bool) {
+	for flag, set := range map[string]func(){
+		"rate":                        func() { s.Rate = to.Rate },
+		"duration":                    func() { s.Duration = to.Duration },
+		"slow":                        func() { s.Slow = to.Slow },
+		"slow-shape":                  func() { s.SlowShape = to.SlowShape },
+		"client-timeout":              func() { s.ClientTimeout = to.ClientTimeout },
+		"pool":                        func() { s.Pool = to.Pool },
+		"pool-size":                   func() { s.PoolSize = to.PoolSize },
+		"max-overflow":                func() { s.MaxOverflow = to.MaxOverflow },
+		"pool-timeout":                func() { s.PoolTimeout = to.PoolTimeout },
+		"threads":                     func() { s.Threads = to.Threads },
+		"cancel-on-disconnect":        func() { s.CancelOnDisconnect = to.CancelOnDisconnect },
+		"max-in-flight":               func() { s.MaxInFlight = to.MaxInFlight },
+		"idle-in-transaction-timeout": func() { s.IdleInTransactionTimeout = to.IdleInTransactionTimeout },
+		"transaction-timeout":         func() { s.TransactionTimeout = to.TransactionTimeout },
+		"distance":                    func() { s.Distance = to.Distance },
+		"pgbouncer":                   func() { s.PgBouncer = to.PgBouncer },
+		"accounts":                    func() { s.Accounts = to.Accounts },
+		"speed":                       func() { s.Speed = to.Speed },
+	} {
+		if named[flag] {
+			set()
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// step is what a long computation is at, for who waits for it. The zero step says
+// nothing.
+type step struct{ text atomic.Pointer[string] }
+
+// is says what it is about and what is asked of it.
+func (s *step) is(parts ...string) {
+	text := strings.Join(parts, ": ")
+	s.text.Store(&text)
+}
+
+func (s *step) line(waited time.Duration, width int) string {
+	text := "predicting"
+	if at := s.text.Load(); at != nil {
+		text += " " + *at
+	}
+	line := []rune(fmt.Sprintf("%.0f s, %s", waited.Seconds(), text))
+	return string(line[:min(len(line), max(0, width-1))])
+}
+
+// patient is how long nobody asks what takes so long.
+const patient = time.Second
+
+// awaited returns what is sent on a channel. Where that takes longer than a second, and
+// out is a terminal, a line there says what it is at; it is gone at the end.
+func awaited[T any](ctx context.Context, ended <-chan T, out io.Writer, now *step) (T, error) {
+	return awaitedOn(ctx, ended, out, terminalWidth(out), now)
+}
+
+func awaitedOn[T any](ctx context.Context, ended <-chan T, out io.Writer, width int, now *step) (done T, _ error) {
+	began, drawn := time.Now(), false
+	defer func() {
+		if drawn {
+			io.WriteString(out, "\r\x1b[K")
+		}
+	}()
+	tick := time.NewTicker(patient / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return done, errInterrupted
+		case done = <-ended:
+			return done, nil
+		case at := <-tick.C:
+			if waited := at.Sub(began); width > 0 && waited >= patient {
+				io.WriteString(out, "\r\x1b[K"+now.line(waited, width))
+				drawn = true
+			}
+		}
+	}
+}
