@@ -178,7 +178,7 @@ func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, 
 	u.propagate()
 	found = u.find(func(n *node) bool {
 		pkg := outermostOf(n.fn).Pkg
-		return pkg != nil && roots[pkg.Pkg] && (o.Tests || !u.isTest(n))
+		return pkg != nil && roots[pkg.Pkg] && (o.Tests || !u.isTest(n) && !imports(pkg.Pkg, "testing"))
 	})
 	return found, files, unread
 }
@@ -193,14 +193,14 @@ func build(pkg *ssa.Package) (done bool) {
 // summaries are what other packages must know of this unit's functions, and of the
 // methods of its interfaces.
 func (u *unit) summaries() map[*types.Func]*summary {
-	all := map[*types.Func]*summary{}
+	known := map[*types.Func]*summary{}
 	for _, n := range u.order {
 		obj, is := object(n.fn)
 		if !is || n.fn.Parent() != nil || isWrapper(n) || obj.Pkg() == nil || !u.packages[obj.Pkg()] {
 			continue
 		}
 		if s := u.summary(n); !s.empty() {
-			all[obj] = s
+			known[obj] = s
 		}
 	}
 	for pkg := range u.packages {
@@ -219,8 +219,12 @@ func (u *unit) summaries() map[*types.Func]*summary {
 					continue
 				}
 				s := &summary{}
-				for _, n := range u.implementations(iface, m) {
+				all := u.implementations(iface, m)
+				for _, n := range all {
 					one := u.summary(n)
+					if !u.own && slices.ContainsFunc(all, func(n *node) bool { return len(n.slow) == 0 }) {
+						one.Slow = nil // which one it is is the caller's choice
+					}
 					s.Slow = append(s.Slow, one.Slow...)
 					s.Calls = append(s.Calls, one.Calls...)
 					s.Opens = append(s.Opens, one.Opens...)
@@ -230,12 +234,12 @@ func (u *unit) summaries() map[*types.Func]*summary {
 					ls.add(l)
 				}
 				if s.Slow = ls.best(); !s.empty() {
-					all[m] = s
+					known[m] = s
 				}
 			}
 		}
 	}
-	return all
+	return known
 }
 
 // summary is what a caller in another package must know of a function.

@@ -93,6 +93,7 @@ type site struct {
 	spawns  int         // number of the argument that runs in a goroutine; -1
 	waits   []*site     // those that start the goroutines that it waits for
 	guards  []guard
+	maybe   bool // it is in a case of a switch over what a context carries
 	results int
 }
 
@@ -256,9 +257,15 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 		if s.pos == token.NoPos {
 			s.pos = s.call.Pos()
 		}
+		if first, is := s.call.Value.(*ssa.Call); is { // WithTransaction(f)(ctx) is where it begins
+			s.pos = first.Pos()
+		}
 		u.resolve(s)
 	case *ssa.UnOp:
 		if i.Op != token.ARROW {
+			return nil
+		}
+		if u.givesBack(n.fn, i) {
 			return nil
 		}
 		s.what, s.joins, s.sink = "a receive from a channel", true, &sink{Blocked, Medium}
@@ -285,6 +292,7 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 	}
 	s.step = u.step(n, s.pos)
 	s.guards = u.guards(instr.Block())
+	s.maybe = carried(instr.Block())
 	return s
 }
 
@@ -343,6 +351,9 @@ func (u *unit) lookUp(s *site, obj *types.Func) {
 		return
 	}
 	if s.invoke != nil {
+		if obj.Pkg() != nil && !u.packages[obj.Pkg()] && !isStd(obj.Pkg().Path()) {
+			s.facts = u.imported(obj)
+		}
 		return // implementations are looked for when all functions are known
 	}
 	if len(s.targets) == 0 {
@@ -374,6 +385,64 @@ func (u *unit) guards(b *ssa.BasicBlock) []guard {
 	return gs
 }
 
+// carried reports whether a block is a case of a switch over something that a context
+// carries: which case it is is decided far away.
+func carried(b *ssa.BasicBlock) bool {
+	for d := b.Idom(); d != nil; d = d.Idom() {
+		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !is || len(d.Succs[0].Preds) != 1 || !d.Succs[0].Dominates(b) {
+			continue
+		}
+		test, is := last.Cond.(*ssa.BinOp)
+		if !is || test.Op != token.EQL {
+			continue
+		}
+		if k, is := test.Y.(*ssa.Const); !is || k.Value == nil {
+			continue
+		}
+		if fromContext(test.X, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// fromContext reports whether a value was got from a context, by a function that asks
+// for one of its values.
+func fromContext(v ssa.Value, depth int) bool {
+	if depth > 6 {
+		return false
+	}
+	switch v := v.(type) {
+	case *ssa.UnOp:
+		return fromContext(v.X, depth+1)
+	case *ssa.FieldAddr:
+		return fromContext(v.X, depth+1)
+	case *ssa.Field:
+		return fromContext(v.X, depth+1)
+	case *ssa.Extract:
+		return fromContext(v.Tuple, depth+1)
+	case *ssa.TypeAssert:
+		return fromContext(v.X, depth+1)
+	case *ssa.Call:
+		if m := v.Call.Method; m != nil {
+			return m.Name() == "Value" && isContext(v.Call.Value.Type())
+		}
+		fn := v.Call.StaticCallee()
+		if fn == nil || len(fn.Params) != 1 || !isContext(fn.Params[0].Type()) {
+			return false
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && isContext(c.Call.Value.Type()) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
 	switch c := cond.(type) {
 	case *ssa.Parameter:
@@ -395,6 +464,20 @@ func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
 		return guard{parameterIndex(p), want}, true
 	}
 	return guard{}, false
+}
+
+// unwrap is a value without its conversions to interfaces.
+func unwrap(v ssa.Value) ssa.Value {
+	for {
+		switch c := v.(type) {
+		case *ssa.ChangeInterface:
+			v = c.X
+		case *ssa.MakeInterface:
+			v = c.X
+		default:
+			return v
+		}
+	}
 }
 
 func constWord(c *ssa.Const) string {
@@ -420,7 +503,7 @@ func pass(l leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
 		if g.Index >= len(args) {
 			continue
 		}
-		switch a := args[g.Index].(type) {
+		switch a := unwrap(args[g.Index]).(type) {
 		case *ssa.Const:
 			is := constWord(a)
 			if not, negated := strings.CutPrefix(g.Want, "not "); negated && is == not || !negated && is != g.Want {
@@ -430,7 +513,7 @@ func pass(l leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
 			if a.Parent() == n.fn {
 				guards = append(guards, guard{parameterIndex(a), g.Want})
 			}
-		case *ssa.MakeClosure, *ssa.MakeInterface, *ssa.Alloc, *ssa.Function, *ssa.Extract, *ssa.Call:
+		case *ssa.MakeClosure, *ssa.Alloc, *ssa.Function, *ssa.Extract, *ssa.Call:
 			if g.Want == "nil" {
 				return nil, false
 			}
@@ -612,6 +695,31 @@ func (u *unit) place(addr ssa.Value) key {
 // fieldKey stands for a field of all values of a type.
 func (u *unit) fieldKey(f *types.Var) key {
 	return key{nil, f.Id() + "@" + u.prog.Fset.Position(f.Pos()).String()}
+}
+
+// givesBack reports whether a receive takes out what the same function put into a
+// channel with room, or the function around it: a semaphore.
+func (u *unit) givesBack(fn *ssa.Function, receive *ssa.UnOp) bool {
+	k := u.keys.of(receive.X)
+	for f := fn; f != nil; f = f.Parent() {
+		for _, b := range f.Blocks {
+			for _, instr := range b.Instrs {
+				switch i := instr.(type) {
+				case *ssa.Send:
+					if u.keys.of(i.Chan) == k && u.buffered(i.Chan) == yes {
+						return true
+					}
+				case *ssa.Select:
+					for _, st := range i.States {
+						if st.Dir == types.SendOnly && u.keys.of(st.Chan) == k && u.buffered(st.Chan) != no {
+							return true
+						}
+					}
+				}
+			}
+		}
+	}
+	return false
 }
 
 // answer is yes, no, or neither.

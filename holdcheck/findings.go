@@ -156,7 +156,7 @@ func (c *collector) site(holds []*hold, s *site) {
 			c.add(h, s.step, s.pos, s.in, []leaf{l})
 		}
 	}
-	ls := c.u.leavesOf(s)
+	ls := c.u.leavesUnder(h, s)
 	if len(ls) == 0 && s.invoke != nil && fullName(s.invoke) == "(net/http.Handler).ServeHTTP" {
 		ls = c.u.behind(s.invoke.Type(), s.in, s.step)
 	}

@@ -214,7 +214,7 @@ func (u *unit) variable(v ssa.Value) ssa.Value {
 func (u *unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
 	if obj, is := fn.Object().(*types.Func); is && strings.HasPrefix(fn.Synthetic, "bound method wrapper") {
 		if recv := obj.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
-			if iface, is := recv.Type().Underlying().(*types.Interface); is {
+			if iface, is := recv.Type().Underlying().(*types.Interface); is && !isStd(packagePath(obj)) {
 				for _, n := range u.implementations(iface, obj) {
 					set.refs = append(set.refs, funcRef{n, via})
 				}

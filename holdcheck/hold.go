@@ -25,6 +25,11 @@ type hold struct {
 	errs    map[key]bool // the error that says that there is none
 	pool    key          // what it was taken from
 	bit     uint64
+
+	// The hold was taken by a method of an interface: through what value, and by which
+	// types' methods.
+	through key
+	types   []types.Type
 }
 
 // call is what a called parameter's summary says of the hold.
@@ -60,7 +65,9 @@ func (u *unit) holdsOf(n *node) []*hold {
 		if s.opener != nil {
 			switch r := s.opener.result; {
 			case r >= 0:
-				add(s, s.opener.what, s.opener.closers, nil).aliases[result(v, r)] = true
+				h := add(s, s.opener.what, s.opener.closers, nil)
+				h.aliases[result(v, r)] = true
+				u.havingPool(h, s)
 			case r == receiver && len(s.args) > 0:
 				add(s, s.opener.what, s.opener.closers, nil).aliases[u.keys.of(s.args[0])] = true
 			}
@@ -72,6 +79,7 @@ func (u *unit) holdsOf(n *node) []*hold {
 		}
 		// What functions that s calls leave open is one hold.
 		var h *hold
+		var through []types.Type
 		open := func(o opened) *hold {
 			if h == nil {
 				h = add(s, o.What, o.Closers, nil)
@@ -95,6 +103,9 @@ func (u *unit) holdsOf(n *node) []*hold {
 			}
 		}
 		for _, t := range u.targets(s) {
+			if s.invoke != nil && len(t.node.opens) > 0 {
+				through = append(through, t.node.receiverType())
+			}
 			for _, k := range sortedKeys(t.node.opens) {
 				o := t.node.opens[k]
 				switch p, isParam := k.base.(*ssa.Parameter); {
@@ -109,6 +120,9 @@ func (u *unit) holdsOf(n *node) []*hold {
 					open(o).aliases[k] = true
 				}
 			}
+		}
+		if h != nil && s.invoke != nil {
+			h.through, h.types = u.keys.of(s.args[0]), through
 		}
 	}
 	if len(hs) > 63 {
@@ -359,4 +373,56 @@ func (u *unit) poolTaken(s *site) key {
 		return k
 	}
 	return key{}
+}
+
+// havingPool notes which types' values a hold can be of, where its pool was got from a
+// method that some types answer with nil.
+func (u *unit) havingPool(h *hold, s *site) {
+	if len(s.args) == 0 {
+		return
+	}
+	call, is := s.args[0].(*ssa.Call)
+	if !is || !call.Call.IsInvoke() {
+		return
+	}
+	n := u.nodes[s.in.fn]
+	if n == nil || n.byPos[call] == nil {
+		return
+	}
+	for _, t := range u.targets(n.byPos[call]) {
+		if !t.node.returnsNil() {
+			h.types = append(h.types, t.node.receiverType())
+		}
+	}
+	h.through = u.keys.of(call.Call.Value)
+}
+
+// returnsNil reports whether a function's first result is always nil.
+func (n *node) returnsNil() bool {
+	for _, b := range n.fn.Blocks {
+		if r, is := b.Instrs[len(b.Instrs)-1].(*ssa.Return); is && len(r.Results) > 0 {
+			if k, is := r.Results[0].(*ssa.Const); !is || !k.IsNil() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// receiverType is the type whose method a function is, or nil.
+func (n *node) receiverType() types.Type {
+	if recv := n.fn.Signature.Recv(); recv != nil {
+		return recv.Type()
+	}
+	return nil
+}
+
+// sameReceiver reports whether a method can be what a site calls while h is held: the
+// value that h was taken through has one type only.
+func (h *hold) sameReceiver(u *unit, s *site, method *node) bool {
+	if s.invoke == nil || len(h.types) == 0 || u.keys.of(s.args[0]) != h.through {
+		return true
+	}
+	t := method.receiverType()
+	return t == nil || slices.ContainsFunc(h.types, func(o types.Type) bool { return o != nil && types.Identical(o, t) })
 }

@@ -117,8 +117,11 @@ func callName(c *ssa.CallCommon) string {
 		}
 		return "a function literal"
 	}
-	if b, is := c.Value.(*ssa.Builtin); is {
-		return b.Name()
+	switch v := c.Value.(type) {
+	case *ssa.Builtin:
+		return v.Name()
+	case *ssa.Call: // WithTransaction(f)(ctx)
+		return callName(&v.Call)
 	}
 	return valueName(c.Value)
 }

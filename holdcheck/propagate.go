@@ -134,17 +134,23 @@ func sameCalls(a, b map[callKey]calledArgs) bool {
 // passes reports whether a slow call counts for the callers of its function too.
 // What is short, or waits for the own process, counts where it is seen.
 func passes(l leaf) bool {
+	if l.Maybe && len(l.Chain) == 1 {
+		return true
+	}
 	switch l.Kind {
 	case Blocked:
 		return strings.HasSuffix(l.What, "Wait") && len(l.Chain) < 2 // a method that stops workers
 	case Client, Unresolved:
 		return false
 	}
-	return l.Severity != Low || len(l.Chain) < 2
+	return l.Severity != Low || l.Maybe || len(l.Chain) < 2
 }
 
 // leavesOf are the slow calls that a site can lead to, with chains that begin at it.
-func (u *unit) leavesOf(s *site) []leaf {
+func (u *unit) leavesOf(s *site) []leaf { return u.leavesUnder(nil, s) }
+
+// leavesUnder are those that are possible while a hold is open.
+func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 	var ls leaves
 	own := Place{File: s.step.File, Line: s.step.Line, What: s.what}
 	for _, g := range s.waits {
@@ -176,7 +182,14 @@ func (u *unit) leavesOf(s *site) []leaf {
 			ls.add(l)
 		}
 	}
-	for _, t := range u.targets(s) {
+	targets := u.targets(s)
+	if !u.own && s.invoke != nil && slices.ContainsFunc(targets, func(t funcRef) bool { return len(t.node.slow) == 0 }) {
+		targets = nil // in a library, which one it is is the caller's choice
+	}
+	for _, t := range targets {
+		if under != nil && !under.sameReceiver(u, s, t.node) {
+			continue
+		}
 		for _, l := range t.node.slow {
 			u.extend(&ls, s, l, s.args)
 		}
@@ -228,6 +241,9 @@ func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
 		return
 	}
 	l.Guards = append(guards, s.guards...)
+	if s.maybe && l.Severity != Low {
+		l.Severity, l.Maybe = Low, true
+	}
 	if len(l.Chain) == 0 {
 		l.Slow, l.Func = Place{File: s.step.File, Line: s.step.Line, What: s.what}, s.in.name
 	}
@@ -452,6 +468,9 @@ func (u *unit) released(s *site) map[key]bool {
 	closed := u.closedBy(s)
 	if s.call == nil {
 		return closed
+	}
+	if s.dynamic { // release(), that a function returned with a connection
+		closed[u.keys.of(s.call.Value)] = true
 	}
 	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
 		name := ""

@@ -2,4 +2,4 @@
 
 package holdcheck
 
-const raceEnabled = true
+func init() { raceDetector = true }

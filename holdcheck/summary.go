@@ -34,6 +34,8 @@ type leaf struct {
 	Func     string // that makes the slow call
 	// Chain begins in the function that the leaf is of. It is empty in a dependency.
 	Chain []Step
+	// Maybe says that it hangs on what a context carries, and so its severity is Low.
+	Maybe bool
 	// Guards are what the function's parameters must be for the call to be made.
 	Guards []guard
 }
@@ -79,10 +81,21 @@ func (l leaf) before(m leaf) bool { return compareLeaves(l, m) < 0 }
 func compareLeaves(a, b leaf) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)),
+		compareBool(a.Kind == Sleep, b.Kind == Sleep), // often the pause of a retry, whose point is another call
 		cmp.Compare(len(a.Chain), len(b.Chain)),
 		cmp.Compare(len(a.Guards), len(b.Guards)),
 		cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line), cmp.Compare(a.What, b.What),
 	)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // best are the leaves that are kept.

@@ -1,5 +1,0 @@
-//go:build !race
-
-package holdcheck
-
-const raceEnabled = false
