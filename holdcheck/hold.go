@@ -417,12 +417,11 @@ func (n *node) receiverType() types.Type {
 	return nil
 }
 
-// sameReceiver reports whether a method can be what a site calls while h is held: the
-// value that h was taken through has one type only.
-func (h *hold) sameReceiver(u *unit, s *site, method *node) bool {
-	if s.invoke == nil || len(h.types) == 0 || u.keys.of(s.args[0]) != h.through {
-		return true
+// excludes reports whether a slow call cannot be made while h is held: the value that
+// h was taken through is of one type only.
+func (h *hold) excludes(l leaf) bool {
+	if l.by == nil || len(h.types) == 0 || l.through != h.through {
+		return false
 	}
-	t := method.receiverType()
-	return t == nil || slices.ContainsFunc(h.types, func(o types.Type) bool { return o != nil && types.Identical(o, t) })
+	return !slices.ContainsFunc(h.types, func(t types.Type) bool { return t != nil && types.Identical(t, l.by) })
 }

@@ -105,6 +105,11 @@ func (u *unit) recompute(n *node) (slowChanged, heldChanged bool) {
 			}
 		}
 	}
+	if len(closes) > maxCloses {
+		for _, k := range sortedKeys(closes)[maxCloses:] {
+			delete(closes, k)
+		}
+	}
 	opens := map[key]opened{}
 	if n.stale {
 		n.flow, n.stale = u.flow(n, nil), false
@@ -187,12 +192,15 @@ func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 		targets = nil // in a library, which one it is is the caller's choice
 	}
 	for _, t := range targets {
-		if under != nil && !under.sameReceiver(u, s, t.node) {
-			continue
-		}
 		for _, l := range t.node.slow {
+			if s.invoke != nil {
+				l.through, l.by = key{t.node.fn.Params[0], ""}, t.node.receiverType()
+			}
 			u.extend(&ls, s, l, s.args)
 		}
+	}
+	if under != nil {
+		ls.list = slices.DeleteFunc(ls.list, under.excludes)
 	}
 	for _, c := range u.argCalls(s) {
 		for _, l := range u.leavesOfFuncs(u.funcs(c.arg)) {
@@ -241,6 +249,14 @@ func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
 		return
 	}
 	l.Guards = append(guards, s.guards...)
+	if p, is := l.through.base.(*ssa.Parameter); is && !encloses(p.Parent(), s.in.fn) {
+		if i := parameterIndex(p); i < len(args) {
+			at := u.keys.of(args[i])
+			l.through = key{at.base, at.path + l.through.path}
+		} else {
+			l.through = key{}
+		}
+	}
 	if s.maybe && l.Severity != Low {
 		l.Severity, l.Maybe = Low, true
 	}
@@ -470,7 +486,9 @@ func (u *unit) released(s *site) map[key]bool {
 		return closed
 	}
 	if s.dynamic { // release(), that a function returned with a connection
-		closed[u.keys.of(s.call.Value)] = true
+		if k := u.keys.of(s.call.Value); k.path == "" || k.path[0] == '#' {
+			closed[k] = true
+		}
 	}
 	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
 		name := ""
@@ -528,7 +546,10 @@ func (u *unit) closedBy(s *site) map[key]bool {
 }
 
 // maxFields is how deep in a structure a hold is looked for: lists have no end.
-const maxFields = 4
+const maxFields = 2
+
+// maxCloses is how many things are kept that one function releases.
+const maxCloses = 48
 
 // scanned is the end of the path of a row that was read. Of rows, this is no end.
 const scanned = ".Scan()"

@@ -3,6 +3,7 @@ package holdcheck
 import (
 	"cmp"
 	"go/token"
+	"go/types"
 	"slices"
 )
 
@@ -36,6 +37,10 @@ type leaf struct {
 	Chain []Step
 	// Maybe says that it hangs on what a context carries, and so its severity is Low.
 	Maybe bool
+	// through is the value, as the function knows it, whose method of an interface
+	// leads there, and by the method of which type.
+	through key
+	by      types.Type
 	// Guards are what the function's parameters must be for the call to be made.
 	Guards []guard
 }
