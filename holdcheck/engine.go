@@ -269,6 +269,9 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 			return nil
 		}
 		s.what, s.joins, s.sink = "a receive from a channel", true, &sink{Blocked, Medium}
+		if ticks(i.X) {
+			s.what, s.joins, s.sink = "a wait for a timer", false, &sink{Sleep, High}
+		}
 	case *ssa.Send:
 		s.what = "a send to a channel"
 		switch u.buffered(i.Chan) {
@@ -284,6 +287,9 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 			return nil
 		}
 		s.what, s.joins, s.sink = "a select", true, &sink{Blocked, Medium}
+		if waitsForTime(i) {
+			s.what, s.joins, s.sink = "a wait for a timer", false, &sink{Sleep, High}
+		}
 	default:
 		return nil
 	}
@@ -558,7 +564,7 @@ func (u *unit) waitsFor(j, s *site) bool {
 	for _, ch := range channels(j.instr) {
 		want := u.keys.of(ch)
 		for _, a := range u.given(s) {
-			if k := u.keys.of(a); k == want {
+			if k := u.keys.of(a); k.base == want.base && (k.path == want.path || strings.HasPrefix(want.path, k.path+".")) {
 				return true
 			}
 		}
@@ -570,8 +576,7 @@ func (u *unit) waitsFor(j, s *site) bool {
 // captures.
 func (u *unit) given(s *site) []ssa.Value {
 	vals := slices.Clone(s.args)
-	var captured func(v ssa.Value)
-	captured = func(v ssa.Value) {
+	captured := func(v ssa.Value) {
 		c, is := v.(*ssa.MakeClosure)
 		if !is {
 			return
@@ -695,6 +700,39 @@ func (u *unit) place(addr ssa.Value) key {
 // fieldKey stands for a field of all values of a type.
 func (u *unit) fieldKey(f *types.Var) key {
 	return key{nil, f.Id() + "@" + u.prog.Fset.Position(f.Pos()).String()}
+}
+
+// waitsForTime reports whether a select waits for a timer, and for nothing else than
+// the end of a context.
+func waitsForTime(sel *ssa.Select) bool {
+	timer := false
+	for _, st := range sel.States {
+		switch call, is := st.Chan.(*ssa.Call); {
+		case st.Dir == types.RecvOnly && ticks(st.Chan):
+			timer = true
+		case is && call.Call.Method != nil && call.Call.Method.Name() == "Done" && isContext(call.Call.Value.Type()):
+		default:
+			return false
+		}
+	}
+	return timer
+}
+
+// ticks reports whether a channel is a timer's: time.After(d), timer.C.
+func ticks(ch ssa.Value) bool {
+	switch c := ch.(type) {
+	case *ssa.Call:
+		fn := c.Call.StaticCallee()
+		if fn == nil {
+			return false
+		}
+		obj, is := object(fn)
+		return is && fullName(obj) == "time.After"
+	case *ssa.UnOp:
+		f, is := c.X.(*ssa.FieldAddr)
+		return is && typeName(f.X.Type()) == "time.Timer"
+	}
+	return false
 }
 
 // givesBack reports whether a receive takes out what the same function put into a

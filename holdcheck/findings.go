@@ -280,6 +280,9 @@ func (u *unit) unresolved(s *site) (l leaf, is bool) {
 			return l, false
 		}
 	case s.dynamic:
+		if ends(s.call.Value) {
+			return l, false
+		}
 		if set := u.funcs(s.call.Value); len(set.params) > 0 || len(set.other) > 0 || !set.open {
 			return l, false
 		}
@@ -298,6 +301,23 @@ func (u *unit) unresolved(s *site) (l leaf, is bool) {
 		Kind: Unresolved, Severity: Low, What: s.what, Func: s.in.name,
 		Slow: Place{s.step.File, s.step.Line, s.what}, Chain: []Step{s.step},
 	}, true
+}
+
+// ends reports whether a function is what cancels a context, or was returned by the
+// standard library.
+func ends(v ssa.Value) bool {
+	if t := typeName(v.Type()); t == "context.CancelFunc" || t == "context.CancelCauseFunc" {
+		return true
+	}
+	if e, is := v.(*ssa.Extract); is {
+		v = e.Tuple
+	}
+	call, is := v.(*ssa.Call)
+	if !is || call.Call.StaticCallee() == nil {
+		return false
+	}
+	obj, is := object(call.Call.StaticCallee())
+	return is && isStd(packagePath(obj))
 }
 
 // behind are the slow calls of the handlers that a middleware may call, of which only

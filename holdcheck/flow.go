@@ -391,7 +391,7 @@ func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool
 			return s, constant.BoolVal(k.Value) == is
 		}
 	}
-	if c.nil && !is == false {
+	if c.nil && is {
 		switch v.(type) {
 		case *ssa.Alloc, *ssa.MakeClosure, *ssa.Function:
 			if c.key.path == "" {
@@ -500,7 +500,8 @@ func (f *flow) returns(r *ssa.Return, s state) {
 		for _, k := range sortedKeys(h.aliases) {
 			switch b := k.base.(type) {
 			case *ssa.Parameter:
-				if b.Parent() == f.n.fn && k.path == "" {
+				sits := h.site.opener != nil && h.site.opener.result == receiver // in the parameter itself, which is a session
+				if b.Parent() == f.n.fn && k.path == "" && !sits {
 					continue
 				}
 				o := o
@@ -529,7 +530,8 @@ func sortedKeys[V any](m map[key]V) []key {
 func sortedCalls(m map[callKey]calledArgs) []callKey {
 	ks := slices.Collect(maps.Keys(m))
 	slices.SortFunc(ks, func(a, b callKey) int {
-		return cmp.Or(cmp.Compare(a.base.Pos(), b.base.Pos()), cmp.Compare(a.path, b.path), cmp.Compare(a.hold.File, b.hold.File), cmp.Compare(a.hold.Line, b.hold.Line))
+		return cmp.Or(cmp.Compare(a.base.Pos(), b.base.Pos()), cmp.Compare(a.path, b.path), cmp.Compare(a.hold.File, b.hold.File), cmp.Compare(a.hold.Line, b.hold.Line),
+			cmp.Compare(a.hold.What, b.hold.What), cmp.Compare(a.base.Name(), b.base.Name()))
 	})
 	return ks
 }

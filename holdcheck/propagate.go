@@ -1,6 +1,7 @@
 package holdcheck
 
 import (
+	"cmp"
 	"go/types"
 	"maps"
 	"slices"
@@ -40,7 +41,9 @@ func (u *unit) propagate() {
 			continue
 		}
 		callers := slices.Collect(maps.Keys(n.callers))
-		slices.SortFunc(callers, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(callers, func(a, b *node) int {
+			return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.fn.Pos(), b.fn.Pos()))
+		})
 		for _, c := range callers {
 			c.stale = c.stale || held
 			if !c.queued {

@@ -19,6 +19,7 @@ func (a *App) chatInside(ctx context.Context) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	//pghold:ignore that is what this route is there to measure
 	text, err := a.ask(ctx, u)
 	return reply{value: text}, err
 }

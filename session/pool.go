@@ -75,6 +75,7 @@ func (p dbPool) Acquire(ctx context.Context) (Conn, error) {
 			}
 			c.pgx = std.Conn()
 			lent <- nil
+			//pghold:ignore the connection is lent until this: whoever has it gives it back so
 			<-c.release
 			return nil // a connection that is closed, or in a transaction, pgx's driver itself refuses to reuse
 		})

@@ -89,6 +89,7 @@ func (s *Session) enter(ctx context.Context) (*pgx.Conn, error) {
 		s.leave()
 		return nil, err
 	}
+	//pghold:ignore mu is held for a few assignments, never while something waits
 	s.mu.Lock()
 	s.conn = c
 	s.mu.Unlock()
