@@ -471,8 +471,8 @@ func receiverOf(c *ssa.CallCommon) ssa.Value {
 
 // returns notes what is still held at a return, and how the caller gets at it.
 func (f *flow) returns(r *ssa.Return, s state) {
-	if s.open == 0 {
-		return
+	if s.open == 0 || failing(r.Block()) || len(r.Results) > 0 && makesError(f.value(r.Results[len(r.Results)-1], s)) {
+		return // who gets an error takes it that there is no hold
 	}
 	for _, h := range f.holds {
 		if s.open&h.bit == 0 || h.site == nil {
@@ -516,6 +516,41 @@ func (f *flow) returns(r *ssa.Return, s state) {
 			}
 		}
 	}
+}
+
+// makesError reports whether a value is an error that was made just now.
+func makesError(v ssa.Value) bool {
+	call, is := v.(*ssa.Call)
+	if !is || !isError(call.Type()) || call.Call.StaticCallee() == nil {
+		return false
+	}
+	name := call.Call.StaticCallee().Name()
+	return strings.HasPrefix(name, "New") || strings.HasPrefix(name, "Errorf") || strings.HasPrefix(name, "Wrap")
+}
+
+// failing reports whether a block is run only where there is an error.
+func failing(b *ssa.BasicBlock) bool {
+	for d := b.Idom(); d != nil; d = d.Idom() {
+		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !is {
+			continue
+		}
+		test, is := last.Cond.(*ssa.BinOp)
+		if !is || !isError(test.X.Type()) {
+			continue
+		}
+		if k, is := test.Y.(*ssa.Const); !is || !k.IsNil() {
+			continue
+		}
+		branch := 0
+		if test.Op == token.EQL {
+			branch = 1
+		}
+		if succ := d.Succs[branch]; len(succ.Preds) == 1 && succ.Dominates(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // sortedKeys are a map's keys in an order that is always the same.
