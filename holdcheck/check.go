@@ -58,7 +58,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	r := &Result{Errors: p.errors, Unread: p.unread}
 	rel := func(file string) string { return displayName(dir, file) }
 	found, files, unread := c.own(ctx, p, o)
-	r.Unread = append(r.Unread, unread...)
+	r.Unread = slices.Concat(r.Unread, c.unread, unread)
 	for _, f := range found {
 		r.Findings = append(r.Findings, f.finding(rel))
 	}
@@ -85,6 +85,7 @@ type checker struct {
 	mu     sync.Mutex
 	prog   *ssa.Program
 	facts  map[*types.Func]*summary
+	unread []string // sentences about dependencies that could not be
 }
 
 func (c *checker) imported(f *types.Func) *summary { return c.facts[f.Origin()] }
@@ -112,7 +113,9 @@ func (c *checker) dependency(p *program, sp *sourcePackage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer func() {
-		recover() //nolint:errcheck // what cannot be built has no summaries
+		if p := recover(); p != nil {
+			c.unread = append(c.unread, fmt.Sprintf("%s could not be read, and what it calls is not known: %v.", sp.path, p))
+		}
 	}()
 	prog := c.program(p.fset)
 	c.declare(sp.types.Imports())
@@ -178,7 +181,7 @@ func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, 
 	u.propagate()
 	found = u.find(func(n *node) bool {
 		pkg := outermostOf(n.fn).Pkg
-		return pkg != nil && roots[pkg.Pkg] && (o.Tests || !u.isTest(n) && !imports(pkg.Pkg, "testing"))
+		return pkg != nil && roots[pkg.Pkg] && (o.Tests || !u.isTest(n))
 	})
 	return found, files, unread
 }
@@ -265,21 +268,11 @@ func (u *unit) summary(n *node) *summary {
 		}
 		s.Opens = append(s.Opens, o)
 	}
-	var closes []key
-	for k := range n.closes {
-		closes = append(closes, k)
-	}
-	for _, k := range closes {
+	for _, k := range sortedKeys(n.closes) {
 		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn {
 			s.Closes = append(s.Closes, parameter{parameterIndex(p), k.path})
 		}
 	}
-	slices.SortFunc(s.Closes, func(a, b parameter) int {
-		if a.Index != b.Index {
-			return a.Index - b.Index
-		}
-		return strings.Compare(a.Path, b.Path)
-	})
 	for _, k := range sortedCalls(n.calls) {
 		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn && k.path == "" {
 			c := n.calls[k]

@@ -32,12 +32,6 @@ type unit struct {
 	globals  map[*ssa.Global][]ssa.Value
 }
 
-// methodOf is a method of an interface.
-type methodOf struct {
-	iface *types.Interface
-	name  string
-}
-
 // node is a function of the unit.
 type node struct {
 	fn    *ssa.Function
@@ -261,37 +255,10 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 			s.pos = first.Pos()
 		}
 		u.resolve(s)
-	case *ssa.UnOp:
-		if i.Op != token.ARROW {
-			return nil
-		}
-		if u.givesBack(n.fn, i) {
-			return nil
-		}
-		s.what, s.joins, s.sink = "a receive from a channel", true, &sink{Blocked, Medium}
-		if ticks(i.X) {
-			s.what, s.joins, s.sink = "a wait for a timer", false, &sink{Sleep, High}
-		}
-	case *ssa.Send:
-		s.what = "a send to a channel"
-		switch u.buffered(i.Chan) {
-		case yes:
-			return nil
-		case no:
-			s.sink = &sink{Blocked, Medium}
-		default:
-			s.sink = &sink{Blocked, Low}
-		}
-	case *ssa.Select:
-		if !i.Blocking {
-			return nil
-		}
-		s.what, s.joins, s.sink = "a select", true, &sink{Blocked, Medium}
-		if waitsForTime(i) {
-			s.what, s.joins, s.sink = "a wait for a timer", false, &sink{Sleep, High}
-		}
 	default:
-		return nil
+		if !u.blocks(s) {
+			return nil
+		}
 	}
 	if s.pos == token.NoPos {
 		s.pos = n.fn.Pos()
@@ -371,442 +338,36 @@ func (u *unit) lookUp(s *site, obj *types.Func) {
 	s.facts = u.imported(obj)
 }
 
-// guards are the conditions on parameters under which a block is run.
-func (u *unit) guards(b *ssa.BasicBlock) []guard {
-	var gs []guard
-	for d := b.Idom(); d != nil && len(gs) < 3; d = d.Idom() {
-		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
-		if !is {
-			continue
-		}
-		for branch, succ := range d.Succs {
-			if len(succ.Preds) != 1 || !succ.Dominates(b) {
-				continue
-			}
-			if g, is := parameterTest(last.Cond, branch == 0); is {
-				gs = append(gs, g)
-			}
-		}
-	}
-	return gs
-}
-
-// carried reports whether a block is a case of a switch over something that a context
-// carries: which case it is is decided far away.
-func carried(b *ssa.BasicBlock) bool {
-	for d := b.Idom(); d != nil; d = d.Idom() {
-		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
-		if !is || len(d.Succs[0].Preds) != 1 || !d.Succs[0].Dominates(b) {
-			continue
-		}
-		test, is := last.Cond.(*ssa.BinOp)
-		if !is || test.Op != token.EQL {
-			continue
-		}
-		if k, is := test.Y.(*ssa.Const); !is || k.Value == nil {
-			continue
-		}
-		if fromContext(test.X, 0) {
-			return true
-		}
-	}
-	return false
-}
-
-// fromContext reports whether a value was got from a context, by a function that asks
-// for one of its values.
-func fromContext(v ssa.Value, depth int) bool {
-	if depth > 6 {
-		return false
-	}
-	switch v := v.(type) {
-	case *ssa.UnOp:
-		return fromContext(v.X, depth+1)
-	case *ssa.FieldAddr:
-		return fromContext(v.X, depth+1)
-	case *ssa.Field:
-		return fromContext(v.X, depth+1)
-	case *ssa.Extract:
-		return fromContext(v.Tuple, depth+1)
-	case *ssa.TypeAssert:
-		return fromContext(v.X, depth+1)
-	case *ssa.Call:
-		if m := v.Call.Method; m != nil {
-			return m.Name() == "Value" && isContext(v.Call.Value.Type())
-		}
-		fn := v.Call.StaticCallee()
-		if fn == nil || len(fn.Params) != 1 || !isContext(fn.Params[0].Type()) {
-			return false
-		}
-		for _, b := range fn.Blocks {
-			for _, instr := range b.Instrs {
-				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && isContext(c.Call.Value.Type()) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
-	switch c := cond.(type) {
-	case *ssa.Parameter:
-		return guard{parameterIndex(c), boolWord(holds)}, true
-	case *ssa.UnOp:
-		if c.Op == token.NOT {
-			return parameterTest(c.X, !holds)
-		}
-	case *ssa.BinOp:
-		p, is := c.X.(*ssa.Parameter)
-		k, isConst := c.Y.(*ssa.Const)
-		if !is || !isConst || c.Op != token.EQL && c.Op != token.NEQ {
-			return guard{}, false
-		}
-		want := constWord(k)
-		if (c.Op == token.EQL) != holds {
-			want = "not " + want
-		}
-		return guard{parameterIndex(p), want}, true
-	}
-	return guard{}, false
-}
-
-// unwrap is a value without its conversions to interfaces.
-func unwrap(v ssa.Value) ssa.Value {
-	for {
-		switch c := v.(type) {
-		case *ssa.ChangeInterface:
-			v = c.X
-		case *ssa.MakeInterface:
-			v = c.X
-		default:
-			return v
-		}
-	}
-}
-
-func constWord(c *ssa.Const) string {
-	if c.Value == nil {
-		return "nil" // or a zero value
-	}
-	return c.Value.ExactString()
-}
-
-func boolWord(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
-}
-
-func parameterIndex(p *ssa.Parameter) int { return slices.Index(p.Parent().Params, p) }
-
-// pass translates a leaf's guards to the caller: ok is false where an argument says
-// that the call is not made.
-func pass(l leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
-	for _, g := range l.Guards {
-		if g.Index >= len(args) {
-			continue
-		}
-		switch a := unwrap(args[g.Index]).(type) {
-		case *ssa.Const:
-			is := constWord(a)
-			if not, negated := strings.CutPrefix(g.Want, "not "); negated && is == not || !negated && is != g.Want {
-				return nil, false
-			}
-		case *ssa.Parameter:
-			if a.Parent() == n.fn {
-				guards = append(guards, guard{parameterIndex(a), g.Want})
-			}
-		case *ssa.MakeClosure, *ssa.Alloc, *ssa.Function, *ssa.Extract, *ssa.Call:
-			if g.Want == "nil" {
-				return nil, false
-			}
-		}
-	}
-	return guards, true
-}
-
-// join marks the goroutines that a function waits for, and those calls that wait.
-func (u *unit) join(n *node) {
-	var joins []*site
-	for _, s := range n.sites {
-		if s.joins {
-			joins = append(joins, s)
-		}
-	}
-	for _, s := range n.sites {
-		_, isGo := s.instr.(*ssa.Go)
-		if !isGo && s.spawns < 0 {
-			continue
-		}
-		for _, j := range joins {
-			if u.waitsFor(j, s) {
-				j.waits = append(j.waits, s)
-			}
-		}
-	}
-}
-
-// waitsFor reports whether j waits for the goroutine that s starts.
-func (u *unit) waitsFor(j, s *site) bool {
-	if !reaches(s.instr, j.instr) {
-		return false
-	}
-	if j.call != nil { // a WaitGroup, an errgroup
-		if s.spawns >= 0 && len(j.args) > 0 {
-			return u.keys.of(j.args[0]) == u.keys.of(s.args[0])
-		}
-		return true
-	}
-	// A channel: the goroutine must have it.
-	for _, ch := range channels(j.instr) {
-		want := u.keys.of(ch)
-		for _, a := range u.given(s) {
-			if k := u.keys.of(a); k.base == want.base && (k.path == want.path || strings.HasPrefix(want.path, k.path+".")) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// given are the values that a goroutine gets: arguments, and what its function
-// captures.
-func (u *unit) given(s *site) []ssa.Value {
-	vals := slices.Clone(s.args)
-	captured := func(v ssa.Value) {
-		c, is := v.(*ssa.MakeClosure)
-		if !is {
-			return
-		}
-		for _, b := range c.Bindings {
-			vals = append(vals, b)
-			if a, is := b.(*ssa.Alloc); is {
-				stored, _ := u.keys.stored(a)
-				vals = append(vals, stored...)
-			}
-		}
-	}
-	captured(s.call.Value)
-	for _, a := range s.args {
-		captured(a)
-	}
-	return vals
-}
-
-func channels(instr ssa.Instruction) []ssa.Value {
-	switch i := instr.(type) {
-	case *ssa.UnOp:
-		return []ssa.Value{i.X}
-	case *ssa.Select:
-		var chans []ssa.Value
-		for _, st := range i.States {
-			if st.Dir == types.RecvOnly {
-				chans = append(chans, st.Chan)
-			}
-		}
-		return chans
-	}
-	return nil
-}
-
-// reaches reports whether b may run after a.
-func reaches(a, b ssa.Instruction) bool {
-	if a.Block() == b.Block() && slices.Index(a.Block().Instrs, a) < slices.Index(b.Block().Instrs, b) {
-		return true
-	}
-	seen := map[*ssa.BasicBlock]bool{}
-	var visit func(*ssa.BasicBlock) bool
-	visit = func(x *ssa.BasicBlock) bool {
-		for _, s := range x.Succs {
-			if s == b.Block() {
-				return true
-			}
-			if !seen[s] {
-				seen[s] = true
-				if visit(s) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	return visit(a.Block())
-}
-
-// async reports whether a site starts a goroutine. What that does counts where it is
-// waited for.
-func (s *site) async() bool {
-	_, isGo := s.instr.(*ssa.Go)
-	return isGo
-}
-
-// implementations are the methods that a call of an interface's method can be: of
-// types of the unit that are put into interfaces, or, where none is, of all.
-func (u *unit) implementations(iface *types.Interface, m *types.Func) []*node {
-	k := methodOf{iface, m.Name()}
-	if known, is := u.impls[k]; is {
-		return known
-	}
-	found := u.methods(u.concrete, iface, m)
-	if len(found) == 0 {
-		found = u.methods(u.named, iface, m)
-	}
-	u.impls[k] = found
-	return found
-}
-
-func (u *unit) methods(of []types.Type, iface *types.Interface, m *types.Func) (found []*node) {
-	for _, t := range of {
-		if types.IsInterface(t) || u.prog.MethodSets.MethodSet(t).Lookup(m.Pkg(), m.Name()) == nil || !types.Implements(t, iface) {
-			continue
-		}
-		sel := u.prog.MethodSets.MethodSet(t).Lookup(m.Pkg(), m.Name())
-		fn := u.prog.MethodValue(sel)
-		if fn == nil {
-			continue
-		}
-		if n := u.node(fn); n != nil && !slices.Contains(found, n) {
-			found = append(found, n)
-		}
-	}
-	return found
-}
-
-// isTest reports whether a function is in a test file.
+// isTest reports whether a function is in a test file, or in a package that helps
+// tests.
 func (u *unit) isTest(n *node) bool {
-	return strings.HasSuffix(u.prog.Fset.Position(n.fn.Pos()).Filename, "_test.go")
+	pkg := outermostOf(n.fn).Pkg
+	return strings.HasSuffix(u.prog.Fset.Position(n.fn.Pos()).Filename, "_test.go") || pkg != nil && imports(pkg.Pkg, "testing")
 }
 
-// collects notes that a variable holds a map or a slice of functions.
-func (u *unit) collects(addr, container ssa.Value, elem types.Type) {
-	if _, is := elem.Underlying().(*types.Signature); !is {
-		return
+// leaf is a slow call that a site itself is.
+func (s *site) leaf(k sink) leaf {
+	return leaf{
+		Kind: k.kind, Severity: k.severity, What: s.what, Func: s.in.name, Guards: s.guards,
+		Slow: s.place(), Chain: []Step{s.step},
 	}
-	k := u.place(addr)
-	u.elements[k] = append(u.elements[k], container)
 }
 
-// place is the key of a variable: for a field, one that all values of its type share.
-func (u *unit) place(addr ssa.Value) key {
-	if f, is := addr.(*ssa.FieldAddr); is {
-		return u.fieldKey(fieldOf(f.X.Type(), f.Field))
+// place is where a site is.
+func (s *site) place() Place { return Place{s.step.File, s.step.Line, s.what} }
+
+// callee is the declared function that a call calls, or the interface's method.
+func callee(c *ssa.CallCommon) (*types.Func, bool) {
+	if c.IsInvoke() {
+		return c.Method.Origin(), true
 	}
-	return u.keys.of(addr)
+	if fn := c.StaticCallee(); fn != nil {
+		return object(fn)
+	}
+	return nil, false
 }
 
-// fieldKey stands for a field of all values of a type.
-func (u *unit) fieldKey(f *types.Var) key {
-	return key{nil, f.Id() + "@" + u.prog.Fset.Position(f.Pos()).String()}
-}
-
-// waitsForTime reports whether a select waits for a timer, and for nothing else than
-// the end of a context.
-func waitsForTime(sel *ssa.Select) bool {
-	timer := false
-	for _, st := range sel.States {
-		switch call, is := st.Chan.(*ssa.Call); {
-		case st.Dir == types.RecvOnly && ticks(st.Chan):
-			timer = true
-		case is && call.Call.Method != nil && call.Call.Method.Name() == "Done" && isContext(call.Call.Value.Type()):
-		default:
-			return false
-		}
-	}
-	return timer
-}
-
-// ticks reports whether a channel is a timer's: time.After(d), timer.C.
-func ticks(ch ssa.Value) bool {
-	switch c := ch.(type) {
-	case *ssa.Call:
-		fn := c.Call.StaticCallee()
-		if fn == nil {
-			return false
-		}
-		obj, is := object(fn)
-		return is && fullName(obj) == "time.After"
-	case *ssa.UnOp:
-		f, is := c.X.(*ssa.FieldAddr)
-		return is && typeName(f.X.Type()) == "time.Timer"
-	}
-	return false
-}
-
-// givesBack reports whether a receive takes out what the same function put into a
-// channel with room, or the function around it: a semaphore.
-func (u *unit) givesBack(fn *ssa.Function, receive *ssa.UnOp) bool {
-	k := u.keys.of(receive.X)
-	for f := fn; f != nil; f = f.Parent() {
-		for _, b := range f.Blocks {
-			for _, instr := range b.Instrs {
-				switch i := instr.(type) {
-				case *ssa.Send:
-					if u.keys.of(i.Chan) == k && u.buffered(i.Chan) == yes {
-						return true
-					}
-				case *ssa.Select:
-					for _, st := range i.States {
-						if st.Dir == types.SendOnly && u.keys.of(st.Chan) == k && u.buffered(st.Chan) != no {
-							return true
-						}
-					}
-				}
-			}
-		}
-	}
-	return false
-}
-
-// answer is yes, no, or neither.
-type answer int
-
-const (
-	unknown answer = iota
-	yes
-	no
-)
-
-// buffered reports whether a channel has room, as far as it can be told.
-func (u *unit) buffered(ch ssa.Value) answer {
-	var made []ssa.Value
-	switch v := ch.(type) {
-	case *ssa.MakeChan:
-		made = append(made, v)
-	case *ssa.UnOp:
-		switch at := v.X.(type) {
-		case *ssa.FieldAddr:
-			made = u.fields[fieldOf(at.X.Type(), at.Field)]
-		case *ssa.Global:
-			made = u.globals[at]
-		default:
-			if a, is := u.variable(at).(*ssa.Alloc); is {
-				made, _ = u.keys.stored(a)
-			}
-		}
-	case *ssa.FreeVar:
-		if m, is := u.variable(v).(*ssa.MakeChan); is {
-			made = append(made, m)
-		}
-	}
-	found := unknown
-	for _, v := range made {
-		if t, is := v.(*ssa.ChangeType); is {
-			v = t.X
-		}
-		m, is := v.(*ssa.MakeChan)
-		if !is {
-			return unknown
-		}
-		size, is := m.Size.(*ssa.Const)
-		switch {
-		case is && size.Int64() == 0:
-			return no
-		default:
-			found = yes
-		}
-	}
-	return found
+// receives reports whether a site calls a method, on its first argument.
+func (s *site) receives() bool {
+	return s.call != nil && len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil)
 }

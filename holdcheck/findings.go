@@ -28,12 +28,16 @@ func (u *unit) find(want func(*node) bool) []raw {
 		if isWrapper(n) {
 			continue
 		}
-		if f := u.flow(n, nil); f != nil {
-			c.events(f)
+		if n.stale { // there were too many rounds
+			n.flow, n.stale = u.flow(n, nil), false
+		}
+		if n.flow != nil {
+			c.events(n.flow, nil)
 		}
 		if obj, is := object(n.fn); is {
 			if what, is := hookOf(obj); is {
-				c.body(n, &hold{what: what, place: Place{u.step(n, n.fn.Pos()).File, u.step(n, n.fn.Pos()).Line, n.fn.Name()}, in: n.name})
+				at := u.step(n, n.fn.Pos())
+				c.body(n, &hold{what: what, place: Place{at.File, at.Line, n.fn.Name()}, in: n.name})
 			}
 		}
 		for _, s := range n.sites {
@@ -66,14 +70,25 @@ func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []leaf) 
 	}
 }
 
-// events are the calls that one function makes while it holds.
-func (c *collector) events(f *flow) {
+// events are the calls that one function makes while it holds; where of is not nil,
+// those under that hold.
+func (c *collector) events(f *flow, of *hold) {
 	for _, e := range f.events {
-		if !c.deferred(e.tokens[0], e.site) {
-			c.site(e.tokens, e.site)
+		if h := e.tokens[0]; of == nil || h == of {
+			if !c.deferred(h, e.site) {
+				tokens := e.tokens
+				if of != nil {
+					tokens = tokens[:1]
+				}
+				c.site(tokens, e.site)
+			}
 		}
 	}
-	c.ending(f)
+	for _, h := range f.holds {
+		if of == nil || h == of {
+			c.ending(f, h)
+		}
+	}
 }
 
 // deferred looks into a deferred closure, whose calls are the function's own, and
@@ -86,21 +101,16 @@ func (c *collector) deferred(h *hold, s *site) bool {
 	return true
 }
 
-// ending looks into the functions that release a hold: what they call before is
-// called while it is held.
-func (c *collector) ending(f *flow) {
+// ending looks into the functions that release h: what they call before is called
+// while it is held.
+func (c *collector) ending(f *flow, h *hold) {
 	for _, s := range f.n.sites {
-		if f.ended[s] == 0 {
+		if f.ended[s]&h.bit == 0 {
 			continue
 		}
-		for _, h := range f.holds {
-			if f.ended[s]&h.bit == 0 {
-				continue
-			}
-			for _, t := range c.u.targets(s) {
-				if len(t.node.slow) > 0 && !isWrapper(t.node) {
-					c.inside(h, s, t.node)
-				}
+		for _, t := range c.u.targets(s) {
+			if len(t.node.slow) > 0 && !isWrapper(t.node) {
+				c.inside(h, s, t.node)
 			}
 		}
 	}
@@ -177,24 +187,8 @@ func (c *collector) body(n *node, h *hold) {
 			h.aliases[key{p, ""}] = true
 		}
 	}
-	f := c.u.flow(n, h)
-	if f == nil {
-		return
-	}
-	for _, e := range f.events {
-		if e.tokens[0] == h && !c.deferred(h, e.site) {
-			c.site([]*hold{h}, e.site)
-		}
-	}
-	for _, s := range n.sites {
-		if f.ended[s]&h.bit == 0 {
-			continue
-		}
-		for _, t := range c.u.targets(s) {
-			if len(t.node.slow) > 0 && !isWrapper(t.node) {
-				c.inside(h, s, t.node)
-			}
-		}
+	if f := c.u.flow(n, h); f != nil {
+		c.events(f, h)
 	}
 }
 
@@ -228,7 +222,7 @@ func (c *collector) handed(s *site) {
 			c.add(h, a.call.Step, pos, s.in, ls)
 			continue
 		}
-		h := hold{what: held.What, place: Place{s.step.File, s.step.Line, s.what}, in: s.in.name, openers: openers}
+		h := hold{what: held.What, place: s.place(), in: s.in.name, openers: openers}
 		h.pool = c.u.translate(held.pool, s)
 		for _, r := range set.refs {
 			h := h
@@ -287,20 +281,12 @@ func (u *unit) unresolved(s *site) (l leaf, is bool) {
 			return l, false
 		}
 	default:
-		name := ""
-		if fn := s.call.StaticCallee(); fn != nil {
-			if obj, is := object(fn); is {
-				name = fullName(obj)
-			}
-		}
-		if name != "(reflect.Value).Call" && name != "(reflect.Value).CallSlice" {
+		obj, is := callee(s.call)
+		if !is || fullName(obj) != "(reflect.Value).Call" && fullName(obj) != "(reflect.Value).CallSlice" {
 			return l, false
 		}
 	}
-	return leaf{
-		Kind: Unresolved, Severity: Low, What: s.what, Func: s.in.name,
-		Slow: Place{s.step.File, s.step.Line, s.what}, Chain: []Step{s.step},
-	}, true
+	return s.leaf(sink{Unresolved, Low}), true
 }
 
 // ends reports whether a function is what cancels a context, or was returned by the
@@ -313,10 +299,10 @@ func ends(v ssa.Value) bool {
 		v = e.Tuple
 	}
 	call, is := v.(*ssa.Call)
-	if !is || call.Call.StaticCallee() == nil {
+	if !is {
 		return false
 	}
-	obj, is := object(call.Call.StaticCallee())
+	obj, is := callee(&call.Call)
 	return is && isStd(packagePath(obj))
 }
 

@@ -115,13 +115,9 @@ func (u *unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via 
 			return
 		}
 		s := n.byPos[v]
-		if fn := v.Call.StaticCallee(); fn != nil {
-			if obj, is := object(fn); is {
-				if i, is := standsFor.find(fullName(obj)); is && i < len(v.Call.Args) {
-					add(v.Call.Args[i])
-					return
-				}
-			}
+		if a, is := stoodFor(v); is {
+			add(a)
+			return
 		}
 		targets := u.targets(s)
 		if len(targets) == 0 {
@@ -280,4 +276,26 @@ func packagePath(f *types.Func) string {
 		return ""
 	}
 	return f.Pkg().Path()
+}
+
+// collects notes that a variable holds a map or a slice of functions.
+func (u *unit) collects(addr, container ssa.Value, elem types.Type) {
+	if _, is := elem.Underlying().(*types.Signature); !is {
+		return
+	}
+	k := u.place(addr)
+	u.elements[k] = append(u.elements[k], container)
+}
+
+// place is the key of a variable: for a field, one that all values of its type share.
+func (u *unit) place(addr ssa.Value) key {
+	if f, is := addr.(*ssa.FieldAddr); is {
+		return u.fieldKey(fieldOf(f.X.Type(), f.Field))
+	}
+	return u.keys.of(addr)
+}
+
+// fieldKey stands for a field of all values of a type.
+func (u *unit) fieldKey(f *types.Var) key {
+	return key{nil, f.Id() + "@" + u.prog.Fset.Position(f.Pos()).String()}
 }

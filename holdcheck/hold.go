@@ -42,7 +42,7 @@ func (u *unit) holdsOf(n *node) []*hold {
 	var hs []*hold
 	add := func(s *site, what string, closers, openers []string) *hold {
 		h := &hold{
-			site: s, what: what, place: Place{s.step.File, s.step.Line, s.what}, in: n.name,
+			site: s, what: what, place: s.place(), in: n.name,
 			openers: openers, closers: closers,
 			aliases: map[key]bool{}, derived: map[key]bool{}, errs: map[key]bool{},
 		}
@@ -261,13 +261,8 @@ func (u *unit) endedBy(h *hold, s *site) bool {
 	if s.call == nil {
 		return false
 	}
-	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
-		name := ""
-		if s.invoke != nil {
-			name = s.invoke.Name()
-		} else if fn := s.call.StaticCallee(); fn != nil {
-			name = fn.Name()
-		}
+	if s.receives() {
+		name := methodName(s.call)
 		itself, around := h.is(u.keys.of(s.args[0]))
 		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && closerNames[name]) ||
 			around && !itself && closerNames[name] {
@@ -294,7 +289,7 @@ func (u *unit) endedBy(h *hold, s *site) bool {
 	if slices.Contains(h.closers, "Next") {
 		// Rows that are given to something that reads them to their end.
 		for i, a := range s.args {
-			if i == 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
+			if i == 0 && s.receives() {
 				continue
 			}
 			if h.aliases[u.keys.of(a)] && len(u.targets(s)) == 0 {

@@ -197,23 +197,6 @@ func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result)
 	}
 }
 
-// ignored reports whether a comment says that a slow call is meant, and why.
-// positions lead from the hold to the slow call, both included.
-func ignored(fset *token.FileSet, files []*ast.File, positions ...token.Pos) (reason string, ok bool) {
-	if len(positions) == 0 {
-		return "", false
-	}
-	var chain []Step
-	for _, pos := range positions {
-		p := fset.Position(pos)
-		chain = append(chain, Step{File: p.Filename, Line: p.Line})
-	}
-	first, last := chain[0], chain[len(chain)-1]
-	is := readIgnores(fset, files, func(file string) string { return file })
-	reason = is.reason(Place{File: first.File, Line: first.Line}, chain, Place{File: last.File, Line: last.Line})
-	return reason, reason != ""
-}
-
 // fileName is what a file is called in findings: relative to dir, with slashes.
 func fileName(dir, file string) string {
 	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsAbs(file) {

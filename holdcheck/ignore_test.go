@@ -180,19 +180,3 @@ func TestApplyIgnores_OneOfSeveralSlowCalls(t *testing.T) {
 		t.Errorf("ignored is %+v, want only what is meant", got)
 	}
 }
-
-func TestIgnored(t *testing.T) {
-	fset, files := parsed(t, at(map[string]string{"F": "//pghold:ignore it answers at once // want nothing"}))
-	pos := func(text string) token.Pos {
-		return fset.File(files[0].Pos()).LineStart(lineWith(t, holding, text))
-	}
-	if reason, ok := ignored(fset, files, pos("tx := begin"), pos("charge(tx) //D"), pos("get()")); !ok || reason != "it answers at once" {
-		t.Errorf("got %q, %v", reason, ok)
-	}
-	if reason, ok := ignored(fset, files, pos("tx := begin"), pos("other(tx) //E"), pos("func other")); ok {
-		t.Errorf("got %q for another call", reason)
-	}
-	if _, ok := ignored(fset, files); ok {
-		t.Error("nothing is ignored")
-	}
-}

@@ -182,16 +182,5 @@ func (r *reader) place(pos token.Pos) string {
 	if !at.IsValid() {
 		return "-"
 	}
-	return fmt.Sprintf("%s:%d:%d", relativeTo(r.dir, at.Filename), at.Line, at.Column)
-}
-
-// relativeTo is a file as seen from dir, with slashes.
-func relativeTo(dir, file string) string {
-	if !filepath.IsAbs(file) {
-		return filepath.ToSlash(file)
-	}
-	if rel, err := filepath.Rel(dir, file); err == nil {
-		file = rel
-	}
-	return filepath.ToSlash(file)
+	return fmt.Sprintf("%s:%d:%d", fileName(r.dir, at.Filename), at.Line, at.Column)
 }

@@ -76,7 +76,7 @@ func (r *reader) parseFile(n *listedPackage, name string, source []byte) *ast.Fi
 		}
 		if n.own {
 			for _, e := range list {
-				n.errors = append(n.errors, fmt.Sprintf("%s:%d:%d: %s", relativeTo(r.dir, e.Pos.Filename), e.Pos.Line, e.Pos.Column, e.Msg))
+				n.errors = append(n.errors, fmt.Sprintf("%s:%d:%d: %s", fileName(r.dir, e.Pos.Filename), e.Pos.Line, e.Pos.Column, e.Msg))
 			}
 		}
 		if !found {

@@ -401,7 +401,7 @@ func (b *lister) note(p *packages.Package) {
 		if aboutEmbed(file, rest) {
 			continue
 		}
-		b.errors = append(b.errors, relativeTo(b.dir, file)+":"+rest+": "+e.Msg)
+		b.errors = append(b.errors, fileName(b.dir, file)+":"+rest+": "+e.Msg)
 	}
 }
 

@@ -30,10 +30,7 @@ func (u *unit) addPools(pools map[key]leaf, s *site) {
 		}
 	}
 	if k := u.poolOf(s); k.base != nil {
-		add(k, leaf{
-			Kind: Checkout, Severity: High, What: s.what, Func: s.in.name, Guards: s.guards,
-			Slow: Place{s.step.File, s.step.Line, s.what}, Chain: []Step{s.step},
-		})
+		add(k, s.leaf(sink{Checkout, High}))
 	}
 	for _, t := range s.targets {
 		for k, l := range t.pools {

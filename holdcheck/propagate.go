@@ -125,7 +125,7 @@ func (u *unit) recompute(n *node) (slowChanged, heldChanged bool) {
 	}
 	best := slow.best()
 	slowChanged = !sameLeaves(best, n.slow)
-	heldChanged = len(closes) != len(n.closes) || len(opens) != len(n.opens) || len(pools) != len(n.pools) || !sameCalls(calls, n.calls)
+	heldChanged = !maps.Equal(closes, n.closes) || !sameKeys(opens, n.opens) || !sameKeys(pools, n.pools) || !sameKeys(calls, n.calls)
 	n.slow, n.calls, n.closes, n.opens, n.pools = best, calls, closes, opens, pools
 	return slowChanged, heldChanged
 }
@@ -135,8 +135,8 @@ func isGlobal(k key) bool {
 	return is
 }
 
-func sameCalls(a, b map[callKey]calledArgs) bool {
-	return maps.EqualFunc(a, b, func(a, b calledArgs) bool { return true })
+func sameKeys[K comparable, V any](a, b map[K]V) bool {
+	return maps.EqualFunc(a, b, func(V, V) bool { return true })
 }
 
 // passes reports whether a slow call counts for the callers of its function too.
@@ -160,7 +160,6 @@ func (u *unit) leavesOf(s *site) []leaf { return u.leavesUnder(nil, s) }
 // leavesUnder are those that are possible while a hold is open.
 func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 	var ls leaves
-	own := Place{File: s.step.File, Line: s.step.Line, What: s.what}
 	for _, g := range s.waits {
 		for _, l := range u.leavesOfGoroutine(g) {
 			u.extend(&ls, s, l, nil)
@@ -170,10 +169,10 @@ func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 		return ls.list
 	}
 	if s.sink != nil {
-		ls.add(leaf{Kind: s.sink.kind, Severity: s.sink.severity, What: s.what, Slow: own, Func: s.in.name, Chain: []Step{s.step}, Guards: s.guards})
+		ls.add(s.leaf(*s.sink))
 	}
 	if u.tables.writes(s) {
-		ls.add(leaf{Kind: Client, Severity: Medium, What: s.what, Slow: own, Func: s.in.name, Chain: []Step{s.step}})
+		ls.add(s.leaf(toClient))
 	}
 	if s.facts != nil {
 		for _, l := range s.facts.Slow {
@@ -183,7 +182,7 @@ func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 			}
 			l.Guards = append(guards, s.guards...)
 			if len(l.Chain) == 0 {
-				l.Slow, l.Func, l.Chain = own, s.in.name, []Step{s.step}
+				l.Slow, l.Func, l.Chain = s.place(), s.in.name, []Step{s.step}
 			} else {
 				l.Chain = append([]Step{s.step}, l.Chain...)
 			}
@@ -264,7 +263,7 @@ func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
 		l.Severity, l.Maybe = Low, true
 	}
 	if len(l.Chain) == 0 {
-		l.Slow, l.Func = Place{File: s.step.File, Line: s.step.Line, What: s.what}, s.in.name
+		l.Slow, l.Func = s.place(), s.in.name
 	}
 	if len(l.Chain) > 0 && isWrapper(s.in) {
 		ls.add(l) // nobody wrote it
@@ -297,14 +296,14 @@ func (u *unit) argCalls(s *site) []argCall {
 	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
 	if s.opener != nil && s.opener.callback >= 0 {
 		i := s.opener.callback
-		if recv := s.call.Signature().Recv(); recv != nil || s.invoke != nil {
+		if s.receives() {
 			i++
 		}
 		if i < len(s.args) {
 			c := plain
 			c.Held = &heldCall{
 				What: s.opener.what, Func: s.in.name,
-				Hold: Place{s.step.File, s.step.Line, s.what}, Body: true,
+				Hold: s.place(), Body: true,
 			}
 			if k := u.poolGiven(s); k.base != nil {
 				c.Held.pool = k
@@ -315,11 +314,9 @@ func (u *unit) argCalls(s *site) []argCall {
 	if s.call == nil {
 		return list
 	}
-	if fn := s.call.StaticCallee(); fn != nil {
-		if obj, is := object(fn); is {
-			for _, i := range u.tables.callers(obj) {
-				at(s.args, i, plain)
-			}
+	if obj, is := callee(s.call); is {
+		if i, calls := callbacks.find(fullName(obj)); calls {
+			at(s.args, i, plain)
 		}
 	}
 	if s.facts != nil {
@@ -409,7 +406,7 @@ func (u *unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 						if h.Body { // it was handed over here
 							h.Body = isBody(p.Type())
 							h.Openers = append([]string{h.Func}, h.Openers...)
-							h.Hold, h.Func = Place{s.step.File, s.step.Line, s.what}, s.in.name
+							h.Hold, h.Func = s.place(), s.in.name
 						} else { // it is called back, by way of another function
 							inner.Step, inner.What, inner.pos = c.call.Step, c.call.What, c.call.pos
 						}
@@ -493,13 +490,8 @@ func (u *unit) released(s *site) map[key]bool {
 			closed[k] = true
 		}
 	}
-	if len(s.args) > 0 && (s.invoke != nil || s.call.Signature().Recv() != nil) {
-		name := ""
-		if s.invoke != nil {
-			name = s.invoke.Name()
-		} else if fn := s.call.StaticCallee(); fn != nil {
-			name = fn.Name()
-		}
+	if s.receives() {
+		name := methodName(s.call)
 		if closerNames[name] || name == "Next" {
 			closed[u.keys.of(s.args[0])] = true
 		}

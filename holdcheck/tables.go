@@ -81,27 +81,14 @@ func (t *tables) spawns(f *types.Func) int {
 	return -1
 }
 
-// callers are the numbers of the arguments, the receiver first, that a function of a
-// library calls before it returns.
-func (t *tables) callers(f *types.Func) []int {
-	i, is := callbacks.find(fullName(f))
-	if !is {
-		return nil
-	}
-	return []int{i}
-}
-
 // writes reports whether a site writes to a client of this program, who decides how
 // fast it goes.
 func (t *tables) writes(s *site) bool {
 	if s.call == nil {
 		return false
 	}
-	obj := s.invoke
-	if fn := s.call.StaticCallee(); fn != nil {
-		obj, _ = object(fn)
-	}
-	if obj == nil {
+	obj, is := callee(s.call)
+	if !is {
 		return false
 	}
 	i, is := writesTo.find(fullName(obj))
@@ -124,16 +111,21 @@ func isResponse(v ssa.Value, depth int) bool {
 	case *ssa.Extract:
 		return isResponse(v.Tuple, depth+1)
 	case *ssa.Call:
-		fn := v.Call.StaticCallee()
-		if fn == nil {
-			return false
-		}
-		obj, is := object(fn)
-		if !is {
-			return false
-		}
-		i, is := standsFor.find(fullName(obj))
-		return is && i < len(v.Call.Args) && isResponse(v.Call.Args[i], depth+1)
+		a, is := stoodFor(v)
+		return is && isResponse(a, depth+1)
 	}
 	return false
+}
+
+// stoodFor is the argument that a call's result is a way to use, if it is one.
+func stoodFor(call *ssa.Call) (ssa.Value, bool) {
+	obj, is := callee(&call.Call)
+	if !is || call.Call.IsInvoke() {
+		return nil, false
+	}
+	i, is := standsFor.find(fullName(obj))
+	if !is || i >= len(call.Call.Args) {
+		return nil, false
+	}
+	return call.Call.Args[i], true
 }

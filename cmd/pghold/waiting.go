@@ -19,13 +19,12 @@ func (s *step) is(parts ...string) {
 	s.text.Store(&text)
 }
 
-func (s *step) line(waited time.Duration, width int) string {
+func (s *step) line(waited time.Duration) string {
 	text := "predicting"
 	if at := s.text.Load(); at != nil {
 		text += " " + *at
 	}
-	line := []rune(fmt.Sprintf("%.0f s, %s", waited.Seconds(), text))
-	return string(line[:min(len(line), max(0, width-1))])
+	return fmt.Sprintf("%.0f s, %s", waited.Seconds(), text)
 }
 
 // patient is how long nobody asks what takes so long.
@@ -38,12 +37,8 @@ func awaited[T any](ctx context.Context, ended <-chan T, out io.Writer, now *ste
 }
 
 func awaitedOn[T any](ctx context.Context, ended <-chan T, out io.Writer, width int, now *step) (done T, _ error) {
-	began, drawn := time.Now(), false
-	defer func() {
-		if drawn {
-			io.WriteString(out, "\r\x1b[K")
-		}
-	}()
+	began, shown := time.Now(), &statusLine{out: out, width: width}
+	defer shown.end()
 	tick := time.NewTicker(patient / 4)
 	defer tick.Stop()
 	for {
@@ -53,9 +48,8 @@ func awaitedOn[T any](ctx context.Context, ended <-chan T, out io.Writer, width 
 		case done = <-ended:
 			return done, nil
 		case at := <-tick.C:
-			if waited := at.Sub(began); width > 0 && waited >= patient {
-				io.WriteString(out, "\r\x1b[K"+now.line(waited, width))
-				drawn = true
+			if waited := at.Sub(began); waited >= patient {
+				shown.show(now.line(waited))
 			}
 		}
 	}

@@ -1,0 +1,160 @@
+package holdcheck
+
+import (
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// guards are the conditions on parameters under which a block is run.
+func (u *unit) guards(b *ssa.BasicBlock) []guard {
+	var gs []guard
+	for d := b.Idom(); d != nil && len(gs) < 3; d = d.Idom() {
+		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !is {
+			continue
+		}
+		for branch, succ := range d.Succs {
+			if len(succ.Preds) != 1 || !succ.Dominates(b) {
+				continue
+			}
+			if g, is := parameterTest(last.Cond, branch == 0); is {
+				gs = append(gs, g)
+			}
+		}
+	}
+	return gs
+}
+
+// carried reports whether a block is a case of a switch over something that a context
+// carries: which case it is is decided far away.
+func carried(b *ssa.BasicBlock) bool {
+	for d := b.Idom(); d != nil; d = d.Idom() {
+		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !is || len(d.Succs[0].Preds) != 1 || !d.Succs[0].Dominates(b) {
+			continue
+		}
+		test, is := last.Cond.(*ssa.BinOp)
+		if !is || test.Op != token.EQL {
+			continue
+		}
+		if k, is := test.Y.(*ssa.Const); !is || k.Value == nil {
+			continue
+		}
+		if fromContext(test.X, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// fromContext reports whether a value was got from a context, by a function that asks
+// for one of its values.
+func fromContext(v ssa.Value, depth int) bool {
+	if depth > 6 {
+		return false
+	}
+	switch v := v.(type) {
+	case *ssa.UnOp:
+		return fromContext(v.X, depth+1)
+	case *ssa.FieldAddr:
+		return fromContext(v.X, depth+1)
+	case *ssa.Field:
+		return fromContext(v.X, depth+1)
+	case *ssa.Extract:
+		return fromContext(v.Tuple, depth+1)
+	case *ssa.TypeAssert:
+		return fromContext(v.X, depth+1)
+	case *ssa.Call:
+		if m := v.Call.Method; m != nil {
+			return m.Name() == "Value" && isContext(v.Call.Value.Type())
+		}
+		fn := v.Call.StaticCallee()
+		if fn == nil || len(fn.Params) != 1 || !isContext(fn.Params[0].Type()) {
+			return false
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && isContext(c.Call.Value.Type()) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
+	switch c := cond.(type) {
+	case *ssa.Parameter:
+		return guard{parameterIndex(c), strconv.FormatBool(holds)}, true
+	case *ssa.UnOp:
+		if c.Op == token.NOT {
+			return parameterTest(c.X, !holds)
+		}
+	case *ssa.BinOp:
+		p, is := c.X.(*ssa.Parameter)
+		k, isConst := c.Y.(*ssa.Const)
+		if !is || !isConst || c.Op != token.EQL && c.Op != token.NEQ {
+			return guard{}, false
+		}
+		want := constWord(k)
+		if (c.Op == token.EQL) != holds {
+			want = "not " + want
+		}
+		return guard{parameterIndex(p), want}, true
+	}
+	return guard{}, false
+}
+
+// unwrap is a value without its conversions to interfaces.
+func unwrap(v ssa.Value) ssa.Value {
+	for {
+		switch c := v.(type) {
+		case *ssa.ChangeInterface:
+			v = c.X
+		case *ssa.MakeInterface:
+			v = c.X
+		default:
+			return v
+		}
+	}
+}
+
+func constWord(c *ssa.Const) string {
+	if c.Value == nil {
+		return "nil" // or a zero value
+	}
+	return c.Value.ExactString()
+}
+
+func parameterIndex(p *ssa.Parameter) int { return slices.Index(p.Parent().Params, p) }
+
+// pass translates a leaf's guards to the caller: ok is false where an argument says
+// that the call is not made.
+func pass(l leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
+	for _, g := range l.Guards {
+		if g.Index >= len(args) {
+			continue
+		}
+		switch a := unwrap(args[g.Index]).(type) {
+		case *ssa.Const:
+			is := constWord(a)
+			if not, negated := strings.CutPrefix(g.Want, "not "); negated && is == not || !negated && is != g.Want {
+				return nil, false
+			}
+		case *ssa.Parameter:
+			if a.Parent() == n.fn {
+				guards = append(guards, guard{parameterIndex(a), g.Want})
+			}
+		case *ssa.MakeClosure, *ssa.Alloc, *ssa.Function, *ssa.Extract, *ssa.Call:
+			if g.Want == "nil" {
+				return nil, false
+			}
+		}
+	}
+	return guards, true
+}
