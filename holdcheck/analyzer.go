@@ -2,6 +2,8 @@ package holdcheck
 
 import (
 	"go/types"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ssa"
@@ -72,7 +74,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 	c.declare(pass.Pkg.Imports())
 	pkg := prog.CreatePackage(pass.Pkg, pass.Files, pass.TypesInfo, false)
 	pkg.Build()
-	own := pass.Module == nil || pass.Module.Version == ""
+	own := (pass.Module == nil || pass.Module.Version == "") && !vendored(pass)
 	u := newUnit(prog, own, t, func(f *types.Func) *summary {
 		var known fact
 		if f.Pkg() == pass.Pkg || !pass.ImportObjectFact(f.Origin(), &known) {
@@ -113,6 +115,11 @@ func run(pass *analysis.Pass) (result any, err error) {
 		}
 	}
 	return nil, nil
+}
+
+// vendored reports whether a package is a copy of another module's.
+func vendored(pass *analysis.Pass) bool {
+	return len(pass.Files) > 0 && strings.Contains(filepath.ToSlash(pass.Fset.Position(pass.Files[0].Pos()).Filename), "/vendor/")
 }
 
 // address is where the analyzer is documented.
