@@ -81,7 +81,7 @@ func fullResult() *experiment.Result {
 	own.Rate = 300
 	full := &experiment.Result{
 		Kind: experiment.Measured, Version: "v1", StartedAt: &at, Settings: s, Repeat: 3, Interrupted: true, Warnings: []string{"a sentence"},
-		Overheads: &experiment.Overheads{Statement: 1e6, Connect: 2e6, Request: 3e6, Call: 4e6},
+		Overheads: &experiment.Overheads{Statement: 1e6, Connect: 2e6, Request: 3e6, Call: 4e6, Handover: 5e6},
 		Conclusions: []experiment.Conclusion{{
 			About: "breaks", Cases: []string{"r@1"}, Sentence: "It breaks.", Figures: map[string]float64{"breaks_per_s": 7.5}, Unreached: true,
 		}},
@@ -91,7 +91,7 @@ func fullResult() *experiment.Result {
 			Outcomes: experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Rejected: 5, Error: 4},
 			Interval: map[string][2]float64{"success_ratio": {0.47, 0.49}}, StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
 			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
-			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, MaxWaiting: 7},
+			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, Handover: q, MaxWaiting: 7},
 			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5, SilentInTransaction: 8e9},
 			PerRequest:  experiment.PerRequest{Checkouts: 1.5, Statements: 2.5, RoundTrips: 3.5},
 			Updates: &experiment.Updates{Recorded: 1, Lost: 2, Retries: 3, Calls: 4, CallsRepeated: 5, Killed: &experiment.Killed{
@@ -178,7 +178,7 @@ func TestResult_JSONNames(t *testing.T) {
 		"routes.status_codes.200":   1.0,
 		"routes.time_s.thread_wait": 1.0, "routes.time_s.pool_wait": 2.0, "routes.time_s.busy": 3.0, "routes.time_s.slow": 4.0,
 		"routes.holds.count": 5.0, "routes.holds.held_s.mean": 0.002, "routes.holds.busy_ratio": 0.5,
-		"routes.holds.silent_in_transaction_s": 6.0, "routes.holds.wait_s.p99": 0.006, "routes.holds.max_waiting": 7.0,
+		"routes.holds.silent_in_transaction_s": 6.0, "routes.holds.wait_s.p99": 0.006, "routes.holds.handover_s.p99": 0.006, "routes.holds.max_waiting": 7.0,
 		"routes.connections.max": 15.0, "routes.connections.max_silent_in_transaction": 14.0,
 		"routes.connections.silent_in_transaction_s": 8.0,
 		"routes.per_request.checkouts":               1.5, "routes.per_request.statements": 2.5, "routes.per_request.round_trips": 3.5,
@@ -189,7 +189,7 @@ func TestResult_JSONNames(t *testing.T) {
 		"routes.repeats.goodput_per_s": 6.8, "routes.repeats.latency_s.p99": 0.006, "routes.repeats.outcomes.ok": 1.0, "routes.repeats.time_s.pool_wait": 2.0,
 		"routes.repeats.holds.silent_in_transaction_s": 6.0, "routes.repeats.connections.max": 15.0, "routes.repeats.per_request.checkouts": 1.5,
 		"routes.repeats.updates.lost": 2.0,
-		"overheads_s.statement":       0.001, "overheads_s.connect": 0.002, "overheads_s.request": 0.003, "overheads_s.call": 0.004,
+		"overheads_s.statement":       0.001, "overheads_s.connect": 0.002, "overheads_s.request": 0.003, "overheads_s.call": 0.004, "overheads_s.handover": 0.005,
 		"routes.predicted.success_ratio": 0.5, "routes.predicted.throughput_per_s": 7.0, "routes.predicted.latency_s.p99": 0.006,
 		"routes.predicted.connections.max": 13.0, "routes.predicted.connections.max_silent_in_transaction": 12.0,
 		"routes.predicted.updates.recorded": 1.0, "routes.predicted.note": "It hangs on milliseconds.", "routes.not_predicted": "a sentence",

@@ -44,6 +44,7 @@ type Overheads struct {
 	Connect   time.Duration // opening a connection
 	Request   time.Duration // a request beside waiting, statements and the slow call
 	Call      time.Duration // how much longer the slow call took than it should
+	Handover  time.Duration // from a release until somebody who was queued had the connection
 }
 
 // NewPrediction sets what was predicted of a route beside what was measured.
@@ -119,11 +120,12 @@ type overheadsJSON struct {
 	Connect   seconds `json:"connect"`
 	Request   seconds `json:"request"`
 	Call      seconds `json:"call"`
+	Handover  seconds `json:"handover"`
 }
 
 // MarshalJSON writes seconds.
 func (o Overheads) MarshalJSON() ([]byte, error) {
-	return json.Marshal(overheadsJSON{seconds(o.Statement), seconds(o.Connect), seconds(o.Request), seconds(o.Call)})
+	return json.Marshal(overheadsJSON{seconds(o.Statement), seconds(o.Connect), seconds(o.Request), seconds(o.Call), seconds(o.Handover)})
 }
 
 // UnmarshalJSON reads seconds.
@@ -132,6 +134,6 @@ func (o *Overheads) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*o = Overheads{time.Duration(j.Statement), time.Duration(j.Connect), time.Duration(j.Request), time.Duration(j.Call)}
+	*o = Overheads{time.Duration(j.Statement), time.Duration(j.Connect), time.Duration(j.Request), time.Duration(j.Call), time.Duration(j.Handover)}
 	return nil
 }

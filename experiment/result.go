@@ -208,6 +208,9 @@ type Holds struct {
 	SilentInTransaction time.Duration `json:"-"`
 	// Wait is the time queued before a checkout.
 	Wait Quantiles `json:"wait_s"`
+	// Handover is the time from the release of a connection until somebody who had been
+	// queued for one had it; of a predicted result, none.
+	Handover Quantiles `json:"handover_s,omitzero"`
 	// MaxWaiting is the most callers that queued at once.
 	MaxWaiting int `json:"max_waiting"`
 }

@@ -53,6 +53,24 @@ type Checkout struct {
 	SilentInTransaction time.Duration
 }
 
+// Handovers are the times from the release of a connection until somebody had it who had
+// been queued for one already. With several handed over at once it is not known who got
+// which, and the sum is right all the same. cs are in the order of At.
+func Handovers(cs []Checkout) []time.Duration {
+	var hs []time.Duration
+	released := map[int]time.Duration{} // when, by Connection
+	for _, c := range cs {
+		if c.Connection == 0 {
+			continue
+		}
+		if at, before := released[c.Connection]; before && c.At-c.Wait < at {
+			hs = append(hs, c.At-at)
+		}
+		released[c.Connection] = c.At + c.Held
+	}
+	return hs
+}
+
 // checkoutsHeader is the first line of a file of checkouts. Times are seconds.
 var checkoutsHeader = []string{"at_s", "connection", "wait_s", "held_s", "busy_s", "silent_in_transaction_s"}
 

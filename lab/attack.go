@@ -137,10 +137,9 @@ func (a *attack) outcomeOf(res *vegeta.Result) experiment.Outcome {
 const maxErrors = 5
 
 // result returns the attack's share of a route's result, in the experiment's
-// own time.
+// own time. It holds the lock, for which add waits, no longer than copying takes.
 func (a *attack) result() experiment.RouteResult {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	n := len(a.requests)
 	all, answered := make([]time.Duration, 0, n), make([]time.Duration, 0, n)
 	for _, r := range a.requests {
@@ -149,33 +148,36 @@ func (a *attack) result() experiment.RouteResult {
 			answered = append(answered, r.latency)
 		}
 	}
+	late, errors := slices.Clone(a.late), maps.Clone(a.errors)
 	sending := stretch(a.latest.Sub(a.began), a.speed)
 	r := experiment.RouteResult{
-		Name:           a.of.Name,
-		Requests:       n,
-		Elapsed:        stretch(a.ended.Sub(a.began), a.speed),
-		Latency:        experiment.NewQuantiles(stretchAll(all, a.speed)),
-		SuccessLatency: experiment.NewQuantiles(stretchAll(answered, a.speed)),
-		SentLate:       experiment.NewQuantiles(stretchAll(a.late, a.speed)),
-		Outcomes:       a.outcomes,
-		StatusCodes:    maps.Clone(a.codes),
-		BytesIn:        a.bytesIn,
+		Name:        a.of.Name,
+		Requests:    n,
+		Elapsed:     stretch(a.ended.Sub(a.began), a.speed),
+		Outcomes:    a.outcomes,
+		StatusCodes: maps.Clone(a.codes),
+		BytesIn:     a.bytesIn,
 	}
+	a.mu.Unlock()
+
+	r.Latency = experiment.NewQuantiles(stretchAll(all, a.speed))
+	r.SuccessLatency = experiment.NewQuantiles(stretchAll(answered, a.speed))
+	r.SentLate = experiment.NewQuantiles(stretchAll(late, a.speed))
 	if n > 0 {
-		r.SuccessRatio = float64(a.outcomes.OK) / float64(n)
+		r.SuccessRatio = float64(r.Outcomes.OK) / float64(n)
 	}
 	if sending > 0 {
 		r.Rate = float64(n) / sending.Seconds()
 	}
 	if r.Elapsed > 0 {
-		r.Throughput = float64(a.outcomes.OK) / r.Elapsed.Seconds()
+		r.Throughput = float64(r.Outcomes.OK) / r.Elapsed.Seconds()
 		r.Goodput = r.Throughput
 	}
-	texts := make([]string, 0, len(a.errors))
-	for text := range a.errors {
+	texts := make([]string, 0, len(errors))
+	for text := range errors {
 		texts = append(texts, text)
 	}
-	slices.SortFunc(texts, func(x, y string) int { return a.errors[y] - a.errors[x] })
+	slices.SortFunc(texts, func(x, y string) int { return errors[y] - errors[x] })
 	for i, text := range texts {
 		if i == maxErrors {
 			break
@@ -183,7 +185,7 @@ func (a *attack) result() experiment.RouteResult {
 		if r.Errors == nil {
 			r.Errors = map[string]int{}
 		}
-		r.Errors[text] = a.errors[text]
+		r.Errors[text] = errors[text]
 	}
 	return r
 }

@@ -138,10 +138,11 @@ var wrappers = []string{
 	"github.com/pghold/pghold/lab.timedPool",
 	"github.com/pghold/pghold/lab.tracedPool",
 	"github.com/pghold/pghold/lab.bounded",
+	"github.com/pghold/pghold/lab.(*App).slowCall",
 }
 
-// timedPool adds to a request's trip what its checkouts waited and its statements
-// took, and writes each checkout into the trace.
+// timedPool adds to a request's trip what the recorder knows of its holds: for how long
+// they waited, and their statements took. It writes each checkout into the trace.
 type timedPool struct {
 	session.Pool
 	trace *trace
@@ -159,12 +160,10 @@ func (p timedPool) Acquire(ctx context.Context) (session.Conn, error) {
 	w := p.trace.wait()
 	c, err := p.Pool.Acquire(ctx)
 	if err != nil {
-		t.PoolWait += p.trace.gaveUp(w)
+		p.trace.gaveUp(w)
 		return nil, err
 	}
-	as := p.trace.took(w)
-	t.PoolWait += as.at.Sub(as.began)
-	return timedConn{c, t, p.trace, as}, nil
+	return timedConn{c, t, p.trace, p.trace.took(w)}, nil
 }
 
 func (c timedConn) Conn() *pgx.Conn { return c.conn.Conn() }
@@ -172,6 +171,7 @@ func (c timedConn) Conn() *pgx.Conn { return c.conn.Conn() }
 func (c timedConn) Release() {
 	if hold := pgxhold.Of(c.Conn()); hold != nil {
 		if h, open := hold.Describe(); open {
+			c.trip.PoolWait += h.Wait
 			c.trip.Busy += h.Busy
 			c.trace.released(c.as, h)
 		}

@@ -193,7 +193,9 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 		r, snapshot := attack.result(), app.recorder.Snapshot()
 		nameResult(&r, o, c, db)
 		r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
-		return &r, attack.trace(app)
+		trace := attack.trace(app)
+		r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(trace.Checkouts))
+		return &r, trace
 	}
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)

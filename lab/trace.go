@@ -41,14 +41,13 @@ func (t *trace) wait() int {
 	return t.next
 }
 
-// gaveUp ends a wait that got no connection, and returns how long it was.
-func (t *trace) gaveUp(wait int) time.Duration {
+// gaveUp ends a wait that got no connection.
+func (t *trace) gaveUp(wait int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := checkout{began: t.waits[wait], at: time.Now()}
 	delete(t.waits, wait)
 	t.done = append(t.done, finished{checkout: c})
-	return c.at.Sub(c.began)
 }
 
 // took ends a wait that got a connection.
@@ -75,10 +74,10 @@ func (t *trace) released(c checkout, h pghold.Hold) {
 
 // checkouts returns all so far, in the experiment's own time since the first request.
 // What still lasts is as long as it has been, and said to be silent in a transaction
-// where inTransaction says that the route is so.
+// where inTransaction says that the route is so: those who still wait are the ones without
+// a connection at the latest moment there is.
 func (t *trace) checkouts(since time.Time, speed float64, inTransaction bool) []experiment.Checkout {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	s := func(d time.Duration) time.Duration { return stretch(d, speed) }
 	cs := make([]experiment.Checkout, 0, len(t.done)+len(t.waits)+len(t.holds))
 	add := func(f finished) {
@@ -101,6 +100,7 @@ func (t *trace) checkouts(since time.Time, speed float64, inTransaction bool) []
 	for _, began := range t.waits {
 		add(finished{checkout: checkout{began: began, at: now}})
 	}
+	t.mu.Unlock()
 	slices.SortFunc(cs, func(a, b experiment.Checkout) int { return int(a.At - b.At) })
 	return cs
 }

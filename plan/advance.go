@@ -9,7 +9,7 @@ func (s *sim) advance(r int32) {
 		o := &s.program[q.at]
 		switch o.what {
 		case opAcquire:
-			if !s.get(&s.replicas[q.replica].pool, r, aConnection, s.patience) || !s.connected(r) {
+			if !s.get(&s.replicas[q.replica].pool, r, aConnection, s.patience) || !s.connected(r, 0) {
 				return
 			}
 		case opServer:

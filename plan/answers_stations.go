@@ -25,6 +25,7 @@ type demand struct {
 	answer      time.Duration // from its beginning to its answer
 	rest        time.Duration // from its first checkout to its answer
 	checkout    time.Duration // one of the app's connections
+	handover    time.Duration // and then nobody has it, where somebody waits
 	transaction time.Duration // one of PgBouncer's
 	statements  time.Duration // a core
 	row         time.Duration // the row of its account
@@ -57,6 +58,12 @@ func (q Question) demand(slow time.Duration) demand {
 		}
 		*since = -1
 	}
+	giveBack := func() {
+		if held >= 0 {
+			d.handover += q.Model.Overheads.Handover
+		}
+		over(&held, &d.checkout)
+	}
 	leased := q.Route.Conflict == experiment.Lease
 	for i, step := range q.Route.Steps {
 		switch step {
@@ -77,7 +84,7 @@ func (q Question) demand(slow time.Duration) demand {
 				statement()
 			}
 			over(&open, &d.transaction)
-			over(&held, &d.checkout)
+			giveBack()
 			if !leased || !slices.Contains(q.Route.Steps[i:], experiment.Lock) {
 				over(&locked, &d.row)
 			}
@@ -86,7 +93,7 @@ func (q Question) demand(slow time.Duration) demand {
 		}
 	}
 	over(&open, &d.transaction)
-	over(&held, &d.checkout)
+	giveBack()
 	over(&locked, &d.row)
 	d.handler = now
 	d.answer = now
@@ -130,7 +137,7 @@ func (q Question) slowest() time.Duration {
 // serve, the least first.
 func (q Question) stations() []Station {
 	d, s, r := q.demand(q.slow()), q.Settings, q.replicas()
-	all := []Station{{Name: "connections", Places: r * s.Connections(), Held: d.checkout}}
+	all := []Station{{Name: "connections", Places: r * s.Connections(), Held: d.checkout + d.handover}}
 	if q.Route.Sync {
 		all = append(all, Station{Name: "threads", Places: r * s.Threads, Held: d.handler})
 	}

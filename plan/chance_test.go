@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -39,6 +40,33 @@ func TestPredict_aSilentTransactionLosesItsRow(t *testing.T) {
 	// after they began to call.
 	if r.Outcomes.Error != 2 || r.Latency.Max != 12*time.Second || r.Updates.Recorded != 0 {
 		t.Errorf("got %+v, latencies up to %v, updates %+v", r.Outcomes, r.Latency.Max, r.Updates)
+	}
+}
+
+// A connection is nobody's while it is on its way to who was queued for it: three who come
+// at once and read for 10 ms are done after 10, 21 and 32.
+func TestPredict_aHandoverTakesTime(t *testing.T) {
+	s := experiment.Defaults()
+	s.PoolSize, s.MaxOverflow, s.Rate, s.Duration = 1, 0, 3000, time.Millisecond
+	q := Question{experiment.Case{Route: route(t, "read_autocommit"), Settings: s}, Model{
+		Times:     []time.Duration{0, 0, 0},
+		Overheads: Overheads{Statement: 10 * time.Millisecond, Handover: time.Millisecond},
+	}}
+	r, err := predictCase(q.Case, q.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 32 * time.Millisecond; r.Elapsed != want {
+		t.Errorf("after %v, want %v", r.Elapsed, want)
+	}
+	if want := 11 * time.Millisecond; r.Time.PoolWait != want { // (0 + 11 + 22) / 3
+		t.Errorf("waited for %v, want %v", r.Time.PoolWait, want)
+	}
+	if want := 10 * time.Millisecond; r.Holds.Held.Max != want {
+		t.Errorf("held for %v, want %v", r.Holds.Held.Max, want)
+	}
+	if got, want := math.Round(q.stations()[0].Capacity), 91.0; got != want { // 1 / 11 ms
+		t.Errorf("a capacity of %v/s, want %v", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,6 +25,7 @@ import (
 //   - Late is SentLate.
 //   - Request is the mean latency less Time, of routes all of whose requests were
 //     answered: only there the two means are of the same requests.
+//   - Handover is the mean of Holds.Handover.
 //   - Connect is the longest wait for a connection of routes that have one to spare,
 //     whose first request waited for it to be opened; and the shortest of routes that
 //     used up all their connections and where each request either opened one or
@@ -31,7 +33,7 @@ import (
 //
 // What no route tells is zero.
 func Calibrate(r *experiment.Result) Overheads {
-	var statements, connects, requests, calls []time.Duration
+	var statements, connects, requests, calls, handovers []time.Duration
 	var jitters, lates []Spread
 	for i := range r.Routes {
 		rr := &r.Routes[i]
@@ -47,6 +49,9 @@ func Calibrate(r *experiment.Result) Overheads {
 		}
 		if route.Calls() && plain && rr.Time.Slow > 0 && (s.SlowShape == experiment.Fixed || !httpCall(route)) {
 			calls = append(calls, max(0, rr.Time.Slow-s.Slow))
+		}
+		if rr.Holds.Handover.Mean > 0 {
+			handovers = append(handovers, rr.Holds.Handover.Mean)
 		}
 		if rr.SentLate.Max > 0 {
 			lates = append(lates, spreadOf(rr.SentLate))
@@ -67,13 +72,14 @@ func Calibrate(r *experiment.Result) Overheads {
 		}
 	}
 	return Overheads{
-		Statement: median(statements), Connect: median(connects), Request: median(requests), Call: median(calls),
+		Statement: median(statements), Connect: median(connects), Request: median(requests), Call: median(calls), Handover: median(handovers),
 		CallJitter: medianSpread(jitters).centred(), Late: medianSpread(lates),
 	}
 }
 
 // CalibrateAt is Calibrate for a database so far away. What makes it be is a timer, which
-// is late too: so Statement is taken from the routes with that distance, where there are.
+// is late too: so Statement is taken from the routes with that distance, where there are,
+// and Handover, which is shorter where nobody had the time to fall asleep.
 func CalibrateAt(r *experiment.Result, distance time.Duration) Overheads {
 	there := *r
 	there.Routes = nil
@@ -83,9 +89,8 @@ func CalibrateAt(r *experiment.Result, distance time.Duration) Overheads {
 		}
 	}
 	o := Calibrate(r)
-	if at := Calibrate(&there).Statement; at > 0 {
-		o.Statement = at
-	}
+	at := Calibrate(&there)
+	o.Statement, o.Handover = cmp.Or(at.Statement, o.Statement), cmp.Or(at.Handover, o.Handover)
 	return o
 }
 

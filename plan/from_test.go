@@ -36,7 +36,7 @@ func TestCalibrate_TakesEachCostFromWhereItIs(t *testing.T) {
 		Name: inside, Requests: 500, Outcomes: experiment.Outcomes{OK: 240, ClientTimeout: 260},
 		Time:        experiment.TimeSplit{PoolWait: 15 * time.Second, Busy: 10 * ms, Slow: 2004 * ms},
 		Latency:     experiment.Quantiles{Mean: 23 * time.Second},
-		Holds:       experiment.Holds{Count: 270, Wait: experiment.Quantiles{Min: 7 * ms, P50: 14 * time.Second, Max: 29 * time.Second}},
+		Holds:       experiment.Holds{Count: 270, Wait: experiment.Quantiles{Min: 7 * ms, P50: 14 * time.Second, Max: 29 * time.Second}, Handover: experiment.Quantiles{Mean: ms, P50: ms / 2}},
 		Connections: experiment.Connections{Max: 15},
 	}
 	free := experiment.RouteResult{
@@ -52,6 +52,7 @@ func TestCalibrate_TakesEachCostFromWhereItIs(t *testing.T) {
 		Call:      5 * ms,                  // of 4 and 6
 		Request:   5 * ms,                  // of the free one only
 		Connect:   8 * ms,                  // of 7 and 9
+		Handover:  ms,                      // of the loaded one, where somebody was queued
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -24,6 +24,7 @@ func TestPredict_saysWhatIsWrong(t *testing.T) {
 		{`requests come even or poisson, not "in waves"`, func(_ *experiment.Settings, m *Model) { m.Arrivals = "in waves" }},
 		{`there is no shape "round" of a slow call`, func(_ *experiment.Settings, m *Model) { m.Shape = "round" }},
 		{"a statement takes -1ms: a time cannot be negative", func(_ *experiment.Settings, m *Model) { m.Overheads.Statement = -time.Millisecond }},
+		{"a handover takes -1ns: a time cannot be negative", func(_ *experiment.Settings, m *Model) { m.Overheads.Handover = -1 }},
 		{"opening a connection takes -1ns: a time cannot be negative", func(_ *experiment.Settings, m *Model) { m.Overheads.Connect = -1 }},
 		{"a request takes -1ns: a time cannot be negative", func(_ *experiment.Settings, m *Model) { m.Overheads.Request = -1 }},
 		{"the slow call takes -1s: a time cannot be negative", func(_ *experiment.Settings, m *Model) { m.Overheads.Call = -3 * time.Second }},

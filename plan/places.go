@@ -59,7 +59,7 @@ func (s *sim) granted(r int32) {
 		s.statement(r)
 		return
 	case aConnection:
-		if !s.connected(r) {
+		if !s.connected(r, s.handover) {
 			return
 		}
 		q.at++
@@ -101,19 +101,22 @@ func (s *sim) stationOf(q *request) *station {
 }
 
 // connected reports whether the request, which has a place in the pool, has a
-// connection too. Where it has not, it opens one.
-func (s *sim) connected(r int32) bool {
+// connection too. It has not where it was queued and the place has yet to reach it, nor
+// where it has to open one.
+func (s *sim) connected(r int32, handover int64) bool {
 	q := &s.reqs[r]
 	rep := &s.replicas[q.replica]
+	d := handover
 	if rep.pool.used > rep.open {
 		rep.open++
 		s.stats.opened(1)
-		if s.connect > 0 {
-			q.poolWait += s.connect
-			q.held = -1
-			s.spend(q, r, opAcquire, s.connect)
-			return false
-		}
+		d += s.connect
+	}
+	if d > 0 {
+		q.poolWait += d
+		q.held = -1
+		s.spend(q, r, opAcquire, d)
+		return false
 	}
 	s.checkedOut(q)
 	return true
@@ -129,7 +132,7 @@ func (s *sim) checkedOut(q *request) {
 func (s *sim) releaseConnection(r int32) {
 	q := &s.reqs[r]
 	rep := &s.replicas[q.replica]
-	if q.held >= 0 { // else its client has left while it was opened
+	if q.held >= 0 { // else its client has left before it had it
 		s.stats.hold(s.now - q.held)
 	}
 	closed := q.lost

@@ -87,7 +87,7 @@ func (m Model) validate() error {
 	for _, o := range []struct {
 		what string
 		d    time.Duration
-	}{{"a statement", m.Overheads.Statement}, {"opening a connection", m.Overheads.Connect}, {"a request", m.Overheads.Request}} {
+	}{{"a statement", m.Overheads.Statement}, {"opening a connection", m.Overheads.Connect}, {"a request", m.Overheads.Request}, {"a handover", m.Overheads.Handover}} {
 		if o.d < 0 {
 			return fmt.Errorf("%s takes %v: a time cannot be negative", o.what, o.d)
 		}
@@ -145,7 +145,7 @@ func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 		keep: keep, patience: int64(s.PoolTimeout), serverPatience: int64(float64(bouncerPatience) * s.Speed),
 		clientTimeout: int64(s.ClientTimeout), callTimeout: callTimeout,
 		idleTimeout: int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
-		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), network: int64(m.Overheads.Request),
+		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), handover: int64(m.Overheads.Handover), network: int64(m.Overheads.Request),
 		call: call, jitters: jitter != Spread{}, jitter: jitter, randomReplica: m.RandomReplica,
 		stats: &stats{clientTimeout: int64(s.ClientTimeout)},
 	}

@@ -22,6 +22,9 @@ type Overheads struct {
 	// Call is how much longer the slow call takes than it should, in the mean. A pause
 	// before another try is a sleep too, and as late.
 	Call time.Duration
+	// Handover is the time from the release of a connection of the app's pool until somebody
+	// who was queued for one has it.
+	Handover time.Duration
 	// CallJitter is by how much calls differ from that mean, and pauses from theirs.
 	CallJitter Spread
 	// Late is how long after their time requests are sent that should come evenly.

@@ -43,7 +43,7 @@ func anyCase(t *rapid.T) (experiment.Case, Model) {
 	m := Model{
 		Overheads: Overheads{
 			Statement: between("statement", 0, 20*time.Millisecond), Connect: between("connect", 0, 100*time.Millisecond),
-			Request: between("request", 0, 10*time.Millisecond),
+			Request: between("request", 0, 10*time.Millisecond), Handover: between("handover", 0, 5*time.Millisecond),
 		},
 		Arrivals:      rapid.SampledFrom([]Arrivals{Even, Poisson}).Draw(t, "arrivals"),
 		Shape:         rapid.SampledFrom([]string{"", Exponential}).Draw(t, "shape"),

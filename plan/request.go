@@ -5,7 +5,7 @@ package plan
 type request struct {
 	arrived int64 // ns
 	since   int64 // of the wait that it is in, or of its last
-	held    int64 // since when it has its connection; -1 while that is being opened
+	held    int64 // since when it has its connection; -1 while that is on its way
 	silent  int64 // since when it is silent in a transaction; -1 where it is not
 
 	threadWait, poolWait, busy, call int64

@@ -42,6 +42,7 @@ type sim struct {
 	txTimeout      int64 // of a transaction, which here begins with the hold; 0: none
 	maxInFlight    int
 	connect        int64
+	handover       int64 // from a release to who was queued
 	network        int64 // what a request takes beside its handler
 	call           func(*rand.Rand) int64
 	jitters        bool // calls and pauses differ, by:

@@ -150,7 +150,7 @@ func predicted() *experiment.Result {
 	update := groups().Routes[2]
 	update.Settings = nil
 	r.Routes = append(r.Routes, update)
-	r.Overheads = &experiment.Overheads{Statement: us(176), Connect: us(2820), Call: us(553)}
+	r.Overheads = &experiment.Overheads{Statement: us(176), Connect: us(2820), Call: us(553), Handover: us(140)}
 	says := func(i int, change func(*experiment.RouteResult)) {
 		p := r.Routes[i]
 		change(&p)

@@ -117,6 +117,7 @@ func overheads(o *experiment.Overheads) string {
 	}{
 		{"a round trip to the database", "", o.Statement}, {"a connect", "", o.Connect},
 		{"a request", " beside these", o.Request}, {"a slow call", " too long", o.Call},
+		{"a handover of a connection to who waits", "", o.Handover},
 	} {
 		if part.d == 0 {
 			untold = append(untold, part.what)

@@ -47,8 +47,12 @@ func silentTable(r *experiment.Result) table {
 		note:    "Counted by the app itself, and sampled from pg_stat_activity. While an answer of the server's is on its way, the server is silent, and the app still counts SQL.",
 		columns: []column{{name: "by the app"}, {name: "by the server"}, {name: "app/server"}},
 	}
+	ended := false
 	for i := range r.Routes {
 		rr := &r.Routes[i]
+		if s := r.SettingsOf(rr); s.IdleInTransactionTimeout > 0 || s.TransactionTimeout > 0 {
+			ended = true
+		}
 		app, server := rr.Holds.SilentInTransaction, rr.Connections.SilentInTransaction
 		cells := []cell{{text: seconds(app)}, {text: seconds(server)}, {text: none}}
 		if server >= time.Second { // less is a sample or two, which say nothing
@@ -56,6 +60,9 @@ func silentTable(r *experiment.Result) table {
 			cells[2].text = ratio(app.Seconds() / server.Seconds())
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+	}
+	if ended {
+		t.note += " Where the server ends a transaction that is silent for too long, the app counts on until its next statement tells it."
 	}
 	return t
 }

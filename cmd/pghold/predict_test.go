@@ -88,12 +88,14 @@ func TestLab_Predict(t *testing.T) {
 		}
 	}
 	// A route that answers as fast as the machine can has no latency to predict.
-	if p := r.Routes[2].Predicted; len(p.Latency) != 0 || p.Throughput == 0 || !strings.Contains(out, "read_autocommit: no latency is predicted, because") {
+	if p := r.Routes[2].Predicted; len(p.Latency) != 0 || p.Throughput == 0 || !strings.Contains(out, "no latency is predicted, because") {
 		t.Errorf("read_autocommit: got %+v\n%s", p, out)
 	}
-	// Who makes a slow call takes no less.
-	if p := r.Routes[1].Predicted; p.Latency["min"] < 2 {
-		t.Errorf("%s: got latencies %v", inside, p.Latency)
+	// Who makes a slow call takes no less, where the machine was fast enough to say.
+	for name, s := range r.Routes[1].Predicted.Latency {
+		if s < 2 {
+			t.Errorf("%s: got a latency %s of %v s", inside, name, s)
+		}
 	}
 
 	if status, again, err := pghold(t.Context(), "report", "run"); status != exitDone || again != out {
