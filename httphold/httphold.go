@@ -6,7 +6,10 @@
 //	client := &http.Client{Transport: httphold.Transport(nil)}
 //	http.ListenAndServe(addr, httphold.Middleware(mux))
 //
-// It looks at no header and no body, and keeps no path and no query.
+// Of the requests that come in it keeps the pattern only, and of those that go out
+// the method, the host, and what of the path is plain words. It keeps no query, no
+// header and no body, and reads none, but for Handler, which asks its own request
+// for format and Accept.
 package httphold
 
 import (
@@ -14,9 +17,11 @@ import (
 	"net/http"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/routed"
 )
 
-// NoPattern is the route of requests that no pattern matched.
+// NoPattern is the route of requests that no pattern matched, and of connections
+// that are taken before the request has been routed.
 const NoPattern = "(no pattern)"
 
 // Middleware names the route of the connections that are taken in a request's
@@ -24,21 +29,39 @@ const NoPattern = "(no pattern)"
 // no values of its parameters. It may be around a ServeMux or within: the pattern
 // that counts is the one known when the connection is taken.
 //
+// A ServeMux writes the pattern into the request that it is given. A middleware
+// between the two that calls WithContext or Clone gives it another, whose pattern
+// is not seen from outside. Put Middleware inside of it, next to the mux, or, where
+// it takes connections of its own, in both places:
+//
+//	httphold.Middleware(authenticate(httphold.Middleware(mux)))
+//
+// Within another, Middleware says no more than that its request is the one whose
+// pattern counts: there is one route, and slow calls are those of all holds of the
+// request. The same goes for http.StripPrefix, in front of a mux within a mux.
+// session.PerRequest and Middleware itself need no such help.
+//
 // The goroutine has the pprof label "pghold" while next runs, so that
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
 // marked; the panic goes on.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var routed *http.Request // the mux writes the pattern into the request that it is given
+		if routed.Follow(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		var request *routed.Request
 		route := func() string {
-			if routed.Pattern == "" {
-				return NoPattern
+			if pattern := request.Pattern(); pattern != "" {
+				return pattern
 			}
-			return routed.Pattern
+			return NoPattern
 		}
 		pghold.DoFunc(r.Context(), route, func(ctx context.Context) {
-			routed = r.WithContext(ctx)
-			next.ServeHTTP(w, routed)
+			var inner *http.Request
+			request, inner = routed.New(ctx, r)
+			defer func() { r.Pattern = inner.Pattern }() // for those outside
+			next.ServeHTTP(w, inner)
 		})
 	})
 }

@@ -48,6 +48,106 @@ func TestMiddleware_NamesTheRoute(t *testing.T) {
 	}
 }
 
+// user is a middleware that gives the request a context of its own.
+func user(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, "me")))
+	})
+}
+
+type userKey struct{}
+
+func clone(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.Clone(r.Context())) })
+}
+
+func TestMiddleware_AroundAndWithinOthers(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	pool := recorder.Pool("main")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { pool.Checkout(r.Context()).Release() })
+	within := http.NewServeMux()
+	within.Handle("/api/", http.StripPrefix("/api", httphold.Middleware(mux)))
+	each := http.NewServeMux()
+	each.Handle("GET /users/{id}", httphold.Middleware(mux))
+	for name, h := range map[string]http.Handler{
+		"inside of one that changes the context":   user(httphold.Middleware(mux)),
+		"on both sides of it":                      httphold.Middleware(user(httphold.Middleware(mux))),
+		"on both sides of one that clones":         httphold.Middleware(clone(httphold.Middleware(mux))),
+		"on both sides of two":                     httphold.Middleware(user(clone(httphold.Middleware(mux)))),
+		"twice with nothing between":               httphold.Middleware(httphold.Middleware(mux)),
+		"around each handler":                      each,
+		"on both sides, around each handler":       httphold.Middleware(user(each)),
+		"on both sides of StripPrefix":             httphold.Middleware(toAPI(within)),
+		"on both sides of TimeoutHandler":          httphold.Middleware(http.TimeoutHandler(httphold.Middleware(mux), time.Hour, "")),
+		"on both sides of one that drops contexts": httphold.Middleware(dropContext(httphold.Middleware(mux))),
+	} {
+		const want = "GET /users/{id}"
+		before := count(recorder, want)
+		get(t, h, "/users/1")
+		if got := count(recorder, want) - before; got != 1 {
+			t.Errorf("%s: %d holds of %q, want 1: %+v", name, got, want, recorder.Snapshot().Series)
+		}
+	}
+}
+
+// toAPI puts /api in front of the path.
+func toAPI(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/api" + r.URL.Path
+		next.ServeHTTP(w, r)
+	})
+}
+
+func dropContext(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(context.Background())) })
+}
+
+// Two Middlewares are one route: what one of them has open, a slow call within the
+// other is in.
+func TestMiddleware_WithinAnotherIsOneScope(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	pool := recorder.Pool("main")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
+		call := pghold.Start(r.Context(), "sleep")
+		call.End()
+	})
+	authenticate := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			before := pool.Checkout(r.Context())
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, "me")))
+			before.Release()
+			pool.Checkout(r.Context()).Release()
+		})
+	}
+	get(t, httphold.Middleware(authenticate(httphold.Middleware(mux))), "/users/1")
+	calls := map[string]int{}
+	for _, s := range recorder.Snapshot().Series {
+		calls[s.Route] = len(s.Worst.SlowCalls)
+	}
+	if calls[httphold.NoPattern] != 1 { // it was not known yet
+		t.Errorf("the hold that was open meanwhile has %d slow calls, want 1", calls[httphold.NoPattern])
+	}
+	if count(recorder, "GET /users/{id}") != 1 {
+		t.Errorf("the hold after the handler has not its route: %+v", recorder.Snapshot().Series)
+	}
+}
+
+// Those outside see the pattern as if Middleware were not there.
+func TestMiddleware_PassesThePatternBack(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	r := httptest.NewRequest("GET", "/users/1", nil)
+	func() {
+		defer func() { recover() }()
+		httphold.Middleware(mux).ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	if r.Pattern != "GET /users/{id}" {
+		t.Errorf("outside the pattern is %q", r.Pattern)
+	}
+}
+
 func count(r *pghold.Recorder, route string) (n uint64) {
 	for _, s := range r.Snapshot().Series {
 		if s.Route == route {
@@ -98,7 +198,7 @@ func TestTransport_TellsOfTheSlowCall(t *testing.T) {
 		t.Fatalf("got %+v, want one slow call", h.SlowCalls)
 	}
 	c := h.SlowCalls[0]
-	if want := "POST " + host + "/v1/users/{}/{}"; c.What != want {
+	if want := "POST " + host + "/v1/users/{id}/{id}"; c.What != want {
 		t.Errorf("it is named %q, want %q", c.What, want)
 	}
 	if c.Duration < 5*time.Millisecond || c.Open {
@@ -137,31 +237,156 @@ func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, 
 
 func TestTransport_Names(t *testing.T) {
 	for url, want := range map[string]string{
-		"http://h":                               "GET h/",
-		"http://h/v1/chat/completions":           "GET h/v1/chat/completions",
-		"http://h/users/42":                      "GET h/users/{}",
-		"http://h/u/me@example.com/x":            "GET h/u/{}/x",
-		"http://h/o/6f9619ff-8b86-d011-b42d":     "GET h/o/{}",
-		"http://h/s/averyveryverylongsecretword": "GET h/s/{}",
-		"http://h/a/b/c/d/e/f/g/h":               "GET h/a/b/c/d/e/f/…",
-		"http://user:password@h/x?token=y#z":     "GET h/x",
+		"http://h":                           "GET h/",
+		"http://h/v1/chat/completions":       "GET h/v1/chat/completions",
+		"http://h/users/42":                  "GET h/users/{id}",
+		"http://h/a/b/c/d/e/f/g/h":           "GET h/a/b/c/d/e/f/…",
+		"http://h/a/1/c/d/e/6/7/h":           "GET h/a/{id}/c/d/e/{id}/…",
+		"http://user:password@h/x?token=y#z": "GET h/x",
+		"http://h/a//b/":                     "GET h/a//b",
 	} {
-		recorder := pghold.New(pghold.Config{})
-		ctx := pghold.WithRoute(context.Background(), "r")
-		c := recorder.Pool("main").Checkout(ctx)
-		req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		refused := errors.New("refused")
-		if _, err := httphold.Transport(failing{refused}).RoundTrip(req); err != refused {
-			t.Errorf("got %v, want the transport's own error", err)
-		}
-		c.Release()
-		if got := recorder.Snapshot().Series[0].Worst.SlowCalls[0].What; got != want {
+		if got := named(t, url); got != want {
 			t.Errorf("%s is named %q, want %q", url, got, want)
 		}
 	}
+}
+
+// What may be somebody's, or secret, is left out, also where that costs a name.
+func TestTransport_NamesKeepWordsOnly(t *testing.T) {
+	for _, word := range []string{
+		"v1", "v2", "v12", "v1beta", "v1beta3", "oauth2", "s3", "chat", "completions", "users", "Accounts", "API", "payment_intents",
+		"payment_method_configurations", "internal-notes", "Messages.json", "chat.delete", ".well-known", "openid-configuration", "x",
+	} {
+		if got := named(t, "http://h/a/"+word+"/b"); got != "GET h/a/"+word+"/b" {
+			t.Errorf("%q is named %q, want it kept", word, got)
+		}
+	}
+	for what, segment := range map[string]string{
+		"a number":                  "42",
+		"one digit":                 "7",
+		"a Stripe id":               "cus_NffrFeUfNVHibX",
+		"one without digits":        "cus_NffrFeUfNVHibXa",
+		"a short one":               "sub_aBc",
+		"an API key":                "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+		"one of small letters":      "sk_test_qwertzuiopasdfghjklyxcvb",
+		"a Slack team":              "T024BE7LD",
+		"a Slack secret":            "XXXXXXXXXXXXXXXXXXXXXXXX",
+		"a mixed one with a digit":  "pQrStUvWxYzAbCdEfGhIjKl3",
+		"a Twilio id":               "ACaaaaaaaabbbbbbbbccccccccdddddddd",
+		"a Telegram token":          "bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11",
+		"a UUID":                    "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+		"a SHA-1":                   "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+		"a short hash":              "8c1f2a9",
+		"a hash of letters":         "deadbeefdeadbeefdeadbeefdeadbeef",
+		"a name with a number":      "token-8c1f2a90",
+		"a user with a number":      "bob42",
+		"an e-mail address":         "me@example.com",
+		"one that was encoded":      "me%40example.com",
+		"a telephone number":        "+4930123456",
+		"a date":                    "2010-04-01",
+		"a JWT":                     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+		"base64":                    "c2VjcmV0cw==",
+		"one in the URL's alphabet": "abc_-defGHI",
+		"a long word":               "averyveryverylongsecretword",
+		"a pass phrase":             "correct-horse-battery-staple",
+		"parameters":                "x;jsessionid=abc",
+		"another alphabet":          "m\u00fcller",
+		"a space":                   "john%20doe",
+		"a short code":              "ABCDEF",
+		"camel case":                "sendMessage",
+		"only punctuation":          "-",
+	} {
+		if got := named(t, "http://h/a/"+segment+"/b"); got != "GET h/a/{id}/b" {
+			t.Errorf("%s, %q, is named %q", what, segment, got)
+		}
+	}
+}
+
+// named returns the name of a request's slow call.
+func named(t *testing.T, url string) string {
+	t.Helper()
+	recorder := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "r")
+	c := recorder.Pool("main").Checkout(ctx)
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("refused")
+	if _, err := httphold.Transport(failing{refused}).RoundTrip(req); err != refused {
+		t.Errorf("got %v, want the transport's own error", err)
+	}
+	c.Release()
+	return recorder.Snapshot().Series[0].Worst.SlowCalls[0].What
+}
+
+type closing struct {
+	http.RoundTripper
+	closed int
+}
+
+func (c *closing) CloseIdleConnections() { c.closed++ }
+
+func TestTransport_ClosesIdleConnections(t *testing.T) {
+	base := &closing{}
+	client := &http.Client{Transport: httphold.Transport(base)}
+	client.CloseIdleConnections()
+	if base.closed != 1 {
+		t.Errorf("the transport inside was told %d times, want once", base.closed)
+	}
+	client.Transport = httphold.Transport(failing{}) // which has no such method
+	client.CloseIdleConnections()
+}
+
+// A connection that was switched to another protocol is written to through the
+// answer's body.
+func TestTransport_SwitchedProtocol(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, stream, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		line, err := stream.ReadString('\n')
+		if err != nil {
+			t.Error(err)
+		}
+		io.WriteString(conn, line)
+	}))
+	defer server.Close()
+	recorder := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	c := recorder.Pool("main").Checkout(ctx)
+	req, err := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	res, err := httphold.Transport(nil).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, ok := res.Body.(io.ReadWriteCloser)
+	if res.StatusCode != http.StatusSwitchingProtocols || !ok {
+		t.Fatalf("answered %s with a body that is a %T, want one to write to", res.Status, res.Body)
+	}
+	if _, err := io.WriteString(both, "hello\n"); err != nil {
+		t.Error(err)
+	}
+	if h := recorder.OpenHolds()[0]; len(h.SlowCalls) != 1 || !h.SlowCalls[0].Open {
+		t.Errorf("while the connection is open: %+v, want one slow call that is open", h.SlowCalls)
+	}
+	if got, err := io.ReadAll(both); string(got) != "hello\n" {
+		t.Errorf("read %q (%v), want what was written", got, err)
+	}
+	both.Close()
+	if h := recorder.OpenHolds()[0]; len(h.SlowCalls) != 1 || h.SlowCalls[0].Open {
+		t.Errorf("after its end: %+v, want one slow call that has ended", h.SlowCalls)
+	}
+	c.Release()
 }
 
 func TestHandler(t *testing.T) {

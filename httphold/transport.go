@@ -3,6 +3,7 @@ package httphold
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -11,9 +12,15 @@ import (
 
 // Transport makes requests through base, or through http.DefaultTransport where it
 // is nil, and tells of each as a slow call of the holds that are open in its
-// context: from its start until its answer has been read or closed. A slow call is
-// named by method, host and path, as in "POST api.example.com/v1/charges/{}", where
-// whatever looks like an identifier is left out; never by query, header or body.
+// context: from its start until its answer has been read or closed.
+//
+// A slow call is named by method, host and path, as in "POST
+// api.example.com/v1/charges/{id}"; never by query, header or body. Of a path only
+// what looks like plain words stays: lower-case, upper-case or Capitalised, at most
+// three to a segment, and versions such as v1 and oauth2. All else becomes {id},
+// because it may be somebody's, or secret; so does a name in camel case. A word that
+// is somebody's cannot be told from others: where a path has user names or such,
+// make those calls through another client and name them with pghold.Start.
 func Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -22,6 +29,13 @@ func Transport(base http.RoundTripper) http.RoundTripper {
 }
 
 type transport struct{ base http.RoundTripper }
+
+// CloseIdleConnections does what base does, for http.Client.CloseIdleConnections.
+func (t transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	call := pghold.Start(r.Context(), name(r))
@@ -69,27 +83,24 @@ func name(r *http.Request) string {
 		method = http.MethodGet
 	}
 	segments := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	for i, s := range segments {
-		if identifies(s) {
-			segments[i] = "{}"
-		}
-	}
 	if len(segments) > maxSegments {
 		segments = append(segments[:maxSegments], "…")
+	}
+	for i, s := range segments[:min(len(segments), maxSegments)] {
+		if !words.MatchString(s) {
+			segments[i] = "{id}"
+		}
 	}
 	return method + " " + r.URL.Host + "/" + strings.Join(segments, "/")
 }
 
-// identifies tells whether a segment of a path looks like an identifier rather
-// than a word: it has more digits than a version number does, or it is long.
-func identifies(segment string) bool {
-	digits := 0
-	for _, r := range segment {
-		if r >= '0' && r <= '9' {
-			digits++
-		}
-	}
-	version := len(segment) <= 4 && strings.HasPrefix(segment, "v") && digits > 0
-	return digits > 0 && digits == len(segment) || digits >= 3 || len(segment) > 24 && !version ||
-		strings.ContainsAny(segment, "@%=") // mail addresses, and what was encoded
-}
+// words are what stays of a path: what is longer, or mixed, is rather an identifier
+// or a key.
+var words = func() *regexp.Regexp {
+	const (
+		version = `v[0-9]{1,2}((alpha|beta)[0-9]?)?`
+		word    = `([a-z]{1,16}|[A-Z]{1,5}|[A-Z][a-z]{1,15})[0-9]?`
+		either  = `(` + version + `|` + word + `)`
+	)
+	return regexp.MustCompile(`^(\.?` + either + `([-_.]` + either + `){0,2})?$`)
+}()

@@ -1,46 +1,15 @@
-// Package pgxhold feeds a pghold.Recorder from pgx and pgxpool, through their own
-// tracers. Three lines are enough:
-//
-//	recorder := pghold.New(pghold.Config{})
-//	cfg, err := pgxpool.ParseConfig(dsn)
-//	err = pgxhold.Install(cfg, recorder, "main")
-//
-// A tracer that is there already, such as otelpgx's, goes on working: all its hooks
-// are called beside these.
-//
-// # Where a hold begins and ends
-//
-// A hold begins when pgxpool's Acquire has its connection, and ends with Release;
-// what pool methods like QueryRow do of themselves counts as well. The odd cases:
-//
-//   - An Acquire that fails is a wait without a hold, counted as a time-out, a
-//     cancellation or a failure. One that a hook of the pool's ends with a panic is a
-//     failure.
-//   - A connection that is hijacked has no release: its hold stays open until
-//     [Released] is called for it, as it should be when it is closed.
-//   - AcquireAllIdle tells nobody that it acquires: what is done with its
-//     connections is not recorded, and their release is passed over.
-//   - A connection outside of any pool has nobody to give it back to: it is not
-//     recorded.
-//   - A batch, a COPY and the preparation of a statement are one statement each, and
-//     so is a query from the moment it is sent until its rows are closed.
-//   - A transaction counts as open for as long as the server says so, savepoints
-//     and failed transactions included.
-//   - Waiting for a notification is silence: no statement is running.
-//
-// The package opens no connection, and reports nothing: that is the recorder's.
 package pgxhold
 
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/queuepool"
 )
 
 // Install makes a pool that will be opened with cfg tell a recorder of its holds,
@@ -68,26 +37,40 @@ func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) er
 		cfg.Tracer = tracer
 		return nil
 	}
-	cfg.Tracer = both{multitracer.New(tracer, cfg.Tracer), tracer}
+	before, _ := cfg.Tracer.(queuepool.Tracer)
+	cfg.Tracer = both{multitracer.New(tracer, cfg.Tracer), tracer, before}
 	return nil
 }
 
-// both is a tracer and one that was there before, with the hooks that only ours
-// has.
+// both is a tracer and one that was there before, with the hooks that pgx's
+// multitracer does not know.
 type both struct {
 	*multitracer.Tracer
-	ours *Tracer
+	ours   *Tracer
+	before queuepool.Tracer // nil where the one that was there has not these hooks
 }
 
 func (b both) TraceCheckoutStart(ctx context.Context) context.Context {
-	return b.ours.TraceCheckoutStart(ctx)
+	ctx = b.ours.TraceCheckoutStart(ctx)
+	if b.before != nil {
+		ctx = b.before.TraceCheckoutStart(ctx)
+	}
+	return ctx
 }
 
 func (b both) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
 	b.ours.TraceCheckoutEnd(ctx, conn, err)
+	if b.before != nil {
+		b.before.TraceCheckoutEnd(ctx, conn, err)
+	}
 }
 
-func (b both) TraceCheckin(conn *pgx.Conn) { b.ours.TraceCheckin(conn) }
+func (b both) TraceCheckin(conn *pgx.Conn) {
+	b.ours.TraceCheckin(conn)
+	if b.before != nil {
+		b.before.TraceCheckin(conn)
+	}
+}
 
 func (b both) Holders() []string { return b.ours.Holders() }
 
@@ -108,8 +91,8 @@ func installed(t pgx.QueryTracer) bool {
 // Tracer tells a pool's recorder what pgx does. It is for those who put tracers
 // together themselves; Install does it for the others.
 type Tracer struct {
-	pool *pghold.Pool
-	asks sync.Once // to say, once, how to ask pgxpool for its figures
+	pool   *pghold.Pool
+	opened opened
 }
 
 // NewTracer makes a tracer. Without a pool it panics.
@@ -127,6 +110,8 @@ var (
 	_ pgx.PrepareTracer     = (*Tracer)(nil)
 	_ pgxpool.AcquireTracer = (*Tracer)(nil)
 	_ pgxpool.ReleaseTracer = (*Tracer)(nil)
+	_ queuepool.Tracer      = (*Tracer)(nil)
+	_ queuepool.Tracer      = both{}
 )
 
 // holdKey is where a connection's hold is found among pgconn's custom data.
@@ -163,8 +148,7 @@ func (w *waiting) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// TraceCheckoutStart begins a wait. It and the next two are what
-// queuepool calls.
+// TraceCheckoutStart begins a wait. It and the next two are what queuepool calls.
 func (t *Tracer) TraceCheckoutStart(ctx context.Context) context.Context {
 	return &waiting{ctx, t.pool.Wait(ctx)}
 }
@@ -203,13 +187,9 @@ func (t *Tracer) Holders() []string {
 
 // TraceAcquireStart begins a wait.
 func (t *Tracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
-	t.asks.Do(func() {
-		t.pool.SetStat(func() pghold.PoolStat {
-			s := pool.Stat()
-			return pghold.PoolStat{Open: int(s.TotalConns()), Max: int(s.MaxConns()),
-				Waits: uint64(s.EmptyAcquireCount()), WaitTime: s.EmptyAcquireWaitTime()}
-		})
-	})
+	if t.opened.add(pool) {
+		t.pool.SetStat(t.opened.stat)
+	}
 	return t.TraceCheckoutStart(ctx)
 }
 

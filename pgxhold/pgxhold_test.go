@@ -340,6 +340,87 @@ func TestInstall_KeepsTheTracerThatIsThere(t *testing.T) {
 	}
 }
 
+// tracesCheckouts is a tracer that was there before and has queuepool's hooks too.
+type tracesCheckouts struct{ other }
+
+type checkoutKey struct{}
+
+func (t tracesCheckouts) TraceCheckoutStart(ctx context.Context) context.Context {
+	t.seen["CheckoutStart"]++
+	return context.WithValue(ctx, checkoutKey{}, "its own")
+}
+func (t tracesCheckouts) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {
+	if ctx.Value(checkoutKey{}) == "its own" && (conn == nil) == (err != nil) {
+		t.seen["CheckoutEnd"]++
+	}
+}
+func (t tracesCheckouts) TraceCheckin(conn *pgx.Conn) { t.seen["Checkin"]++ }
+
+func TestInstall_KeepsQueuepoolsHooks(t *testing.T) {
+	cfg, err := queuepool.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
+	before := tracesCheckouts{other{map[string]int{}}}
+	cfg.ConnConfig.Tracer = before
+	r := pghold.New(pghold.Config{})
+	must(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))
+	pool, err := queuepool.New(cfg)
+	must(t, err)
+	defer pool.Close()
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	if _, err := pool.Acquire(t.Context()); err == nil {
+		t.Error("a second connection of one: no error")
+	}
+	conn.Release()
+	for hook, want := range map[string]int{"CheckoutStart": 2, "CheckoutEnd": 2, "Checkin": 1} {
+		if got := before.seen[hook]; got != want {
+			t.Errorf("the tracer that was there is told %d times of %s, want %d", got, hook, want)
+		}
+	}
+	if all := sum(t, r); all.Held.Count() != 1 || r.Snapshot().Pools[0].Timeouts != 1 {
+		t.Errorf("%d holds, pool %+v; want one hold and one time-out", all.Held.Count(), r.Snapshot().Pools[0])
+	}
+}
+
+// Pools that are opened with one configuration are one, and what a closed one said
+// of itself is forgotten.
+func TestInstall_PoolsOfOneConfiguration(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	cfg.MaxConns = 3
+	r := pghold.New(pghold.Config{})
+	must(t, pgxhold.Install(cfg, r, "main"))
+	open := func() *pgxpool.Pool {
+		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		must(t, err)
+		must(t, pool.Ping(t.Context()))
+		return pool
+	}
+	want := func(when string, open, max int, waits uint64) {
+		t.Helper()
+		if p := r.Snapshot().Pools[0]; p.Open != open || p.Max != max || p.Waits != waits {
+			t.Errorf("%s: %d open, at most %d, %d waits; want %d, %d and %d", when, p.Open, p.Max, p.Waits, open, max, waits)
+		}
+	}
+	first := open() // and its first caller waited for a connection to be opened
+	want("one pool", 1, 3, 1)
+	second := open()
+	defer second.Close()
+	want("two pools", 2, 6, 2)
+	must(t, first.Ping(t.Context()))
+	must(t, second.Ping(t.Context()))
+	want("two pools that were used again", 2, 6, 2)
+	first.Close()
+	want("the first is closed", 1, 3, 2)
+	third := open()
+	want("the first is closed and another open", 2, 6, 2)
+	third.Close()
+	want("the last is closed", 1, 3, 2)
+	must(t, second.Ping(t.Context()))
+	want("and the second goes on", 1, 3, 2)
+}
+
 func TestInstall_Refuses(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	if err := pgxhold.Install(nil, r, "x"); err == nil {
@@ -415,6 +496,50 @@ func TestInstall_TwoPools(t *testing.T) {
 		t.Errorf("got %+v in %d series", s.Pools, len(s.Series))
 	}
 }
+
+// A hold with one statement costs at most two allocations, beside another tracer too.
+func TestTracer_Allocations(t *testing.T) {
+	allocations := func(change func(*pgxpool.Config)) float64 {
+		cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+		must(t, err)
+		change(cfg)
+		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		must(t, err)
+		defer pool.Close()
+		ctx := pghold.WithRoute(t.Context(), "GET /")
+		ask := func() {
+			var n int
+			must(t, pool.QueryRow(ctx, "select $1::int", 1).Scan(&n))
+		}
+		ask() // connects and prepares
+		return min(testing.AllocsPerRun(200, ask), testing.AllocsPerRun(200, ask), testing.AllocsPerRun(200, ask))
+	}
+	r := pghold.New(pghold.Config{})
+	for name, before := range map[string]pgx.QueryTracer{"alone": nil, "beside another": silent{}} {
+		without := allocations(func(c *pgxpool.Config) { c.ConnConfig.Tracer = before })
+		with := allocations(func(c *pgxpool.Config) {
+			c.ConnConfig.Tracer = before
+			must(t, pgxhold.Install(c, r, name))
+		})
+		t.Logf("%s: %v allocations with it, %v without", name, with, without)
+		if with > without+2 {
+			t.Errorf("%s: a SELECT makes %v allocations, and %v without a recorder; want at most 2 more", name, with, without)
+		}
+	}
+	for _, p := range r.Snapshot().Pools {
+		if p.Checkouts < 200 {
+			t.Errorf("%+v: nothing was recorded", p)
+		}
+	}
+}
+
+// silent is a tracer that does nothing.
+type silent struct{}
+
+func (silent) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+func (silent) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // With queuepool, and through a session, whose lines are not the application's.
 func TestTracer_QueuePoolAndSession(t *testing.T) {

@@ -10,7 +10,9 @@ import (
 
 // Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
 // beside those of pgx is used; pgxhold's has them. Where it also has a method
-// Holders() []string, a TimeoutError names who holds the pool's connections.
+// Holders() []string, a TimeoutError names who holds the pool's connections; it is
+// asked once for each caller who timed out, by many at the same time, when that
+// caller has left the queue.
 type Tracer interface {
 	// TraceCheckoutStart is called at the beginning of Acquire. The context that
 	// it returns is used for the rest of it.

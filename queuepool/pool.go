@@ -156,7 +156,7 @@ func (p *Pool) take(ctx context.Context) (*member, error) {
 func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 	timer := time.NewTimer(p.cfg.Timeout)
 	defer timer.Stop()
-	var failed error
+	var timedOut bool
 	select {
 	case m, ok := <-w.ready:
 		if !ok {
@@ -164,19 +164,21 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 		}
 		return m, nil
 	case <-timer.C:
-		failed = p.timedOut()
+		timedOut = true
 	case <-ctx.Done():
-		failed = ctx.Err()
 	}
 
 	p.mu.Lock()
 	if i := slices.Index(p.waiters, w); i >= 0 {
 		p.waiters = slices.Delete(p.waiters, i, i+1)
-		if ctx.Err() == nil {
+		if timedOut {
 			p.timeouts++
 		}
 		p.mu.Unlock()
-		return nil, failed
+		if timedOut {
+			return nil, p.timedOut() // which may take long: it is out of the queue by now, and gets no connection
+		}
+		return nil, ctx.Err()
 	}
 	p.mu.Unlock()
 

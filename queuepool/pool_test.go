@@ -119,6 +119,92 @@ func TestPool_TimeoutSaysWhatSQLAlchemySays(t *testing.T) {
 	}
 }
 
+// asked is a tracer that is asked who holds the connections.
+type asked struct {
+	holders func() []string
+}
+
+func (asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+func (asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (asked) TraceCheckoutStart(ctx context.Context) context.Context          { return ctx }
+func (asked) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {}
+func (asked) TraceCheckin(conn *pgx.Conn)                                     {}
+func (a asked) Holders() []string                                             { return a.holders() }
+
+// To find out who holds the connections may take long. Who does so is out of the
+// queue, so that one which comes back meanwhile does not lie idle.
+func TestPool_AsksForTheHoldersOutsideOfTheQueue(t *testing.T) {
+	var p *queuepool.Pool
+	var holder *queuepool.Conn
+	p = newPool(t, func(c *queuepool.Config) {
+		c.Size, c.MaxOverflow, c.Timeout = 1, 0, time.Millisecond
+		c.ConnConfig.Tracer = asked{func() []string {
+			if s := p.Stat(); s.Waiting != 0 || s.Timeouts != 1 {
+				t.Errorf("while it is asked: %+v, want nobody in the queue and one time-out", s)
+			}
+			holder.Release()
+			if s := p.Stat(); s.CheckedIn != 1 {
+				t.Errorf("the connection that came back went to who had timed out: %+v", s)
+			} else {
+				acquire(t, p).Release()
+			}
+			return []string{"a", "b", "c", "d", "e", "f"}
+		}}
+	})
+	holder = acquire(t, p)
+	c, err := p.Acquire(t.Context())
+	if err == nil {
+		c.Release()
+	}
+	var timeout *queuepool.TimeoutError
+	if !errors.As(err, &timeout) || !slices.Equal(timeout.Holders, []string{"a", "b", "c", "d", "e"}) {
+		t.Errorf("got %v, want a time-out that names the first five", err)
+	}
+}
+
+// Many who time out at the same time ask at the same time.
+func TestPool_AsksForTheHoldersAllAtOnce(t *testing.T) {
+	const callers = 4
+	asking, answer := make(chan struct{}), make(chan struct{})
+	p := newPool(t, func(c *queuepool.Config) {
+		c.Size, c.MaxOverflow, c.Timeout = 1, 0, time.Millisecond
+		c.ConnConfig.Tracer = asked{func() []string {
+			asking <- struct{}{}
+			<-answer
+			return nil
+		}}
+	})
+	defer acquire(t, p).Release()
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			var timeout *queuepool.TimeoutError
+			if _, err := p.Acquire(t.Context()); !errors.As(err, &timeout) {
+				t.Errorf("got %v, want a time-out", err)
+			}
+		})
+	}
+	deadline := time.After(10 * time.Second)
+	for i := range callers {
+		select {
+		case <-asking:
+		case <-deadline:
+			t.Errorf("%d of %d ask at the same time", i, callers)
+			go func() {
+				for range asking { // the others
+				}
+			}()
+			close(answer)
+			wg.Wait()
+			return
+		}
+	}
+	close(answer)
+	wg.Wait()
+}
+
 func TestPool_ClosesOverflowAtReleaseWhenNobodyWaits(t *testing.T) {
 	p := newPool(t, func(c *queuepool.Config) { c.Size, c.MaxOverflow = 2, 3 })
 	var all []*queuepool.Conn

@@ -33,7 +33,8 @@
 // # Pools
 //
 // A session works on anything that hands out pgx connections: [From] takes a
-// queuepool.Pool or a pgxpool.Pool, [FromDB] a *sql.DB over pgx's driver. The
-// methods Exec, Query, QueryRow, SendBatch and CopyFrom have pgx's signatures,
+// queuepool.Pool or a pgxpool.Pool, [FromDB] a *sql.DB over pgx's driver. Where a
+// pghold.Recorder is told of their holds, a time-out says who has the connections
+// ([TimeoutError]). The methods Exec, Query, QueryRow, SendBatch and CopyFrom have pgx's signatures,
 // so code that sqlc generated for pgx takes a Session as it is.
 package session

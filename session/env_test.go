@@ -11,9 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/internal/pgtest"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
+	"github.com/pghold/pghold/sqlhold"
 )
 
 // env is a pool with one connection, and what a test wants to know about it.
@@ -156,6 +158,16 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 		must(err)
 		e.prepare(cfg)
 		db := stdlib.OpenDB(*cfg)
+		db.SetMaxOpenConns(1)
+		t.Cleanup(func() { db.Close() })
+		e.Pool = session.FromDB(db)
+	})
+	run("database/sql through sqlhold", func(t *testing.T, e *env, dsn string) {
+		cfg, err := pgx.ParseConfig(dsn)
+		must(err)
+		e.prepare(cfg)
+		db, err := sqlhold.OpenDB(stdlib.GetConnector(*cfg), pghold.New(pghold.Config{}), "main")
+		must(err)
 		db.SetMaxOpenConns(1)
 		t.Cleanup(func() { db.Close() })
 		e.Pool = session.FromDB(db)

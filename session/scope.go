@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/pghold/pghold/internal/routed"
 )
 
 // Local runs fn with a session of its own: it commits when fn returns nil, rolls
@@ -57,13 +59,17 @@ type contextKey struct{}
 // web frameworks do it: the handler finds it with FromContext and commits what
 // it wants kept; the rest is rolled back at the end. A connection that its first
 // statement took is held until the handler commits, rolls back or returns,
-// whatever it does in between.
+// whatever it does in between. Those around it see the pattern that the request
+// matched (http.Request.Pattern) as if it were not there.
 func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := New(pool, opts)
 			defer s.Close()
-			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), s)))
+			inner := r.WithContext(NewContext(r.Context(), s))
+			routed.Follow(inner)                         // for httphold, while the handler runs
+			defer func() { r.Pattern = inner.Pattern }() // for others around it: a mux writes it into its own request
+			next.ServeHTTP(w, inner)
 		})
 	}
 }

@@ -3189,5 +3189,5 @@ func combineRows(r rows, bits uint) driver.Rows {
 			columnScanner
 		}{r, r.Rows.(nextResultSet), r.Rows.(columnScanType), r.Rows.(columnDatabaseTypeName), r.Rows.(columnLength), r.Rows.(columnNullable), r.Rows.(columnPrecisionScale), r.Rows.(columnScanner)}
 	}
-	return &r
+	return &rows{r.Rows, r.c, r.hold}
 }

@@ -92,11 +92,21 @@ func (c *conn) began(hold *pghold.Checkout, inner driver.Tx, err error) (driver.
 }
 
 // base is what every connection has. It is embedded in each combination and so has
-// no method but the interfaces'.
+// no method but the interfaces', and two for those who get it from sql.Conn's Raw.
 type base struct{ c *conn }
 
 // Unwrap returns the driver's own connection.
 func (b base) Unwrap() driver.Conn { return b.c.inner }
+
+// Holders says who holds the pool's connections now, a line for each place; those
+// with the most connections come first. session puts it into its TimeoutError.
+func (b base) Holders() []string {
+	var lines []string
+	for _, h := range b.c.pool.Holders() {
+		lines = append(lines, h.String())
+	}
+	return lines
+}
 
 // ResetSession is called when a connection that was kept is checked out.
 func (b base) ResetSession(ctx context.Context) error {

@@ -47,7 +47,7 @@ var kinds = []kind{
 		{"stmtChecker", "stmtChecker{s}", "driver.NamedValueChecker", false},
 		{"stmtConverter", "stmtConverter{s}", "driver.ColumnConverter", true},
 	}},
-	{"rows", "driver.Rows", "rows", "r", "&r", []part{
+	{"rows", "driver.Rows", "rows", "r", "&rows{r.Rows, r.c, r.hold}", []part{
 		{"nextResultSet", "r.Rows.(nextResultSet)", "nextResultSet", false},
 		{"columnScanType", "r.Rows.(columnScanType)", "columnScanType", false},
 		{"columnDatabaseTypeName", "r.Rows.(columnDatabaseTypeName)", "columnDatabaseTypeName", false},

@@ -59,6 +59,9 @@
 //	conn.Raw(func(c any) error {
 //		own := c.(interface{ Unwrap() driver.Conn }).Unwrap().(*stdlib.Conn)
 //
+// session.FromDB does that of itself. The wrapper's method Holders() []string says who
+// holds the pool's connections now.
+//
 // The package opens no connection of its own, sends no statement, and reports
 // nothing: that is the recorder's.
 package sqlhold

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -431,5 +432,45 @@ func TestOpen_Refuses(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// raceDetector is true where it makes allocations of its own.
+var raceDetector bool
+
+// A hold with one statement costs at most two allocations.
+func TestOpen_Allocations(t *testing.T) {
+	allocations := func(open func(dsn string) (*sql.DB, error)) float64 {
+		db, err := open(pgtest.DSN(t))
+		must(t, err)
+		defer db.Close()
+		ctx := pghold.WithRoute(t.Context(), "GET /")
+		ask := func() {
+			var n int
+			must(t, db.QueryRowContext(ctx, "select $1::int", 1).Scan(&n))
+		}
+		for range 100 { // connects, prepares, and fills what the drivers keep for later
+			ask()
+		}
+		const runs = 2000
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			ask()
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs-before.Mallocs) / runs
+	}
+	for _, driver := range []string{"pgx", "postgres"} {
+		r := pghold.New(pghold.Config{})
+		without := allocations(func(dsn string) (*sql.DB, error) { return sql.Open(driver, dsn) })
+		with := allocations(func(dsn string) (*sql.DB, error) { return sqlhold.Open(driver, dsn, r, "main") })
+		t.Logf("%s: %.2f allocations with it, %.2f without", driver, with, without)
+		if with >= without+2.5 && !raceDetector {
+			t.Errorf("%s: a SELECT makes %.2f allocations, and %.2f without a recorder; want 2 more", driver, with, without)
+		}
+		if n := r.Snapshot().Pools[0].Checkouts; n < 200 {
+			t.Errorf("%s: only %d holds were recorded", driver, n)
+		}
 	}
 }

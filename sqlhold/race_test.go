@@ -1,0 +1,5 @@
+//go:build race
+
+package sqlhold_test
+
+func init() { raceDetector = true }
