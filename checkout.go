@@ -1,9 +1,7 @@
 package pghold
 
 import (
-	"cmp"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -23,9 +21,11 @@ type Checkout struct {
 	waiting    bool
 	series     *Series // in which it was counted, nil before
 
-	site  *place // these three are set when the wait is over
-	wait  time.Duration
-	began time.Duration
+	site     *place // these five are set when the wait is over
+	sameLine bool   // whether the first statement is known to be sent by the line of site
+	depth    uint8  // of the stacks that are taken of statements
+	wait     time.Duration
+	began    time.Duration
 
 	// mu guards the rest against those who look, and against the slow calls,
 	// which another goroutine may make.
@@ -41,9 +41,8 @@ type Checkout struct {
 	after      *place // of the last statement
 	gap        gap    // the longest
 	gaps       []gap  // the longest of at least longGap
-	gapsLeft   *Gaps  // the sum of those that were not kept
-	calls      []slowCall
-	callsLeft  int // slow calls that were not kept
+	gapsLeft   []Gaps // the sums of those that were not kept, with and without slow calls
+	calls      *slowCalls
 }
 
 // label is that of the goroutine, "" where it has none.
@@ -62,32 +61,17 @@ type gap struct {
 	in            string // the slow call that filled it
 }
 
-type slowCall struct {
-	what     string
-	site     *place
-	began    time.Duration
-	duration time.Duration
-	open     bool
-	number   int // in its scope
-}
-
-// callers takes the stack above the adapter.
-func callers(pcs *stack) { runtime.Callers(3, pcs[:]) }
-
-// sameLine is how soon after its checkout a first statement counts as sent by the
-// same line, which saves looking for it.
-const sameLine = 20 * time.Microsecond
-
 // BeginStatement tells that a statement was sent. One that begins while another
 // runs is part of it: a driver may have to prepare before it can run.
 func (c *Checkout) BeginStatement() {
 	now := c.pool.recorder.now()
-	var site *place
-	if c.statements > 0 || now-c.began > sameLine { // statements: only the holder writes it
+	site, first := c.site, c.statements == 0 // only the holder writes statements
+	if !first || !c.sameLine || now-c.began >= longGap {
 		var pcs stack
-		callers(&pcs)
+		runtime.Callers(2, pcs[:c.depth]) // above the adapter
 		c.shard.mu.Lock()
 		site = c.shard.sites.at(&pcs, c.pool.recorder.cfg.Skip)
+		c.site.sends(site, first)
 		c.shard.mu.Unlock()
 	}
 	c.mu.Lock()
@@ -96,9 +80,6 @@ func (c *Checkout) BeginStatement() {
 		return
 	}
 	c.statements++
-	if site == nil {
-		site = c.after
-	}
 	c.endSilence(now, site)
 	c.since, c.after = now, site
 }
@@ -117,6 +98,9 @@ func (c *Checkout) EndStatement(inTransaction bool) {
 	}
 	c.busy += now - c.since
 	c.since, c.inTx = now, inTransaction
+	if c.calls != nil {
+		c.calls.silence()
+	}
 }
 
 // endSilence counts the gap that ends now, with the line before which it did.
@@ -132,12 +116,8 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	if d < longGap {
 		return
 	}
-	var longest time.Duration
-	for _, call := range c.calls {
-		in := min(call.end(now), now) - max(call.began, c.since)
-		if in > longest {
-			longest, g.in = in, call.what
-		}
+	if c.calls != nil {
+		g.in = c.calls.filled(c.since, now)
 	}
 	if len(c.gaps) < maxGaps {
 		c.gaps = append(c.gaps, g)
@@ -152,19 +132,34 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	if c.gaps[shortest].duration < d {
 		g, c.gaps[shortest] = c.gaps[shortest], g
 	}
-	if c.gapsLeft == nil {
-		c.gapsLeft = &Gaps{SlowCall: Folded}
+	left := Gaps{InTransaction: g.inTransaction, Count: 1, Duration: g.duration, Longest: g.duration}
+	if g.in != "" {
+		left.SlowCall = Folded
 	}
-	c.gapsLeft.Count++
-	c.gapsLeft.Duration += g.duration
-	c.gapsLeft.Longest = max(c.gapsLeft.Longest, g.duration)
+	c.gapsLeft = addGaps(c.gapsLeft, left)
 }
 
-func (k *slowCall) end(now time.Duration) time.Duration {
-	if k.open {
-		return now
+// beginCall begins a slow call in the hold.
+func (c *Checkout) beginCall(k *call, in *callIn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.released {
+		return
 	}
-	return k.began + k.duration
+	if c.calls == nil {
+		c.calls = &slowCalls{}
+	}
+	c.calls.begin(slowCall{what: k.what, site: in.site, began: in.began, of: k})
+}
+
+// endCall ends it, where the hold has not.
+func (c *Checkout) endCall(k *call, in *callIn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.released {
+		return
+	}
+	c.calls.end(slowCall{what: k.what, site: in.site, began: in.began, of: k}, c.since, c.pool.recorder.now())
 }
 
 // Release ends the hold. Further calls do nothing.
@@ -181,10 +176,8 @@ func (c *Checkout) Release() {
 	} else {
 		c.endSilence(now, nil)
 	}
-	for i := range c.calls {
-		if call := &c.calls[i]; call.open {
-			call.open, call.duration = false, now-call.began
-		}
+	if c.calls != nil {
+		c.calls.endAll(now)
 	}
 	c.running, c.released, c.since = 0, true, now
 	c.mu.Unlock()
@@ -227,6 +220,20 @@ func (c *Checkout) Describe() (Hold, bool) {
 	return c.hold(c.pool.recorder.now()), true // by now nothing later is in it
 }
 
+// describeOpen returns a hold that was open a moment ago. Where it was released
+// meanwhile, it is as it was then.
+func (c *Checkout) describeOpen() Hold {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.since
+	if !c.released {
+		now = c.pool.recorder.now()
+	}
+	h := c.hold(now)
+	h.Open = true
+	return h
+}
+
 // hold describes c. The caller holds mu, or has released c.
 func (c *Checkout) hold(now time.Duration) Hold {
 	h := Hold{
@@ -234,7 +241,7 @@ func (c *Checkout) hold(now time.Duration) Hold {
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, SlowCallsLeftOut: c.callsLeft, Last: c.after.Site, label: c.label(),
+		Statements: c.statements, Last: c.after.Site, label: c.label(),
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts
@@ -256,13 +263,8 @@ func (c *Checkout) hold(now time.Duration) Hold {
 	if g.before != nil {
 		h.LongestGap.Before = g.before.Site
 	}
-	for _, call := range c.calls {
-		d := call.duration
-		if call.open {
-			d = now - call.began
-		}
-		h.SlowCalls = append(h.SlowCalls, SlowCall{call.what, call.site.Site, d, call.open})
+	if c.calls != nil {
+		h.SlowCalls, h.SlowCallsLeftOut, h.SlowCallsLeftOutTime = c.calls.describe(now)
 	}
-	slices.SortStableFunc(h.SlowCalls, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })
 	return h
 }

@@ -48,10 +48,13 @@ type Hold struct {
 	Statements          int
 
 	LongestGap Gap
-	// SlowCalls are the slow calls seen inside the hold, the longest first, at
-	// most maxSlowCalls. SlowCallsLeftOut is how many more there were.
-	SlowCalls        []SlowCall
-	SlowCallsLeftOut int
+	// SlowCalls are the longest of the slow calls seen inside the hold, the longest
+	// first: at most maxSlowCalls that have ended, and as many that have not.
+	// SlowCallsLeftOut is how many more there were, and SlowCallsLeftOutTime how long
+	// those lasted in all.
+	SlowCalls            []SlowCall
+	SlowCallsLeftOut     int
+	SlowCallsLeftOutTime time.Duration
 
 	// Stack is where the goroutine that has the hold is now, or was a moment ago;
 	// nil where nobody looked. Only OpenHolds looks.
@@ -121,6 +124,7 @@ type holdJSON struct {
 	LongestGap          Gap        `json:"longest_gap"`
 	SlowCalls           []SlowCall `json:"slow_calls,omitempty"`
 	SlowCallsLeftOut    int        `json:"slow_calls_left_out,omitempty"`
+	SlowCallsLeftOutS   seconds    `json:"slow_calls_left_out_s,omitempty"`
 	Last                Site       `json:"last"`
 	Stack               *Stack     `json:"stack,omitempty"`
 }
@@ -129,7 +133,7 @@ type holdJSON struct {
 func (h Hold) MarshalJSON() ([]byte, error) {
 	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Callers, h.Began, h.Open, h.Running, h.Panicked,
 		seconds(h.Wait), seconds(h.Held), seconds(h.Busy), seconds(h.Silent()), seconds(h.SilentInTransaction),
-		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, h.Last, h.Stack})
+		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, seconds(h.SlowCallsLeftOutTime), h.Last, h.Stack})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -142,7 +146,8 @@ func (h *Hold) UnmarshalJSON(b []byte) error {
 		Pool: j.Pool, Route: j.Route, Site: j.Site, Callers: j.Callers, Began: j.Began, Open: j.Open, Running: j.Running, Panicked: j.Panicked,
 		Wait: time.Duration(j.Wait), Held: time.Duration(j.Held), Busy: time.Duration(j.Busy),
 		SilentInTransaction: time.Duration(j.SilentInTransaction), Statements: j.Statements,
-		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut, Last: j.Last, Stack: j.Stack,
+		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut,
+		SlowCallsLeftOutTime: time.Duration(j.SlowCallsLeftOutS), Last: j.Last, Stack: j.Stack,
 	}
 	return nil
 }

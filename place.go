@@ -135,6 +135,45 @@ var mainPath = sync.OnceValue(func() string {
 type place struct {
 	Site
 	functions []string
+	depth     uint8 // how many frames of a stack it takes to find it, at most len(stack{})
+
+	// Of a place that takes connections, guarded by the lock of its shard: which line
+	// sends the first statement, the most depth that a statement had (0: none has been
+	// sent), and the series of the last hold.
+	first      firstLine
+	statements uint8
+	last       lastSeries
+}
+
+// firstLine says which line sends the first statement of the holds of a stack. It is
+// looked at once: whether the call that takes the connection goes on to send a
+// statement itself, as QueryRow of a pool and Begin do, does not change.
+type firstLine uint8
+
+const (
+	unknownLine firstLine = iota
+	sameLine              // that takes the connection
+	anotherLine           // or others: it is looked at each time
+)
+
+// sends tells which place has sent a statement in a hold of p.
+func (p *place) sends(statement *place, first bool) {
+	p.statements = max(p.statements, statement.depth)
+	switch {
+	case !first:
+	case statement.Site != p.Site:
+		p.first = anotherLine
+	case p.first == unknownLine:
+		p.first = sameLine
+	}
+}
+
+// lastSeries is a short cut to the series of a pool and route.
+type lastSeries struct {
+	pool   *Pool
+	route  string
+	series *Series // nil where there was none yet
+	folded bool    // it is that of further combinations
 }
 
 // maxFunctions is how many functions of a stack a place keeps.

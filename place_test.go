@@ -229,18 +229,37 @@ func TestSlowCalls_IDsAreBounded(t *testing.T) {
 	}
 }
 
-// A hold without a slow call pays nothing for the names.
+// A hold with one statement, and the lines of both, costs one allocation, whichever
+// line sends the statement.
 func TestHold_Allocations(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	p, ctx := r.Pool("main"), pghold.WithRoute(t.Context(), "GET /")
-	got := testing.AllocsPerRun(1000, func() {
-		c := p.Wait(ctx).Checkout()
-		c.BeginStatement()
-		c.EndStatement(false)
+	oneLine := func() *pghold.Checkout { c := p.Wait(ctx).Checkout(); c.BeginStatement(); return c }
+	for name, begin := range map[string]func() *pghold.Checkout{
+		"the same line": oneLine,
+		"another line": func() *pghold.Checkout {
+			c := p.Wait(ctx).Checkout()
+			c.BeginStatement()
+			return c
+		},
+	} {
+		lines := 0
+		got := testing.AllocsPerRun(1000, func() {
+			c := begin()
+			c.EndStatement(false)
+			c.Release()
+		})
+		c := begin()
+		if h, ok := c.Describe(); ok {
+			lines = h.Last.Line - h.Site.Line
+		}
 		c.Release()
-	})
-	if got > 1 {
-		t.Errorf("%v allocations for a hold, want 1", got)
+		if want := map[string]int{"another line": 1}[name]; lines != want {
+			t.Errorf("%s: the statement was sent %d lines below, want %d", name, lines, want)
+		}
+		if got > 1 {
+			t.Errorf("%s: %v allocations for a hold, want 1", name, got)
+		}
 	}
 }
 

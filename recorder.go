@@ -25,10 +25,18 @@ type Config struct {
 	// outside of these and of other modules that the program depends on. Default none.
 	Skip []string
 	// OnShortage is told of callers who wait for a connection longer than
-	// LongWait, or whose wait ends with a time-out, and of who holds the
-	// connections: at most once in 10 s for each pool. It is called in a goroutine
-	// of its own, or in that of the caller who timed out. LogShortage makes one
-	// that logs. Default none.
+	// LongWait, or whose wait ends with an error that is not the caller's own
+	// cancellation, and of who holds the connections: at most once in 10 s for each
+	// pool. It is called in a goroutine of its own, or in that of the caller whose
+	// wait has failed. LogShortage makes one that logs. Default none.
+	//
+	// A pool that does not say who waits, but how many did and for how long
+	// (database/sql), is looked at every LongWait while all its connections are in
+	// use. It has a shortage when a caller who had begun to wait at the last look has
+	// not been served since, as far as counts can tell: one who gives up counts as
+	// one who waits until a connection is free; or when the waits that have ended
+	// since lasted LongWait on average. A single caller who waits long among many
+	// who do not is missed, and so is one whose wait fails.
 	OnShortage func(Shortage)
 	// LongWait is how long a caller may wait until OnShortage is told. Default 1 s.
 	LongWait time.Duration
@@ -54,9 +62,10 @@ const (
 
 // Recorder knows the holds that are open and sums up those that were. It is safe
 // for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
-// series, whatever number of holds, routes and hosts it is told of. A series has a
-// part for each processor, at most 16, and each part three sketches of some 2 KB,
-// one hold in full, and at most maxPlaces slow calls and gaps.
+// series and one for each pool, whatever number of holds, routes, call sites, stacks
+// and hosts it is told of. It has a part for each processor, at most 16. In each part
+// a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
+// slow calls and gaps, and at most maxStacks stacks of each of three kinds are known.
 type Recorder struct {
 	cfg     Config
 	started time.Time
@@ -77,7 +86,7 @@ type shard struct {
 	mu     sync.Mutex
 	sites  sites
 	first  *Checkout // of the list of those who wait and those who hold
-	series map[seriesPart]*Series
+	series map[seriesKey]*Series
 	_      [64]byte // the next shard's lock is on another cache line
 }
 
@@ -102,19 +111,12 @@ func (s *shard) remove(c *Checkout) {
 	c.prev, c.next = nil, nil
 }
 
-// seriesKey names a series; seriesPart does in a shard, where a site has one
-// address.
-type (
-	seriesKey struct {
-		pool, route string
-		site        Site
-	}
-	seriesPart struct {
-		pool  *Pool
-		route string
-		site  *place
-	}
-)
+// seriesKey names a series. A shard has a part of it under the same name: by its
+// Site, not by the stack on which that was found, of which there may be any number.
+type seriesKey struct {
+	pool, route string
+	site        Site
+}
 
 // New makes a recorder.
 func New(cfg Config) *Recorder {
@@ -129,7 +131,7 @@ func New(cfg Config) *Recorder {
 	}
 	r := &Recorder{cfg: cfg, started: time.Now(), shards: make([]shard, min(maxShards, runtime.GOMAXPROCS(0)))}
 	for i := range r.shards {
-		r.shards[i].series = map[seriesPart]*Series{}
+		r.shards[i].series = map[seriesKey]*Series{}
 	}
 	return r
 }
@@ -140,14 +142,18 @@ func (r *Recorder) now() time.Duration { return time.Since(r.started) }
 
 // Pool is a pool whose holds a Recorder records.
 type Pool struct {
-	recorder *Recorder
-	name     string
+	recorder   *Recorder
+	name       string
+	stat       atomic.Pointer[func() PoolStat]
+	size       atomic.Int64 // Max of the last PoolStat
+	tellsWaits atomic.Bool  // some hold began with a Wait
+	shortage   shortage
 
-	waiting, maxWaiting           atomic.Int64
+	_                             [64]byte     // what follows changes with each hold, and is on another cache line
+	waiting                       atomic.Int64 // acquires in progress
+	maxWaiting                    atomic.Int64 // of those who queued
 	checkouts, releases           atomic.Uint64
 	timeouts, cancelled, failures atomic.Uint64 // of waits
-	stat                          atomic.Pointer[func() PoolStat]
-	shortage                      shortage
 }
 
 // PoolStat is what a pool knows of itself. What it does not know is 0.
@@ -161,16 +167,37 @@ type PoolStat struct {
 }
 
 // SetStat says how to ask the pool for what it knows of itself. stat is called at
-// each snapshot and must not wait for a connection. Adapters do this; pools
-// without it have no such figures.
-func (p *Pool) SetStat(stat func() PoolStat) { p.stat.Store(&stat) }
+// once and at each snapshot, and must not wait for a connection. Adapters do this;
+// pools without it have no such figures.
+func (p *Pool) SetStat(stat func() PoolStat) {
+	p.stat.Store(&stat)
+	p.Stat()
+}
 
 // Stat is what the pool says of itself, or nothing where nobody said how to ask.
 func (p *Pool) Stat() PoolStat {
-	if stat := p.stat.Load(); stat != nil {
-		return (*stat)()
+	stat := p.stat.Load()
+	if stat == nil {
+		return PoolStat{}
 	}
-	return PoolStat{}
+	s := (*stat)()
+	p.size.Store(int64(s.Max))
+	return s
+}
+
+// queueing is how many callers queue, when more have come: of those whose acquire is in
+// progress, as many as the pool has no more connections for. Where it does not say how
+// many it may have, it is all of them, also those who are being served.
+func (p *Pool) queueing(more int64) int64 {
+	size := p.size.Load()
+	// In this order, for what happens meanwhile then makes it less and not more.
+	held := int64(p.checkouts.Load())
+	held -= int64(p.releases.Load())
+	n := p.waiting.Add(more)
+	if size > 0 {
+		n = min(n, n+held-size)
+	}
+	return max(0, n)
 }
 
 // Pool returns the pool of that name. Pools of one recorder are told apart by
@@ -189,7 +216,7 @@ type Wait struct{ c *Checkout } // the hold that it may become
 // Wait begins a wait. ctx is the caller's: it may name the route, and slow calls
 // made in it are seen by the hold.
 func (p *Pool) Wait(ctx context.Context) Wait {
-	n := p.waiting.Add(1)
+	n := p.queueing(1)
 	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
 	}
 	c := p.newCheckout(ctx)
@@ -210,21 +237,33 @@ func (w Wait) Fail(err error) {
 	w.c.shard.mu.Lock()
 	w.c.shard.remove(w.c)
 	w.c.shard.mu.Unlock()
-	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
 		p.cancelled.Add(1)
-	case errors.As(err, &timeout) && timeout.Timeout(): // context.DeadlineExceeded among them
+	case isTimeout(err):
 		p.timeouts.Add(1)
-		p.timedOut(w.c, err)
+		p.failed(w.c, err)
 	default:
 		p.failures.Add(1)
+		p.failed(w.c, cmp.Or(err, errNone))
 	}
+}
+
+var errNone = errors.New("the pool gave neither a connection nor an error")
+
+// isTimeout reports whether a wait took too long. context.DeadlineExceeded says so.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // Checkout ends a wait that got its connection, and begins the hold.
 func (w Wait) Checkout() *Checkout {
-	w.c.pool.waiting.Add(-1)
+	p := w.c.pool
+	p.waiting.Add(-1)
+	if !p.tellsWaits.Load() {
+		p.tellsWaits.Store(true)
+	}
 	w.c.begin()
 	return w.c
 }
@@ -256,7 +295,10 @@ func (c *Checkout) begin() {
 	s := c.shard
 	s.mu.Lock()
 	c.site = s.sites.at(&pcs, r.cfg.Skip)
-	c.after = c.site
+	c.after, c.sameLine, c.depth = c.site, c.site.first == sameLine, c.site.statements
+	if c.depth == 0 {
+		c.depth = uint8(len(pcs))
+	}
 	c.began = r.now()
 	c.wait = unknownWait
 	c.since = c.began
@@ -274,39 +316,51 @@ const unknownWait = -1
 // seriesOf returns the part of the series that c belongs to. The caller holds the
 // lock of c's shard.
 func (r *Recorder) seriesOf(c *Checkout) *Series {
-	part := seriesPart{c.pool, c.route, c.site}
-	if s, ok := c.shard.series[part]; ok {
-		return s
-	}
-	key := seriesKey{c.pool.name, part.route, c.site.Site}
-	if _, kept := r.series.Load(key); !kept {
-		if r.kept.Add(1) > int64(r.cfg.MaxSeries) {
-			r.kept.Add(-1)
-			r.folded.Add(1)
-			part = seriesPart{pool: c.pool, route: Folded}
+	last := &c.site.last
+	if last.series == nil || last.pool != c.pool || last.route != c.route {
+		key := seriesKey{c.pool.name, c.route, c.site.Site}
+		folded := !r.keeps(key)
+		if folded {
 			key = seriesKey{pool: c.pool.name, route: Folded}
-			if s, ok := c.shard.series[part]; ok {
-				return s
-			}
-		} else if _, other := r.series.LoadOrStore(key, struct{}{}); other {
-			r.kept.Add(-1)
 		}
+		s := c.shard.series[key]
+		if s == nil {
+			s = &Series{Pool: key.pool, Route: key.route, Site: key.site}
+			c.shard.series[key] = s
+		}
+		*last = lastSeries{c.pool, c.route, s, folded}
 	}
-	s := &Series{Pool: key.pool, Route: key.route, Site: key.site}
-	c.shard.series[part] = s
-	return s
+	if last.folded {
+		r.folded.Add(1)
+	}
+	return last.series
+}
+
+// keeps reports whether a series is kept apart. It is where there is room for it.
+func (r *Recorder) keeps(key seriesKey) bool {
+	if _, kept := r.series.Load(key); kept {
+		return true
+	}
+	if r.kept.Add(1) > int64(r.cfg.MaxSeries) {
+		r.kept.Add(-1)
+		return false
+	}
+	if _, other := r.series.LoadOrStore(key, struct{}{}); other {
+		r.kept.Add(-1)
+	}
+	return true
 }
 
 // Snapshot is what the recorder knows now. The holds that are open are described
-// one by one, but not yet counted in the series.
+// one by one, but not yet counted in the series: each hold is in one of the two.
 func (r *Recorder) Snapshot() *Snapshot {
-	snap := &Snapshot{Version: snapshotVersion, Began: r.started.Round(0), FoldedHolds: r.folded.Load()}
+	snap := &Snapshot{Version: snapshotVersion, Began: r.started.Round(0)}
 	series := map[seriesKey]*Series{}
+	var open []*Checkout
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for _, part := range s.series {
-			key := seriesKey{part.Pool, part.Route, part.Site}
+		for key, part := range s.series {
 			whole := series[key]
 			if whole == nil {
 				whole = &Series{Pool: part.Pool, Route: part.Route, Site: part.Site}
@@ -314,10 +368,14 @@ func (r *Recorder) Snapshot() *Snapshot {
 			}
 			whole.merge(part)
 		}
+		open = s.holds(open, nil)
 		s.mu.Unlock()
 	}
-	snap.Open = r.openHolds(nil)
-	snap.Taken = time.Now().Round(0)
+	for _, c := range open {
+		snap.Open = append(snap.Open, c.describeOpen())
+	}
+	snap.FoldedHolds = r.folded.Load()
+	snap.Taken = r.started.Add(r.now()).Round(0) // a clock that was set meanwhile is not asked
 	for _, s := range series {
 		snap.Series = append(snap.Series, s)
 	}
@@ -326,7 +384,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 		released := p.releases.Load() // before the checkouts: so that held is never negative
 		stat := p.Stat()
 		snap.Pools = append(snap.Pools, PoolSnapshot{
-			Name: p.name, Waiting: int(p.waiting.Load()), MaxWaiting: int(p.maxWaiting.Load()),
+			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
 			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
@@ -344,11 +402,7 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		for c := s.first; c != nil; c = c.next {
-			if !c.waiting && (of == nil || c.pool == of) {
-				open = append(open, c)
-			}
-		}
+		open = s.holds(open, of)
 		s.mu.Unlock()
 	}
 	var holds []Hold
@@ -358,6 +412,17 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 		}
 	}
 	return holds
+}
+
+// holds appends the shard's open holds, of one pool or, where it is nil, of all. The
+// caller holds the lock.
+func (s *shard) holds(open []*Checkout, of *Pool) []*Checkout {
+	for c := s.first; c != nil; c = c.next {
+		if !c.waiting && (of == nil || c.pool == of) {
+			open = append(open, c)
+		}
+	}
+	return open
 }
 
 func (s *Snapshot) sort() {

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // scope is a request, a job or whatever else has a route: it knows the holds that
@@ -15,7 +17,6 @@ type scope struct {
 	mu    sync.Mutex
 	open  []*Checkout
 	last  *Checkout // that was released, within Do
-	calls int       // begun so far
 }
 
 type scopeKey struct{}
@@ -75,9 +76,19 @@ func (s *scope) panicked() {
 }
 
 // Call is a slow call under way.
-type Call struct {
-	holds  []*Checkout // that were open when it began
-	number int
+type Call struct{ c *call } // nil where there is nobody to tell
+
+type call struct {
+	what  string
+	holds []callIn
+	ended atomic.Bool
+}
+
+// callIn is a call in one of the holds that were open when it began.
+type callIn struct {
+	hold  *Checkout
+	site  *place
+	began time.Duration // since the recorder of the hold was made
 }
 
 // Start tells of a slow call that begins: whatever the context's handler waits for
@@ -97,41 +108,37 @@ func Start(ctx context.Context, what string) Call {
 		s.mu.Unlock()
 		return Call{}
 	}
-	s.calls++
-	call := Call{slices.Clone(s.open), s.calls}
+	holds := make([]callIn, len(s.open))
+	for i, c := range s.open {
+		holds[i].hold = c
+	}
 	s.mu.Unlock()
 
 	// A slow call takes long enough for a deep stack, which has those for whom a
 	// helper took the connection.
 	var pcs deepStack
 	runtime.Callers(2, pcs[:])
-	for _, c := range call.holds {
+	now, k := time.Now(), &call{what: what, holds: holds}
+	for i := range holds {
+		in := &holds[i]
+		c := in.hold
+		in.began = now.Sub(c.pool.recorder.started)
 		c.shard.mu.Lock()
-		site := deep(&c.shard.sites.slow, &pcs, c.pool.recorder.cfg.Skip)
+		in.site = deep(&c.shard.sites.slow, &pcs, c.pool.recorder.cfg.Skip)
 		c.shard.mu.Unlock()
-		c.mu.Lock()
-		switch {
-		case c.released:
-		case len(c.calls) < maxSlowCalls:
-			c.calls = append(c.calls, slowCall{what: what, site: site, began: c.pool.recorder.now(), open: true, number: call.number})
-		default:
-			c.callsLeft++
-		}
-		c.mu.Unlock()
+		c.beginCall(k, in)
 	}
-	return call
+	return Call{k}
 }
 
 // End tells that the slow call has ended. In a hold that was released meanwhile it
-// lasted until then.
+// lasted until then. Further calls do nothing.
 func (call Call) End() {
-	for _, c := range call.holds {
-		c.mu.Lock()
-		for i := range c.calls {
-			if k := &c.calls[i]; k.open && k.number == call.number {
-				k.open, k.duration = false, c.pool.recorder.now()-k.began
-			}
-		}
-		c.mu.Unlock()
+	if call.c == nil || call.c.ended.Swap(true) {
+		return
+	}
+	for i := range call.c.holds {
+		in := &call.c.holds[i]
+		in.hold.endCall(call.c, in)
 	}
 }

@@ -12,12 +12,14 @@ import (
 // Shortage is that callers wait too long for a connection of a pool, or got none.
 type Shortage struct {
 	Pool string
-	// Route is that of the caller who has waited longest, or who timed out.
+	// Route is that of the caller who has waited longest, or who got none; "" also
+	// where the pool does not say who waits (database/sql).
 	Route string
-	// Waited is how long that caller has waited; 0 where the pool does not tell.
+	// Waited is how long that caller has waited. Where the pool does not say it is how
+	// long one has at least, or how long callers did on average; 0 is unknown.
 	Waited time.Duration
-	// Waiting is how many callers wait now. Of a pool that does not say when each
-	// began to (database/sql) it is how many began to in the last LongWait.
+	// Waiting is how many callers wait now, also for a connection that is being opened;
+	// by the pool's counts where it does not say.
 	Waiting int
 	Err     error    // of the wait that failed; nil where it goes on
 	Holders []Holder // who holds the connections, at most the first five
@@ -28,6 +30,8 @@ func (s Shortage) String() string {
 	var b strings.Builder
 	b.WriteString(s.Pool + ": ")
 	switch {
+	case s.Err != nil && !isTimeout(s.Err):
+		b.WriteString("no connection after " + inSeconds(s.Waited) + " (" + s.Err.Error() + ")")
 	case s.Err != nil:
 		b.WriteString("no connection within " + inSeconds(s.Waited))
 	case s.Waited > 0:
@@ -81,7 +85,7 @@ func (p *Pool) watch() {
 	if p.recorder.cfg.OnShortage == nil || !p.scarce() || p.shortage.watching.Swap(true) {
 		return
 	}
-	p.lookAfter(p.recorder.cfg.LongWait, p.Stat().Waits)
+	p.lookAfter(p.recorder.cfg.LongWait, p.count())
 }
 
 // scarce reports whether somebody waits or, of a pool that does not say so, all
@@ -97,12 +101,12 @@ func (p *Pool) scarce() bool {
 	return s.Max > 0 && int(p.checkouts.Load()-p.releases.Load()) >= s.Max
 }
 
-// lookAfter looks at who waits after a time. waits is how many there were by the
-// pool's own count.
-func (p *Pool) lookAfter(d time.Duration, waits uint64) {
+// lookAfter looks at who waits after a time. last is what the pool's counts were at
+// the last look.
+func (p *Pool) lookAfter(d time.Duration, last counts) {
 	time.AfterFunc(d, func() {
 		now, long := p.recorder.now(), p.recorder.cfg.LongWait
-		stat := p.Stat()
+		counted := p.count()
 		oldest, route := p.oldestWait()
 		next := long
 		switch {
@@ -110,16 +114,56 @@ func (p *Pool) lookAfter(d time.Duration, waits uint64) {
 			p.report(Shortage{Route: route, Waited: now - oldest, Waiting: int(p.waiting.Load())})
 		case oldest >= 0: // look again when it has been long
 			next = oldest + long - now
-		case p.maxWaiting.Load() == 0 && stat.Waits > waits && p.scarce(): // it only counts
-			p.report(Shortage{Waiting: int(stat.Waits - waits)})
+		case !p.tellsWaits.Load(): // it only counts
+			if waited := counted.since(last); waited >= long && p.scarce() {
+				p.report(Shortage{Waited: waited, Waiting: int(counted.pending)})
+			}
 		}
 		if p.scarce() {
-			p.lookAfter(next, stat.Waits)
+			p.lookAfter(next, counted)
 			return
 		}
 		p.shortage.watching.Store(false)
 		p.watch() // somebody may have come between the two
 	})
+}
+
+// counts are what a pool knew of itself when it was looked at.
+type counts struct {
+	at        time.Duration
+	waits     uint64
+	waitTime  time.Duration // of the waits that have ended
+	checkouts uint64
+	pending   int64 // waits that had not ended, at least, as long as no caller gave up
+}
+
+func (p *Pool) count() counts {
+	s := p.Stat()
+	return counts{at: p.recorder.now(), waits: s.Waits, waitTime: s.WaitTime, checkouts: p.checkouts.Load()}
+}
+
+// since compares with the look before, and fills in pending. It returns how long
+// somebody has waited at least, or how long those have on average whose wait has ended.
+func (c *counts) since(last counts) time.Duration {
+	began, ended := int64(c.waits-last.waits), c.waitTime-last.waitTime
+	if began < 0 || ended < 0 { // it is another pool, of the same name
+		return 0
+	}
+	served := int64(c.checkouts - last.checkouts) // at most
+	switch {
+	case ended > 0:
+		served = max(1, served)
+	case served > 0: // by connections that nobody waited for
+		last.pending, served = 0, 0
+	}
+	c.pending = max(0, last.pending+began-served)
+	if last.pending > served { // one of them still waits
+		return c.at - last.at
+	}
+	if served > 0 {
+		return ended / time.Duration(served)
+	}
+	return 0
 }
 
 // oldestWait is when who waits longest began to, -1 where nobody waits.
@@ -138,8 +182,8 @@ func (p *Pool) oldestWait() (since time.Duration, route string) {
 	return since, route
 }
 
-// timedOut reports a wait that ended without a connection.
-func (p *Pool) timedOut(c *Checkout, err error) {
+// failed reports a wait that ended without a connection.
+func (p *Pool) failed(c *Checkout, err error) {
 	if p.recorder.cfg.OnShortage != nil {
 		p.report(Shortage{Route: c.route, Waited: p.recorder.now() - c.queued, Waiting: int(p.waiting.Load()), Err: err})
 	}

@@ -3,8 +3,10 @@ package pghold_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +60,26 @@ func TestOnShortage_ATimeOut(t *testing.T) {
 	}
 }
 
+// Whatever ends a wait without a connection is told, but for the caller's own
+// cancellation.
+func TestOnShortage_AFailure(t *testing.T) {
+	for _, err := range []error{errors.New("refused"), nil, context.DeadlineExceeded, os.ErrDeadlineExceeded} {
+		r, told := shortages()
+		p := r.Pool("main")
+		p.Wait(t.Context()).Fail(fmt.Errorf("acquire: %w", context.Canceled))
+		if len(told) != 0 {
+			t.Errorf("told of a cancellation: %+v", <-told)
+		}
+		p.Wait(pghold.WithRoute(t.Context(), "GET /")).Fail(err)
+		if len(told) != 1 {
+			t.Fatalf("%v: told of %d shortages, want it", err, len(told))
+		}
+		if s := <-told; s.Route != "GET /" || s.Err == nil || err != nil && s.Err != err {
+			t.Errorf("%v: told of %+v", err, s)
+		}
+	}
+}
+
 // A pool that says who waits is not asked how many did: that some waited for less than
 // LongWait is no shortage.
 func TestOnShortage_ShortWaits(t *testing.T) {
@@ -86,13 +108,33 @@ func TestOnShortage_OfAPoolThatOnlyCounts(t *testing.T) {
 	a, b := p.Checkout(t.Context()), p.Checkout(pghold.WithRoute(t.Context(), "GET /"))
 	waits.Add(3) // once it is watched
 	s := <-told
-	if s.Waiting != 3 || len(s.Holders) != 2 || s.Waited != 0 {
-		t.Errorf("told of %+v, want 3 who began to wait and two holders", s)
+	if s.Waiting != 3 || len(s.Holders) != 2 || s.Waited < time.Millisecond || s.Route != "" {
+		t.Errorf("told of %+v, want 3 who have waited for 1 ms or more, and two holders", s)
 	}
 	a.Release()
 	b.Release()
 	if series := r.Snapshot().Series; series[0].Wait.Count() != 0 {
 		t.Error("a wait that nobody knows was counted")
+	}
+}
+
+// Of a pool that only counts, a wait that has ended soon is no shortage, though all
+// connections are in use each time that it is looked at.
+func TestOnShortage_AShortWaitOfAPoolThatOnlyCounts(t *testing.T) {
+	r, told := shortages()
+	p := r.Pool("main")
+	var looks, waits atomic.Int64
+	p.SetStat(func() pghold.PoolStat {
+		looks.Add(1)
+		n := waits.Load()
+		return pghold.PoolStat{Max: 1, Waits: uint64(n), WaitTime: time.Duration(n) * time.Microsecond}
+	})
+	defer p.Checkout(t.Context()).Release()
+	waits.Add(1) // once it is watched
+	seen := looks.Load()
+	until(t, "it was looked at a few times", func() bool { return looks.Load() > seen+20 })
+	if len(told) != 0 {
+		t.Errorf("told of %+v, though nobody waited for more than a microsecond", <-told)
 	}
 }
 
@@ -107,6 +149,7 @@ func TestShortage_String(t *testing.T) {
 		"main: no connection for 2.0 s so far" + held: {Pool: "main", Waited: 2 * time.Second, Holders: holders},
 		"main: all connections are in use" + held:     {Pool: "main", Holders: holders},
 		"main: all connections are in use":            {Pool: "main"},
+		"main: no connection after 0.1 s (refused)":   {Pool: "main", Waited: 100 * time.Millisecond, Err: errors.New("refused")},
 	} {
 		if got := s.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

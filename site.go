@@ -43,8 +43,8 @@ type sites struct {
 // they are forgotten and found again.
 const maxStacks = 2048
 
-// at returns the place of the stack that its caller has taken. skip holds the
-// packages that are not the application's.
+// at returns the place of the stack that its caller has taken, which may be a part
+// of one. skip holds the packages that are not the application's.
 func (m *sites) at(pcs *stack, skip []string) *place {
 	found, known := m.near[*pcs]
 	if !known {
@@ -93,12 +93,12 @@ func resolve(pcs []uintptr, skip []string) (found, other *place) {
 		f, more = all.Next()
 		frames = append(frames, f)
 	}
-	other = &place{functions: []string{""}}
+	other = &place{functions: []string{""}, depth: uint8(len(stack{}))}
 	for i, f := range frames {
 		if f.Function == "" || library(f, skip) {
 			continue
 		}
-		p := &place{Site: Site{Func: f.Function, File: f.File, Line: f.Line}}
+		p := &place{Site: Site{Func: f.Function, File: f.File, Line: f.Line}, depth: uint8(min(i+1, len(stack{})))}
 		switch {
 		case !dependency(f.File) && found == nil:
 			found = p
@@ -122,7 +122,7 @@ func dependency(file string) bool {
 // libraries are packages between an application and its connection, or its slow
 // call, wherever they were compiled from. Their tests and examples are applications.
 var libraries = []string{
-	"runtime", "net/http", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
+	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent",
 	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
@@ -138,7 +138,7 @@ func library(f runtime.Frame, skip []string) bool {
 func within(function string, names []string) bool {
 	for _, name := range names {
 		rest, is := strings.CutPrefix(function, name)
-		if is && rest != "" && (rest[0] == '.' || rest[0] == '/' && name != module) {
+		if is && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
 			return true
 		}
 	}

@@ -62,8 +62,8 @@ func TestSites_Deep(t *testing.T) {
 			return
 		}
 		var pcs stack
-		callers(&pcs)
-		found = append(found, m.at(&pcs, []string{"github.com/pghold/pghold.TestSites_Deep"}))
+		runtime.Callers(2, pcs[:])
+		found = append(found, m.at(&pcs, []string{"github.com/pghold/pghold.TestSites_Deep.func1"}))
 	}
 	for range 2 {
 		down(20)

@@ -29,9 +29,12 @@ type Snapshot struct {
 
 // PoolSnapshot is one pool's state and counts.
 type PoolSnapshot struct {
-	Name       string `json:"name"`
-	Waiting    int    `json:"waiting"`     // callers who queue now
-	MaxWaiting int    `json:"max_waiting"` // the most that ever did at once
+	Name string `json:"name"`
+	// Waiting is how many callers queue now, and MaxWaiting the most that ever did at
+	// once. Of a pool that does not tell Max these are all whose acquire is in
+	// progress, also those who are served without queueing.
+	Waiting    int    `json:"waiting"`
+	MaxWaiting int    `json:"max_waiting"`
 	Checkouts  uint64 `json:"checkouts"`
 	Releases   uint64 `json:"releases"`
 	Timeouts   uint64 `json:"timeouts"`  // waits that took too long
@@ -92,15 +95,19 @@ type SlowCalls struct {
 type from struct{ hold, slow *place }
 
 // Gaps counts gaps at one place: between the same two lines, and in the same slow
-// call.
+// call. Where there were too many, of a hold or of a series, those of further places
+// are added up without their lines: under Folded where slow calls filled them, and
+// apart from these where none did.
 type Gaps struct {
-	After         Site   // the line of the statement before, or of the checkout
-	Before        Site   // the line of the statement after; none where the release ended the gap
-	InTransaction bool   // of one of them
-	SlowCall      string // what most of the gap went to, "" where it is not known
-	Count         uint64
-	Duration      time.Duration // their sum
-	Longest       time.Duration
+	After         Site // the line of the statement before, or of the checkout; none where places were added up
+	Before        Site // the line of the statement after; none where the release ended the gap
+	InTransaction bool // of one of them
+	// SlowCall is the longest of the slow calls in the gap where these took more than
+	// half of it; "" where they took less, or there were none.
+	SlowCall string
+	Count    uint64
+	Duration time.Duration // their sum
+	Longest  time.Duration
 }
 
 // BusyRatio is the share of the time held in which a statement was running.
@@ -129,11 +136,13 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 	if c.panicked {
 		s.Panics++
 	}
-	for _, call := range c.calls {
-		s.slow(SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
-	}
-	if c.callsLeft > 0 {
-		s.slow(SlowCalls{What: Folded, Count: uint64(c.callsLeft)})
+	if c.calls != nil {
+		for _, call := range c.calls.ended {
+			s.slow(SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
+		}
+		for _, left := range c.calls.left {
+			s.slow(left.SlowCalls).name(from{c.site, left.site})
+		}
 	}
 	for _, g := range c.gaps {
 		sum := Gaps{After: g.after.Site, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
@@ -142,8 +151,8 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 		}
 		s.silent(sum)
 	}
-	if c.gapsLeft != nil {
-		s.silent(*c.gapsLeft)
+	for _, left := range c.gapsLeft {
+		s.silent(left)
 	}
 }
 
@@ -180,22 +189,30 @@ func (c *SlowCalls) name(f from) {
 
 func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Site == o.Site }
 
-// silent adds gaps of one place.
+// silent adds gaps of one place. Of more than maxPlaces, those of further places are
+// added up: those that slow calls filled, and the others.
 func (s *Series) silent(more Gaps) {
-	i := slices.IndexFunc(s.Gaps, more.samePlace)
-	if i < 0 && len(s.Gaps) >= maxPlaces {
-		more.SlowCall, more.After, more.Before = Folded, Site{}, Site{}
-		i = slices.IndexFunc(s.Gaps, more.samePlace)
+	if len(s.Gaps) >= maxPlaces && !slices.ContainsFunc(s.Gaps, more.samePlace) {
+		more.After, more.Before = Site{}, Site{}
+		if more.SlowCall != "" {
+			more.SlowCall = Folded
+		}
 	}
+	s.Gaps = addGaps(s.Gaps, more)
+}
+
+// addGaps adds gaps of one place to those of several.
+func addGaps(gaps []Gaps, more Gaps) []Gaps {
+	i := slices.IndexFunc(gaps, more.samePlace)
 	if i < 0 {
-		s.Gaps = append(s.Gaps, more)
-		return
+		return append(gaps, more)
 	}
-	sum := &s.Gaps[i]
+	sum := &gaps[i]
 	sum.InTransaction = sum.InTransaction || more.InTransaction
 	sum.Count += more.Count
 	sum.Duration += more.Duration
 	sum.Longest = max(sum.Longest, more.Longest)
+	return gaps
 }
 
 func (g Gaps) samePlace(o Gaps) bool {

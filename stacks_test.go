@@ -3,10 +3,11 @@ package pghold
 import (
 	"context"
 	"runtime"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // held begins n holds, each in a goroutine of its own that is within Do, and
@@ -36,7 +37,9 @@ func TestStacks_AreTakenSeldom(t *testing.T) {
 	s := &r.stacks
 	for range 3 {
 		last, next := s.taken, s.next
+		var asked time.Duration
 		for s.taken == last {
+			asked = r.now()
 			for _, h := range r.OpenHolds() {
 				if h.Stack == nil && s.taken > 0 {
 					t.Fatalf("a hold has no stack after the first profile: %+v", h)
@@ -44,11 +47,14 @@ func TestStacks_AreTakenSeldom(t *testing.T) {
 			}
 			runtime.Gosched()
 		}
-		if s.taken < next {
-			t.Errorf("a profile ended %v before the next was due", next-s.taken)
+		if s.taken-s.cost < next {
+			t.Errorf("a profile began %v before the next was due", next-s.taken+s.cost)
 		}
-		if pause := s.next - s.taken; pause <= 0 {
-			t.Errorf("the next profile is due %v after the last", pause)
+		if s.cost > r.now()-asked {
+			t.Errorf("a profile took %v of the %v in which it was asked for", s.cost, r.now()-asked)
+		}
+		if pause := s.next - s.taken; s.cost <= 0 || pause < 99*s.cost {
+			t.Errorf("the next profile is due %v after the last, which took %v: more than 1 %% of a core", pause, s.cost)
 		}
 	}
 }
@@ -69,6 +75,32 @@ func TestStacks_OfAnEarlierHold(t *testing.T) {
 			t.Errorf("the second hold has the stack of the first: %+v", s)
 		}
 	})
+}
+
+// The goroutine that has the hold is told from others that have its label.
+func TestHolding(t *testing.T) {
+	inDo := []Site{{Func: "net/http.(*Client).Do"}, {Func: "main.charge"}, {Func: module + ".DoFunc"}}
+	loop := []Site{{Func: "internal/poll.runtime_pollWait"}, {Func: "net/http.(*persistConn).readLoop"}}
+	loop2 := []Site{{Func: "golang.org/x/net/http2.(*ClientConn).readLoop"}}
+	taker := []Site{{Func: "time.Sleep"}, {Func: "main.serve"}}
+	worker := []Site{{Func: "time.Sleep"}, {Func: "main.work"}}
+	helper := Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.begin"}}
+	for name, c := range map[string]struct {
+		goroutines [][]Site
+		hold       Hold
+		want       []Site
+	}{
+		"who took it":            {[][]Site{loop, inDo, taker}, Hold{Site: Site{Func: "main.serve"}}, taker},
+		"a helper has returned":  {[][]Site{loop, loop2, worker, inDo}, helper, inDo},
+		"who sent a statement":   {[][]Site{inDo, worker}, Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.work"}}, worker},
+		"the handler has ended":  {[][]Site{loop, loop2, worker}, helper, worker},
+		"none of its goroutines": {[][]Site{loop, loop2}, helper, nil},
+		"none at all":            {nil, helper, nil},
+	} {
+		if got := holding(c.goroutines, &c.hold, nil); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
 }
 
 // A profile that comes in small pieces, with lines that are not understood, is read
@@ -112,18 +144,37 @@ func TestStack_Where(t *testing.T) {
 	}
 }
 
-// A clock that is set disturbs no duration: they are all measured by the monotonic
-// clock, from the moment that the recorder was made.
-func TestRecorder_ClockThatJumps(t *testing.T) {
-	r := New(Config{})
-	if !strings.Contains(r.started.String(), " m=") {
-		t.Errorf("recording began at %s, which has no monotonic clock", r.started)
+// setClock makes the wall clock of a time of now d later, as if the clock had been set
+// back by that since, and leaves its monotonic clock alone. Package time cannot do so.
+func setClock(t *testing.T, at *time.Time, d time.Duration) {
+	t.Helper()
+	before := *at
+	// The seconds are bits 30 to 62 where there is a monotonic clock.
+	(*struct{ wall uint64 })(unsafe.Pointer(at)).wall += uint64(d/time.Second) << 30
+	if wall, monotonic := at.Round(0).Sub(before.Round(0)), at.Sub(before); wall != d || monotonic != 0 {
+		t.Skipf("this Go keeps its times in another way: %v and %v later, want %v and 0", wall, monotonic, d)
 	}
-	c := r.Pool("main").Wait(t.Context()).Checkout()
-	c.Release()
-	h := r.Snapshot().Series[0].Worst
-	if h.Held < 0 || h.Wait < 0 || h.Held > time.Minute {
-		t.Errorf("held %v after a wait of %v", h.Held, h.Wait)
+}
+
+// A clock that is set while a recorder records disturbs no duration, and not the time
+// that a snapshot covers.
+func TestRecorder_ClockThatJumps(t *testing.T) {
+	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		r := New(Config{})
+		setClock(t, &r.started, jump)
+		c := r.Pool("main").Wait(t.Context()).Checkout()
+		open := r.Snapshot()
+		c.Release()
+		s := r.Snapshot()
+		most := r.now()
+		if covers := s.Taken.Sub(s.Began); covers < 0 || covers > most {
+			t.Errorf("%v: the snapshot covers %v of %v", jump, covers, most)
+		}
+		for _, h := range []Hold{s.Series[0].Worst, open.Open[0]} {
+			if h.Held < 0 || h.Wait < 0 || h.Held > most || h.Began.Before(s.Began) || h.Began.After(s.Taken) {
+				t.Errorf("%v: held %v from %v, after a wait of %v, in a snapshot of %v to %v", jump, h.Held, h.Began, h.Wait, s.Began, s.Taken)
+			}
+		}
 	}
 }
 
@@ -162,7 +213,7 @@ func BenchmarkOpenHolds(b *testing.B) {
 		r.OpenHolds()
 		if s := &r.stacks; s.taken != last {
 			last = s.taken
-			cost += time.Duration(float64(s.next-s.taken) * profileShare)
+			cost += s.cost
 			profiles++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +14,11 @@ import (
 	"time"
 )
 
-// Stack is what the goroutine that has a hold was doing at one moment.
+// Stack is what the goroutine that has a hold was doing at one moment: the one, of
+// those within the hold's Do, that is in the function that took the connection; where
+// none is, in the one that sent the last statement; else the one that Do runs in. So
+// where a connection is handed to another goroutine, by a helper that has returned, it
+// may be the stack of who waits for that one.
 type Stack struct {
 	Taken time.Time `json:"taken_at"`
 	// Where is the innermost line of the application and what it calls there:
@@ -36,7 +41,8 @@ var lastLabel atomic.Uint64
 //	pghold.Do(ctx, "job send-invoices", sendInvoices)
 //
 // Where f panics, the holds that it left open and the last one that was released
-// are marked as Panicked.
+// are marked as Panicked. One that it left open stays so: its connection was not given
+// back, and others cannot have it.
 func Do(ctx context.Context, route string, f func(context.Context)) {
 	DoFunc(ctx, func() string { return route }, f)
 }
@@ -61,6 +67,7 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 type stacks struct {
 	mu      sync.Mutex
 	taken   time.Duration // since the recorder was made
+	cost    time.Duration // of the last profile
 	next    time.Duration // no profile is taken before
 	byLabel map[string][][]Site
 }
@@ -71,8 +78,9 @@ const profileShare = 0.01
 
 // OpenHolds describes the holds that are open, the longest first. Those that are
 // older than Config.StuckAfter and were taken within Do have a Stack, which may be
-// some time old: profiles of goroutines are taken so seldom that they need at most
-// 1 % of a core.
+// some time old, as it says: profiles of goroutines are taken so seldom that they need
+// at most 1 % of a core. The next one is taken after a hundred times as long as the
+// last one took, which is 20 s where 10,000 requests are stuck.
 func (r *Recorder) OpenHolds() []Hold {
 	holds := r.openHolds(nil)
 	sortHolds(holds)
@@ -95,14 +103,15 @@ func (r *Recorder) locate(holds []Hold) {
 	if began := r.now(); began >= s.next {
 		s.byLabel = profile(r.oldLabels(began))
 		s.taken = r.now()
-		s.next = s.taken + time.Duration(float64(s.taken-began)/profileShare)
+		s.cost = s.taken - began
+		s.next = s.taken + time.Duration(float64(s.cost)/profileShare)
 	}
 	for i := range holds {
 		h := &holds[i]
 		if h.Held < r.cfg.StuckAfter || r.started.Add(s.taken).Round(0).Before(h.Began) {
 			continue // the stack would be of what was before
 		}
-		if frames := holding(s.byLabel[h.label], h.Site.Func); frames != nil {
+		if frames := holding(s.byLabel[h.label], h, r.cfg.Skip); frames != nil {
 			h.Stack = &Stack{Taken: r.started.Add(s.taken).Round(0), Where: where(frames, r.cfg.Skip), Frames: frames}
 		}
 	}
@@ -124,20 +133,30 @@ func (r *Recorder) oldLabels(now time.Duration) map[string]bool {
 	return labels
 }
 
-// holding picks, of the goroutines of one label, the one that is within the
-// function that took the connection, or the first.
-func holding(goroutines [][]Site, function string) []Site {
-	for _, frames := range goroutines {
-		for _, f := range frames {
-			if f.Func == function {
+// holding picks, of the goroutines of one label, the one that has the hold: it is
+// within the function that took the connection or, where that was a helper that has
+// returned, within the one that sent the last statement, or in Do, or at least in
+// some code of the application's. Others only have the label because somebody within
+// Do has started them, as the first request to a host starts two goroutines of
+// net/http's.
+func holding(goroutines [][]Site, h *Hold, skip []string) []Site {
+	for _, is := range []func(Site) bool{
+		func(f Site) bool { return f.Func == h.Site.Func },
+		func(f Site) bool { return f.Func == h.Last.Func },
+		func(f Site) bool { return f.Func == module+".DoFunc" },
+	} {
+		for _, frames := range goroutines {
+			if slices.ContainsFunc(frames, is) {
 				return frames
 			}
 		}
 	}
-	if len(goroutines) == 0 {
-		return nil
+	for _, frames := range goroutines {
+		if application(frames, skip) >= 0 {
+			return frames
+		}
 	}
-	return goroutines[0]
+	return nil
 }
 
 // profile returns the stacks of the goroutines that have one of the labels.
@@ -213,23 +232,9 @@ func (g *goroutines) line(line []byte) {
 	*last = append(*last, Site{Func: function, File: fields[3][:i], Line: number})
 }
 
-// where says where a stack is, as in Stack. Packages of the main module count before
-// those of others.
+// where says where a stack is, as in Stack.
 func where(frames []Site, skip []string) string {
-	best := -1
-	for i, f := range frames {
-		if library(runtime.Frame{Function: f.Func, File: f.File}, skip) {
-			continue
-		}
-		if within(f.Func, mainModule()) {
-			best = i
-			break
-		}
-		// The standard library's packages have no dot before their first slash.
-		if first, _, ok := strings.Cut(f.Func, "/"); best < 0 && ok && strings.Contains(first, ".") {
-			best = i
-		}
-	}
+	best := application(frames, skip)
 	switch {
 	case len(frames) == 0:
 		return "an unknown place"
@@ -239,6 +244,25 @@ func where(frames []Site, skip []string) string {
 		return frames[0].Func + " at " + frames[0].String()
 	}
 	return frames[best-1].Func + " ← " + frames[best].String()
+}
+
+// application is the index of a stack's innermost frame of the application's, -1
+// where it has none. Packages of the main module count before those of others.
+func application(frames []Site, skip []string) int {
+	best := -1
+	for i, f := range frames {
+		if library(runtime.Frame{Function: f.Func, File: f.File}, skip) {
+			continue
+		}
+		if within(f.Func, mainModule()) {
+			return i
+		}
+		// The standard library's packages have no dot before their first slash.
+		if first, _, ok := strings.Cut(f.Func, "/"); best < 0 && ok && strings.Contains(first, ".") {
+			best = i
+		}
+	}
+	return best
 }
 
 // mainModule is what the packages of the program itself begin with.

@@ -3,6 +3,8 @@ package pghold_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -91,6 +93,70 @@ func TestOpenHolds_SaysWhereItIsStuck(t *testing.T) {
 		if h.Stack != nil {
 			t.Error("Snapshot has taken a profile, which is for those who ask only")
 		}
+	}
+}
+
+//go:noinline
+func takeAndReturn(p *pghold.Pool, ctx context.Context) *pghold.Checkout {
+	c := p.Checkout(ctx)
+	c.BeginStatement()
+	c.EndStatement(true)
+	return c
+}
+
+// Where a helper took the connection and has returned, and a client has started
+// goroutines of its own, which have the label too, it is said where the handler is.
+func TestOpenHolds_InAClientAfterAHelper(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(asked); <-answer }))
+	defer api.Close()
+	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	var job sync.WaitGroup
+	job.Go(func() {
+		pghold.Do(t.Context(), "job", func(ctx context.Context) {
+			defer takeAndReturn(r.Pool("main"), ctx).Release()
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.URL, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			res, err := client.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			res.Body.Close()
+		})
+	})
+	defer job.Wait()
+	defer close(answer)
+	<-asked
+	var first time.Time
+	until(t, "there are stacks of five profiles", func() func() bool {
+		profiles := 0
+		return func() bool {
+			h := r.OpenHolds()[0]
+			if h.Stack == nil {
+				t.Fatal("a hold that is old enough has no stack")
+			}
+			if h.Stack.Taken.Equal(first) {
+				return false
+			}
+			first = h.Stack.Taken
+			if !strings.HasPrefix(h.Stack.Where, "net/http.(*Client).Do ← stuck_test.go:") {
+				t.Errorf("it is said to be in %s", h.Stack.Where)
+			}
+			if last := h.Stack.Frames[len(h.Stack.Frames)-1].Func; strings.Contains(last, "persistConn") {
+				t.Errorf("the outermost frame is %s", last)
+			}
+			profiles++
+			return profiles == 5
+		}
+	}())
+	if doing := r.Pool("main").Holders()[0].Doing; !strings.HasPrefix(doing, "in net/http.(*Client).Do ← stuck_test.go:") {
+		t.Errorf("the holder is said to be %s", doing)
 	}
 }
 

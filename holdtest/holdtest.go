@@ -32,7 +32,8 @@ import (
 // Rules say what is found. The zero value is good to begin with.
 type Rules struct {
 	// MaxGap is how long a hold may be without a statement where no slow call is
-	// known. Default 100 ms: less is also a busy machine's.
+	// known that took more than half of that time. Default 100 ms: less is also a busy
+	// machine's. Gaps of less than 1 ms are not recorded one by one, and so not found.
 	MaxGap time.Duration
 	// Accepted are places that may stay as they are, with a reason each.
 	Accepted []Place
@@ -45,7 +46,8 @@ type Rules struct {
 type Place struct {
 	// Func is the function that makes the slow call, or that sent the statement
 	// before the gap: "example.com/app.(*Server).charge", or from its last element
-	// on, "app.(*Server).charge".
+	// on, "app.(*Server).charge". It is pghold.Folded for those that a recorder has
+	// added up because there were too many.
 	Func string
 	// Call is the slow call's name, as in pghold.SlowCall. "" is a gap of which none
 	// is known.
@@ -59,7 +61,8 @@ type Finding struct {
 	Pool, Route string
 	Held        pghold.Site // where the connection was taken
 	// Call is the slow call's name, "" for a gap; At is its line, or that of the
-	// statement before the gap.
+	// statement before the gap. Of those that a recorder has added up because there
+	// were too many, At is the function pghold.Folded, without a file.
 	Call string
 	At   pghold.Site
 	// Before is the line of the statement after the gap, none where the release
@@ -81,6 +84,10 @@ func (f Finding) String() string {
 	switch {
 	case f.Open:
 		return s + fmt.Sprintf("and has not given it back after %v; its last statement was sent at %s", f.Longest.Round(time.Millisecond), place(f.At))
+	case f.At.Func == pghold.Folded && f.Call != "":
+		s += "while it makes slow calls that were too many to be kept apart"
+	case f.At.Func == pghold.Folded:
+		s += "and sends no statement for a while, at places that were too many to be kept apart"
 	case f.Call != "":
 		s += fmt.Sprintf("while it calls %s at %s", f.Call, place(f.At))
 	case f.Before == (pghold.Site{}):
@@ -156,13 +163,13 @@ func Find(s *pghold.Snapshot, rules Rules) []Finding {
 		}
 		f := Finding{Pool: series.Pool, Route: series.Route, Held: series.Site}
 		for _, c := range series.SlowCalls {
-			f.Call, f.At, f.Count, f.Longest = c.What, c.Site, c.Count, c.Longest
+			f.Call, f.At, f.Count, f.Longest = c.What, at(c.Site), c.Count, c.Longest
 			find(f)
 		}
 		f.Call = ""
 		for _, g := range series.Gaps {
 			if g.SlowCall == "" && g.Longest > limit {
-				f.At, f.Before, f.Count, f.Longest = g.After, g.Before, g.Count, g.Longest
+				f.At, f.Before, f.Count, f.Longest = at(g.After), g.Before, g.Count, g.Longest
 				find(f)
 			}
 		}
@@ -173,6 +180,14 @@ func Find(s *pghold.Snapshot, rules Rules) []Finding {
 		}
 	}
 	return found
+}
+
+// at is the line of what was found: none where several places were added up.
+func at(s pghold.Site) pghold.Site {
+	if s == (pghold.Site{}) {
+		s.Func = pghold.Folded
+	}
+	return s
 }
 
 // own reports whether a hold is the test's.

@@ -102,6 +102,60 @@ func TestFail(t *testing.T) {
 	}
 }
 
+// silentSeries is a snapshot of a route's one series.
+func silentSeries(series pghold.Series) *pghold.Snapshot {
+	series.Pool, series.Route, series.Site = "main", "GET /", pghold.Site{Func: "app.serve", File: "app.go", Line: 1}
+	return &pghold.Snapshot{Series: []*pghold.Series{&series}}
+}
+
+// A gap is not excused by a slow call that took little of it, nor by being one of too
+// many.
+func TestFind_Gaps(t *testing.T) {
+	r := pghold.New(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /bad")
+	c := r.Pool("main").Checkout(ctx)
+	c.BeginStatement()
+	c.EndStatement(true)
+	pghold.Start(ctx, slow).End()
+	pause(20 * time.Millisecond)
+	c.Release()
+	accepted := holdtest.Place{Func: "*", Call: slow, Reason: "it is short"}
+	found := holdtest.Find(r.Snapshot(), holdtest.Rules{MaxGap: 10 * time.Millisecond, Accepted: []holdtest.Place{accepted}})
+	if len(found) != 1 || found[0].Call != "" || found[0].Longest < 20*time.Millisecond {
+		t.Errorf("found %v, want the gap around the short call", found)
+	}
+
+	folded := func(call string, d time.Duration) *pghold.Snapshot {
+		return silentSeries(pghold.Series{Gaps: []pghold.Gaps{{SlowCall: call, Count: 3, Duration: 3 * d, Longest: d}}})
+	}
+	for name, test := range map[string]struct {
+		snapshot *pghold.Snapshot
+		accepted string // the function
+		want     int
+	}{
+		"too many":                 {folded("", time.Second), "", 1},
+		"too many, accepted":       {folded("", time.Second), pghold.Folded, 0},
+		"too many, short":          {folded("", time.Millisecond), "", 0},
+		"too many, in slow calls":  {folded(pghold.Folded, time.Second), "", 0}, // these are found themselves
+		"too many slow calls":      {silentSeries(pghold.Series{SlowCalls: []pghold.SlowCalls{{What: pghold.Folded, Count: 3}}}), "", 1},
+		"in a slow call of a name": {folded("GET x/", time.Second), "", 0},
+	} {
+		var rules holdtest.Rules
+		if test.accepted != "" {
+			rules.Accepted = []holdtest.Place{{Func: test.accepted, Reason: "x"}}
+		}
+		found := holdtest.Find(test.snapshot, rules)
+		if len(found) != test.want {
+			t.Errorf("%s: found %v, want %d", name, found, test.want)
+		}
+		for _, f := range found {
+			if !strings.Contains(f.String(), "too many to be kept apart: 3 times") {
+				t.Errorf("%s: it says %q", name, f)
+			}
+		}
+	}
+}
+
 // What it says can be put into the list as it stands.
 func TestFail_SaysHowToAccept(t *testing.T) {
 	tt := &told{TB: t}

@@ -53,10 +53,10 @@
 // Routes are bounded by pghold.Config.MaxSeries, slow calls to the first 100 names
 // that a collector has seen in a pool, beginning with those of the routes that were
 // silent longest; the others are "(other)", as are slow calls that the recorder did
-// not keep apart, some of them without their time. The gauges of open holds name 100
-// more routes of a pool, of which no hold has ended yet. Nothing bounds how many
-// pools there are. A hold without a route has the route "(no route)". Bytes that are
-// not UTF-8 become U+FFFD, and what has the same name then is summed up.
+// not keep apart. The gauges of open holds name 100 more routes of a pool, of which no
+// hold has ended yet. Nothing bounds how many pools there are. A hold without a route
+// has the route "(no route)". Bytes that are not UTF-8 become U+FFFD, and what has the
+// same name then is summed up.
 //
 // No counter goes down while its collector lives.
 //

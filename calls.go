@@ -1,0 +1,163 @@
+package pghold
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// slowCalls are those of one hold. The lock of the hold guards them. Instants are
+// since the recorder was made.
+type slowCalls struct {
+	open  []slowCall // of those that have not ended, at most maxSlowCalls
+	ended []slowCall // the longest of those that have, at most maxSlowCalls
+	left  []leftCalls
+
+	// more is how many are open beside these, and moreBegan the sum of the instants
+	// at which they began.
+	more      int
+	moreBegan time.Duration
+
+	// What is known of the silence that lasts now: how much of it some call had taken
+	// when the last one ended, and the name of the one that took most of it. since is
+	// from when on there has always been one that was open.
+	covered time.Duration
+	longest time.Duration
+	in      string
+	since   time.Duration
+}
+
+type slowCall struct {
+	what     string
+	site     *place
+	began    time.Duration
+	duration time.Duration
+	of       *call // nil when it has ended
+}
+
+// leftCalls sums up calls that were not kept one by one: of at most maxPlaces
+// names and lines, and of all others together.
+type leftCalls struct {
+	SlowCalls
+	site *place // of one of them, nil of the others together
+}
+
+func (s *slowCalls) begin(call slowCall) {
+	if len(s.open)+s.more == 0 {
+		s.since = call.began
+	}
+	if len(s.open) < maxSlowCalls {
+		s.open = append(s.open, call)
+		return
+	}
+	s.more++
+	s.moreBegan += call.began
+}
+
+// end ends the call, in a hold that has been silent, or busy, since an instant.
+func (s *slowCalls) end(call slowCall, silentSince, now time.Duration) {
+	if i := slices.IndexFunc(s.open, func(o slowCall) bool { return o.of == call.of }); i >= 0 {
+		call = s.open[i]
+		s.open = slices.Delete(s.open, i, i+1)
+	} else {
+		s.more--
+		s.moreBegan -= call.began
+	}
+	if len(s.open)+s.more == 0 {
+		s.covered += now - max(s.since, silentSince)
+	}
+	if in := now - max(call.began, silentSince); in > s.longest {
+		s.longest, s.in = in, call.what
+	}
+	call.duration, call.of = now-call.began, nil
+	s.keep(call)
+}
+
+// keep keeps a call that has ended among the longest.
+func (s *slowCalls) keep(call slowCall) {
+	if len(s.ended) < maxSlowCalls {
+		s.ended = append(s.ended, call)
+		return
+	}
+	shortest := 0
+	for i := range s.ended {
+		if s.ended[i].duration < s.ended[shortest].duration {
+			shortest = i
+		}
+	}
+	if s.ended[shortest].duration < call.duration {
+		call, s.ended[shortest] = s.ended[shortest], call
+	}
+	s.leave(leftCalls{SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}, call.site})
+}
+
+func (s *slowCalls) leave(more leftCalls) {
+	same := func(l leftCalls) bool { return l.samePlace(more.SlowCalls) }
+	i := slices.IndexFunc(s.left, same)
+	if i < 0 && len(s.left) >= maxPlaces {
+		more.What, more.Site, more.site = Folded, Site{}, nil
+		i = slices.IndexFunc(s.left, same)
+	}
+	if i < 0 {
+		s.left = append(s.left, more)
+		return
+	}
+	sum := &s.left[i]
+	sum.Count += more.Count
+	sum.Duration += more.Duration
+	sum.Longest = max(sum.Longest, more.Longest)
+}
+
+// endAll ends what is open: the hold is over.
+func (s *slowCalls) endAll(now time.Duration) {
+	for _, call := range s.open {
+		call.duration, call.of = now-call.began, nil
+		s.keep(call)
+	}
+	if s.more > 0 {
+		d := time.Duration(s.more)*now - s.moreBegan
+		s.leave(leftCalls{SlowCalls: SlowCalls{What: Folded, Count: uint64(s.more), Duration: d, Longest: d / time.Duration(s.more)}})
+	}
+	s.open, s.more, s.moreBegan = nil, 0, 0
+}
+
+// silence begins a new one.
+func (s *slowCalls) silence() { s.covered, s.longest, s.in = 0, 0, "" }
+
+// filled returns the name of the call that took most of the silence, "" where less
+// than half of it was within any.
+func (s *slowCalls) filled(silentSince, now time.Duration) string {
+	covered, longest, in := s.covered, s.longest, s.in
+	if len(s.open)+s.more > 0 {
+		covered += now - max(s.since, silentSince)
+	}
+	if 2*covered <= now-silentSince {
+		return ""
+	}
+	for _, call := range s.open {
+		if d := now - max(call.began, silentSince); d > longest {
+			longest, in = d, call.what
+		}
+	}
+	if in == "" { // it is one of those that are not known one by one
+		return Folded
+	}
+	return in
+}
+
+// describe returns the calls, the longest first, and what the others come to.
+func (s *slowCalls) describe(now time.Duration) (calls []SlowCall, left int, leftTime time.Duration) {
+	for _, call := range s.ended {
+		calls = append(calls, SlowCall{call.what, call.site.Site, call.duration, false})
+	}
+	for _, call := range s.open {
+		calls = append(calls, SlowCall{call.what, call.site.Site, now - call.began, true})
+	}
+	slices.SortStableFunc(calls, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })
+	left, leftTime = s.more, time.Duration(s.more)*now-s.moreBegan
+	for _, l := range s.left {
+		left += int(l.Count)
+		leftTime += l.Duration
+	}
+	return calls, left, leftTime
+}
