@@ -33,13 +33,43 @@ type CardData struct {
 	Small bool
 }
 
-// Axes are where the axes of a card's pictures end.
+// Axes are where the axes of a card's pictures end. Cards on the same axes can be
+// compared.
 type Axes struct {
 	Time     time.Duration        // of the connections
 	Sent     time.Duration        // of when requests were sent
 	Latency  time.Duration        // of the latencies
 	Waiting  int                  // of the waiters
 	Outcomes []experiment.Outcome // that have a row, whether they occur or not
+}
+
+// PlannedAxes are those of all cases that are to be run: as far as their settings reach.
+// What cannot be known before, With adds.
+func PlannedAxes(cases []experiment.Case) (a Axes) {
+	for _, c := range cases {
+		own := (&CardData{Settings: c.Settings}).axes()
+		a.Time, a.Sent, a.Latency = max(a.Time, own.Time), max(a.Sent, own.Sent), max(a.Latency, own.Latency)
+		a.Outcomes = own.Outcomes
+	}
+	return a
+}
+
+// With are axes on which there is room for what happened on a route, too.
+func (a Axes) With(rr *experiment.RouteResult, t *experiment.Trace) Axes {
+	a.Time = max(a.Time, rr.Elapsed, holdsEnd(t))
+	a.Waiting = max(a.Waiting, rr.Holds.MaxWaiting, chart.MaxWaiting(t.Checkouts))
+	a.Outcomes = slices.Clone(a.Outcomes)
+	for _, req := range t.Requests {
+		if !slices.Contains(a.Outcomes, req.Outcome) {
+			a.Outcomes = append(a.Outcomes, req.Outcome)
+		}
+	}
+	return a
+}
+
+// Equal reports whether two axes end at the same.
+func (a Axes) Equal(b Axes) bool {
+	return a.Time == b.Time && a.Sent == b.Sent && a.Latency == b.Latency && a.Waiting == b.Waiting && slices.Equal(a.Outcomes, b.Outcomes)
 }
 
 // axesOf are axes on which all routes of a result can be compared.
@@ -53,15 +83,9 @@ func axesOf(r *experiment.Result, traces map[string]*experiment.Trace) (a Axes) 
 		if t == nil {
 			continue
 		}
-		a.Time = max(a.Time, rr.Elapsed, holdsEnd(t))
-		a.Waiting = max(a.Waiting, chart.MaxWaiting(t.Checkouts))
+		a = a.With(rr, t)
 		end := chart.LatencyEnd(t.Requests, chart.Options{ClientTimeout: s.ClientTimeout})
 		a.Latency = max(a.Latency, time.Duration(end*float64(time.Second)))
-		for _, req := range t.Requests {
-			if !slices.Contains(a.Outcomes, req.Outcome) {
-				a.Outcomes = append(a.Outcomes, req.Outcome)
-			}
-		}
 	}
 	return a
 }
@@ -74,14 +98,15 @@ func holdsEnd(t *experiment.Trace) (end time.Duration) {
 	return end
 }
 
-// axes are those given, or what the settings say.
+// axes are those given, or what the settings say, and long enough for the holds:
+// handlers may go on when their clients have gone.
 func (c *CardData) axes() Axes {
 	a, s := c.Axes, c.Settings
 	if a.Time <= 0 {
 		a.Time = s.Duration + s.ClientTimeout
-		if c.Trace != nil { // handlers may go on when their clients have gone
-			a.Time = max(a.Time, holdsEnd(c.Trace))
-		}
+	}
+	if c.Trace != nil {
+		a.Time = max(a.Time, holdsEnd(c.Trace))
 	}
 	if a.Sent <= 0 {
 		a.Sent = s.Duration

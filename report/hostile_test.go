@@ -33,6 +33,10 @@ func hostileResult() *experiment.Result {
 	g[0].Settings = &own
 	g[3].Name = hostile + "@20ms"
 	r.Routes = append(r.Routes, g...)
+	r.Conclusions = []experiment.Conclusion{
+		{About: hostile, Cases: []string{hostile, "b"}, Sentence: hostile}, {Cases: []string{"- a"}, Sentence: "**b** <script> 1. \x1b"},
+	}
+	r.Routes[0].Interval = map[string][2]float64{"success_ratio": {0, 1}}
 	r.Warnings = []string{hostile, "# a title", "1. a list", "- a list", "+ a list", "    code", "=== ", "<!-- gone"}
 	return r
 }

@@ -50,6 +50,8 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	for _, n := range predictionNotes(r) {
 		p.Predictions = append(p.Predictions, figureIn{n.routes, n.sentence})
 	}
+	p.list(intervalsTitle, intervalsOf(r))
+	p.list(conclusionsTitle, conclusions(r))
 	for _, e := range errs {
 		p.Errors = append(p.Errors, figureIn{plainInt(e.count), e.text})
 	}
@@ -67,9 +69,27 @@ type page struct {
 	Tables                                 []pageTable
 	DiffersTitle, PredictionsTitle         string
 	Differs, Predictions, Errors           []figureIn
-	Other                                  int // texts of errors
+	Lists                                  []pageList // what follows, and where means are
+	Other                                  int        // texts of errors
 	Warnings, Settings                     []string
 	Command                                string
+}
+
+// pageList is a list of sentences about routes.
+type pageList struct {
+	Title string
+	Items []figureIn
+}
+
+// list adds a list where there is something to list.
+func (p *page) list(title string, cs []conclusion) {
+	l := pageList{Title: title}
+	for _, c := range cs {
+		l.Items = append(l.Items, figureIn{c.routes, c.sentence})
+	}
+	if len(cs) > 0 {
+		p.Lists = append(p.Lists, l)
+	}
 }
 
 // times draws where the time went, where some route has such times.

@@ -63,7 +63,7 @@ func textOfPage(page string) string {
 // The page has every figure of every table, and what else the other reports say.
 func TestHTML_hasTheFigures(t *testing.T) {
 	for name, r := range map[string]*experiment.Result{
-		"measured": measured(), "interrupted": interrupted(), "partial": partial(), "groups": groups(), "seed": experiment.Seed(), "predicted": predicted(),
+		"measured": measured(), "interrupted": interrupted(), "partial": partial(), "groups": groups(), "seed": experiment.Seed(), "predicted": predicted(), "a prediction": aPrediction(),
 	} {
 		text := textOfPage(htmlOf(t, r, tracesOf(r)))
 		has := func(what, want string) {
@@ -97,6 +97,12 @@ func TestHTML_hasTheFigures(t *testing.T) {
 		}
 		for _, n := range predictionNotes(r) {
 			has("note of a prediction", ": "+n.sentence)
+		}
+		for title, list := range map[string][]conclusion{conclusionsTitle: conclusions(r), intervalsTitle: intervalsOf(r)} {
+			for _, c := range list {
+				has("title", "\n"+title+"\n")
+				has("what follows", c.routes+"\n: "+c.sentence+"\n")
+			}
 		}
 		for _, w := range r.Warnings {
 			has("warning", w)
@@ -293,6 +299,22 @@ func TestPicture_isUpToDate(t *testing.T) {
 	}
 	if err := Picture(io.Discard, r, nil); err == nil || !strings.Contains(err.Error(), "there is nothing to draw") {
 		t.Errorf("without traces: got %v", err)
+	}
+}
+
+// The picture is of the pair that the sentence is about.
+func TestPicture_isOfWhatIsCompared(t *testing.T) {
+	r := measured()
+	own := r.Settings
+	own.PoolSize = 40
+	r.Routes[3].Settings = &own // its pair differs in more than where the session ends
+	var b bytes.Buffer
+	if err := Picture(&b, r, tracesOf(r)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "<title>Connections over time: sync_session_sleep_inside_session and sync_session_sleep_outside_session</title>"
+	if !strings.Contains(Meaning(r), "(sync)") || !strings.Contains(b.String(), want) {
+		t.Errorf("the picture of %q is %.300s", Meaning(r), b.String())
 	}
 }
 

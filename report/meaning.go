@@ -15,24 +15,21 @@ import (
 func Meaning(r *experiment.Result) string {
 	for _, sync := range []bool{false, true} {
 		outside, inside := pair(r, sync)
-		if outside == nil || inside == nil {
+		if outside == nil {
 			continue
 		}
 		kind := "async"
 		if sync {
 			kind = "sync"
 		}
-		settings := r.SettingsOf(outside)
-		if !settings.SameQuestion(r.SettingsOf(inside)) {
-			continue // they differ in more than where the session ends
-		}
-		return compare(outside, inside, theConnections(settings.ServerConnections()), kind)
+		return compare(outside, inside, theConnections(r.SettingsOf(outside).ServerConnections()), kind)
 	}
 	return ""
 }
 
 // pair finds the first route that closes its session before the slow call and
-// the first that holds it, among those that were sent requests.
+// the first that holds it, among those that were sent requests. There is none where
+// they differ in more than where the session ends.
 func pair(r *experiment.Result, sync bool) (outside, inside *experiment.RouteResult) {
 	for _, route := range experiment.RoutesOf("seed") {
 		rr := r.Route(route.Name)
@@ -43,6 +40,9 @@ func pair(r *experiment.Result, sync bool) (outside, inside *experiment.RouteRes
 		case !route.HoldsThroughCall() && outside == nil:
 			outside = rr
 		}
+	}
+	if outside == nil || inside == nil || !r.SettingsOf(outside).SameQuestion(r.SettingsOf(inside)) {
+		return nil, nil
 	}
 	return outside, inside
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 
 	var page *web
 	if c.Web {
-		page = startWeb(s, len(cases))
+		page = startWeb(s, cases)
 		defer page.close()
 	}
 	progress := newProgress(s.err, len(cases))
@@ -99,17 +100,19 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	})
 	progress.end()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = errInterrupted
+		}
+		page.end(nil, fmt.Errorf("nothing of this run is saved: %w", err))
 		return err
 	}
 	result.Version = version()
 	predicted := !c.Predict || predict(ctx, result)
 
-	if len(result.Routes) > 0 {
-		if err := out.finish(result); err != nil {
-			return fmt.Errorf("the result could not be saved: %w", err)
-		}
-	}
-	page.end(result, out.name)
+	// What was measured is shown and saved, whatever becomes of the report.
+	html, undrawn := out.draw(result)
+	unsaved := out.finish(result, html)
+	page.end(html, undrawn)
 	if c.JSON {
 		err = report.JSON(s.out, result)
 	} else {
@@ -118,16 +121,20 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return err
 	}
-	if len(result.Routes) > 0 {
+	if len(result.Routes) > 0 && unsaved == nil {
 		fmt.Fprintf(s.err, "\nSaved in %s; \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.name)
 	}
+	incomplete := cmp.Or(unsaved, undrawn)
 	if result.Interrupted || !predicted {
+		if incomplete != nil {
+			fmt.Fprintf(s.err, "pghold: %s\n", incomplete)
+		}
 		if len(expected) > 0 {
 			fmt.Fprintln(s.err, "The run was interrupted: nothing was checked that it was expected to be.")
 		}
 		return errInterrupted
 	}
-	return check(s, expected, result)
+	return cmp.Or(incomplete, check(s, expected, result))
 }
 
 // cases are what is asked for: routes by name, a group, or the seed's four.

@@ -20,6 +20,10 @@ const (
 	laneBusy   = '▸'
 	laneIdle   = '·'
 
+	// The nearest that a terminal's 256 colours have to the report's.
+	silentColor = "\x1b[38;5;166m"
+	busyColor   = "\x1b[38;5;32m"
+
 	// maxLanes is how many are shown; of more, only the count says something.
 	maxLanes = 40
 )
@@ -53,9 +57,9 @@ func (l lanes) String() string {
 	for _, r := range l.text {
 		switch r {
 		case laneSilent:
-			b.WriteString("\x1b[33m▮\x1b[0m")
+			b.WriteString(silentColor + "▮\x1b[0m")
 		case laneBusy:
-			b.WriteString("\x1b[34m▸\x1b[0m")
+			b.WriteString(busyColor + "▸\x1b[0m")
 		default:
 			b.WriteRune(r)
 		}

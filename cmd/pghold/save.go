@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -39,9 +40,30 @@ func newFolder(name string) (*folder, error) {
 	return &folder{name, staging}, nil
 }
 
-// finish writes the result beside what the lab has written and gives the folder
-// its name.
-func (f *folder) finish(r *experiment.Result) error {
+// draw makes the report with pictures of what the lab has written into the folder.
+func (f *folder) draw(r *experiment.Result) ([]byte, error) {
+	var b bytes.Buffer
+	traces, err := report.LoadTraces(f.staging, r)
+	if err == nil {
+		err = report.HTML(&b, r, traces)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report.html could not be drawn: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// finish writes the result beside what the lab has written, and html where it could be
+// drawn, and gives the folder its name. Of a run without a route nothing is kept.
+func (f *folder) finish(r *experiment.Result, html []byte) (failed error) {
+	if len(r.Routes) == 0 {
+		return nil
+	}
+	defer func() {
+		if failed != nil {
+			failed = fmt.Errorf("the result could not be saved: %w", failed)
+		}
+	}()
 	write := func(name string, write func(io.Writer, *experiment.Result) error) error {
 		out, err := os.Create(filepath.Join(f.staging, name))
 		if err != nil {
@@ -59,15 +81,13 @@ func (f *folder) finish(r *experiment.Result) error {
 	}{
 		{"result.json", report.JSON},
 		{"report.md", report.Markdown},
-		{"report.html", func(w io.Writer, r *experiment.Result) error {
-			traces, err := report.LoadTraces(f.staging, r)
-			if err != nil {
-				return err
-			}
-			return report.HTML(w, r, traces)
-		}},
 	} {
 		if err := write(file.name, file.write); err != nil {
+			return err
+		}
+	}
+	if html != nil {
+		if err := os.WriteFile(filepath.Join(f.staging, "report.html"), html, 0o666); err != nil {
 			return err
 		}
 	}

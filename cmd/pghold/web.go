@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pghold/pghold/experiment"
@@ -13,20 +16,22 @@ import (
 
 // web is the page that shows a run while it runs; nil where there is none.
 type web struct {
-	page   *live.Page
-	routes int
+	page     *live.Page
+	routes   int
+	axes     report.Axes // of all cards
+	finished []lab.Progress
 }
 
 // startWeb serves the page and says where. That it cannot be served is no reason not
 // to run.
-func startWeb(s streams, routes int) *web {
+func startWeb(s streams, cases []experiment.Case) *web {
 	page, err := live.Start("pghold lab", report.Style(), report.Legend())
 	if err != nil {
 		fmt.Fprintf(s.err, "There is no page to watch the run on: %v\n", err)
 		return nil
 	}
 	fmt.Fprintf(s.err, "Watch it at %s\n", page.URL())
-	return &web{page: page, routes: routes}
+	return &web{page: page, routes: len(cases), axes: report.PlannedAxes(cases)}
 }
 
 // show is told how the run goes.
@@ -36,18 +41,29 @@ func (w *web) show(p lab.Progress) {
 	}
 	id := cardID(p.Case)
 	w.page.Status(fmt.Sprintf("%d of %d: %s, %s. %s", p.Number, w.routes, runName(p), round(p.Elapsed), counts(p)))
-	if p.Done != nil {
-		w.page.Finish(id, func(out io.Writer) error { return card(out, p) })
+	w.finished = slices.DeleteFunc(w.finished, func(f lab.Progress) bool { return f.Case.Name == p.Case.Name })
+	if p.Done == nil {
+		axes := w.axes
+		w.page.Show(id, func(out io.Writer) error { return card(out, p, axes) })
 		return
 	}
-	w.page.Show(id, func(out io.Writer) error { return card(out, p) })
+	w.finished = append(w.finished, p)
+	axes := w.axes.With(p.SoFar())
+	drawn := w.finished
+	if axes.Equal(w.axes) { // else the cards before are drawn again, on longer axes
+		drawn = w.finished[len(w.finished)-1:]
+	}
+	w.axes = axes
+	for _, f := range drawn {
+		w.page.Finish(cardID(f.Case), func(out io.Writer) error { return card(out, f, axes) })
+	}
 }
 
-func card(out io.Writer, p lab.Progress) error {
+func card(out io.Writer, p lab.Progress, axes report.Axes) error {
 	result, trace := p.SoFar()
 	return report.Card(out, report.CardData{
 		Name: p.Case.Name, Settings: p.Case.Settings, Result: result, Trace: trace,
-		Running: p.Done == nil, Elapsed: p.Elapsed, Small: true,
+		Running: p.Done == nil, Elapsed: p.Elapsed, Axes: axes, Small: true,
 	})
 }
 
@@ -61,29 +77,24 @@ func cardID(c experiment.Case) string {
 	}, strings.ToLower(c.Name))
 }
 
-// end puts the report of the run's folder in place of the cards.
-func (w *web) end(r *experiment.Result, dir string) {
+// end puts the report in place of the cards, or the reason why there is none.
+func (w *web) end(html []byte, err error) {
 	if w == nil {
 		return
 	}
-	html, err := htmlReport(r, dir)
 	if err != nil {
-		w.page.Status("The report could not be drawn: " + err.Error())
+		w.page.End(fmt.Appendf(nil, `<main><h1>pghold lab</h1><p class="alert">%s</p></main>`, template.HTMLEscapeString(sentence(err))))
 		return
 	}
-	_, body, _ := strings.Cut(html, "<body>")
-	body, _, _ = strings.Cut(body, "</body>")
-	w.page.End([]byte(body))
+	_, body, _ := bytes.Cut(html, []byte("<body>"))
+	body, _, _ = bytes.Cut(body, []byte("</body>"))
+	w.page.End(body)
 }
 
-func htmlReport(r *experiment.Result, dir string) (string, error) {
-	traces, err := report.LoadTraces(dir, r)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	err = report.HTML(&b, r, traces)
-	return b.String(), err
+// sentence is an error as one: with a capital and a full stop.
+func sentence(err error) string {
+	text := []rune(err.Error())
+	return strings.ToUpper(string(text[:1])) + string(text[1:]) + "."
 }
 
 func (w *web) close() {

@@ -102,6 +102,15 @@ func Look(width int64, dark bool) chromedp.Action[chromedp.Void] {
 	}))
 }
 
+// Paper makes the page what would be printed of it on A4 with margins of a centimetre.
+func Paper() chromedp.Action[chromedp.Void] {
+	const width = 718 // 19 cm, of which a CSS pixel is 1/96 inch
+	return chromedp.Steps(chromedp.EmulateViewport(width, 900), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return err
+	}))
+}
+
 // watcher collects what a page should not do.
 type watcher struct {
 	mu    sync.Mutex
@@ -112,7 +121,10 @@ func (w *watcher) see(event any) {
 	text := ""
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		text = fmt.Sprintf("an exception: %+v", e.ExceptionDetails)
+		text = "an exception: " + e.ExceptionDetails.Text
+		if thrown := e.ExceptionDetails.Exception; thrown != nil {
+			text += " " + thrown.Description
+		}
 	case *runtime.EventConsoleAPICalled:
 		if (e.Type == "error" || e.Type == "warning") && len(e.Args) > 0 {
 			text = "its console says " + string(e.Args[0].Value)

@@ -1,6 +1,11 @@
 package browser_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +13,53 @@ import (
 
 	"github.com/pghold/pghold/internal/browser"
 )
+
+// recorder is a test that only writes down what it is told.
+type recorder struct {
+	testing.TB
+	wrong []string
+	ends  []func()
+}
+
+func (r *recorder) Cleanup(f func()) { r.ends = append(r.ends, f) }
+func (r *recorder) Errorf(format string, args ...any) {
+	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+}
+
+// What the tests of pages rely on: what no page may do is found, unless the test expects
+// it.
+func TestOpen_failsTheTestForWhatThePageDoes(t *testing.T) {
+	if browser.Find() == "" {
+		t.Skip("NOT TESTED: this machine has no Chromium")
+	}
+	const page = `<!doctype html><meta http-equiv="Content-Security-Policy" content="style-src 'none'"><style>p{}</style>
+		<script>console.error("said so"); console.error("as expected"); console.log("nothing");
+		window.onerror = () => { document.title = "thrown" }; setTimeout(() => { throw new Error("thrown so") })</script>
+		<img src="http://other.example/picture.png" onerror="document.body.dataset.asked = 'yes'">`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, page) }))
+	defer server.Close()
+	r := &recorder{TB: t}
+	ctx := browser.Open(r, "as expected")
+	err := chromedp.Do(ctx, chromedp.Navigate(server.URL))
+	if err == nil {
+		_, err = chromedp.Run(ctx, chromedp.Poll[bool](`document.title === "thrown" && document.body.dataset.asked === "yes"`))
+	}
+	for _, end := range slices.Backward(r.ends) {
+		end()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(r.wrong, "\n")
+	for _, want := range []string{"said so", "thrown so", "a request to another host: http://other.example/picture.png", "Content Security Policy"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nothing is said of %q:\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "as expected") || strings.Contains(all, "nothing") {
+		t.Errorf("what is allowed is wrong, too:\n%s", all)
+	}
+}
 
 // What the tests of pages rely on: faint text is found, in light and in dark, and text
 // that can be read is not.

@@ -277,6 +277,34 @@ func TestPictures_areWhole(t *testing.T) {
 	})
 }
 
+// While a route runs, who waits for a connection is not told to have got none.
+func TestLanes_tellWhoWaitsNow(t *testing.T) {
+	checkouts := []experiment.Checkout{
+		{At: ms(1000), Connection: 1, Held: ms(3000)}, {At: ms(3000), Wait: ms(2000)},
+		{At: ms(4000), Wait: ms(2000)}, {At: ms(4000), Wait: ms(1000)}, // these still wait
+	}
+	for now, want := range map[time.Duration]string{
+		ms(4000): "1 wait got none. Waiting now: 2.", 0: "3 waits got none.",
+	} {
+		got := Lanes(checkouts, Options{Now: now})
+		if !strings.Contains(got, want) || now == 0 && strings.Contains(got, "Waiting now") {
+			t.Errorf("at %v: got %s, want %q", now, got, want)
+		}
+	}
+}
+
+// The parts of a bar are told apart without their colours: there is an edge between any
+// two, and what is thinner than a pixel keeps one.
+func TestTimes_separatesItsParts(t *testing.T) {
+	got := Times([]TimeRow{{"a", experiment.TimeSplit{ThreadWait: ms(5000), PoolWait: ms(5000), Busy: time.Millisecond, Slow: ms(5000)}}}, Options{})
+	if n := strings.Count(got, `class="paper"`); n != 3 {
+		t.Errorf("%d edges between 4 parts:\n%s", n, got)
+	}
+	if !regexp.MustCompile(`class="f busy" d="M[0-9.]+ [0-9.]+h1v`).MatchString(got) {
+		t.Errorf("a millisecond is not a pixel:\n%s", got)
+	}
+}
+
 // lasting are so many requests and their checkouts, on so many connections.
 func lasting(n, connections int) ([]experiment.Request, []experiment.Checkout) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -437,21 +465,8 @@ func TestColors_canBeRead(t *testing.T) {
 // contrast is WCAG's.
 func contrast(t *testing.T, a, b string) float64 {
 	light := func(hex string) float64 {
-		var rgb [3]int
-		if _, err := fmt.Sscanf(hex, "#%02x%02x%02x", &rgb[0], &rgb[1], &rgb[2]); err != nil {
-			t.Fatalf("%q: %v", hex, err)
-		}
-		sum := 0.0
-		for i, share := range []float64{0.2126, 0.7152, 0.0722} {
-			v := float64(rgb[i]) / 255
-			if v <= 0.04045 {
-				v /= 12.92
-			} else {
-				v = math.Pow((v+0.055)/1.055, 2.4)
-			}
-			sum += share * v
-		}
-		return sum
+		rgb := seen(t, sight["all colours"], hex)
+		return 0.2126*rgb[0] + 0.7152*rgb[1] + 0.0722*rgb[2]
 	}
 	x, y := light(a), light(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)

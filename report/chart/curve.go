@@ -24,7 +24,7 @@ func Curve(curve experiment.Curve, o Options) string {
 	}
 	rates := rateAxis(curve, left, c.w-14)
 	success := axis{end: 1, from: top + curveHeight, to: top, size: 0.01, unit: "%"}
-	drawCurve(c, curve, rates, success, "answered, where the load lasts", outcomes[experiment.OK].Class, func(p experiment.RatePoint) float64 { return p.SuccessRatio })
+	drawCurve(c, curve, rates, success, "answered, where the load lasts", "dot s "+outcomes[experiment.OK].Class, func(p experiment.RatePoint) float64 { return p.SuccessRatio })
 
 	second := success.from + 26
 	worst := 0.0
@@ -32,7 +32,7 @@ func Curve(curve experiment.Curve, o Options) string {
 		worst = max(worst, p.P99.Seconds())
 	}
 	latency := timeAxis(worst*1.04, second+curveHeight, second)
-	drawCurve(c, curve, rates, latency, "p99 of the latency", outcomes[experiment.ClientTimeout].Class, func(p experiment.RatePoint) float64 { return p.P99.Seconds() })
+	drawCurve(c, curve, rates, latency, "p99 of the latency", "plain", func(p experiment.RatePoint) float64 { return p.P99.Seconds() })
 	rates.below(c, latency.from)
 	c.text(rates.to, latency.from+30, atEnd, "q", "requests per second")
 	if knee := curve.Knee; knee > 0 && knee < rates.end {
@@ -62,7 +62,7 @@ func drawCurve(c *canvas, curve experiment.Curve, x, y axis, title, class string
 		b.WriteString(num(c.x(x.at(p.Rate))) + " " + num(c.y(y.at(of(p)))))
 	}
 	if b.Len() > 0 {
-		c.raw(`<path class="dot s ` + class + `" d="` + b.String() + `"/>`)
+		c.raw(`<path class="` + class + `" d="` + b.String() + `"/>`)
 	}
 }
 

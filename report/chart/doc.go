@@ -1,7 +1,8 @@
-// Package chart draws what an experiment did, as SVG: the holds of each connection
-// over time and who waited for one (Lanes), the latency of each request (Latencies)
-// and how latencies are distributed (Distribution), and where the time of requests
-// went (Times).
+// Package chart draws what an experiment did, as SVG: the holds of connections over
+// time and who waited for one (Lanes, and LanesBeside for several routes), the latency
+// of each request (Latencies) and how latencies are distributed (Distribution), where
+// the time of requests went (Times), and what a route does over a range of rates
+// (Curve).
 //
 // Data in, text out: it reads no file and measures nothing. A picture is drawn at the
 // width it is asked for, is of bounded size however much data there is, and says in
@@ -49,8 +50,10 @@ type Options struct {
 	// MaxDots is how many dots Latencies draws at most; one for each outcome it
 	// always does. Default 2000.
 	MaxDots int
-	// Standalone puts the style, a legend and the name into the picture, for a file
-	// of its own. Default false: the page has Style, a legend and a heading.
+	// Standalone puts the style into the picture, for a file of its own, and what the
+	// picture has use for of a legend and the name: the rows of Times have names, those
+	// of Distribution their own marks. Default false: the page has Style, a legend and a
+	// heading.
 	Standalone bool
 }
 

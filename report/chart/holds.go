@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/pghold/pghold/experiment"
 )
@@ -20,21 +21,30 @@ type holds struct {
 	maxWaiting int
 	maxHeld    int
 	got, gone  int // checkouts and waits in vain
+	waiting    int // who waits now
 	sum        [3]float64
 }
 
 func newHolds(checkouts []experiment.Checkout, o Options) *holds {
 	l := &holds{checkouts: checkouts, o: o, end: o.Now.Seconds()}
+	latest := time.Duration(math.MinInt64)
+	for _, ck := range checkouts {
+		latest = max(latest, ck.At)
+	}
 	for _, ck := range checkouts {
 		at, held := math.Max(ck.At.Seconds(), 0), math.Max(ck.Held.Seconds(), 0)
-		if ck.Connection <= 0 {
-			l.gone++
-			held = 0
-		} else {
+		switch {
+		case ck.Connection > 0:
 			l.got++
 			for i, part := range parts(ck) {
 				l.sum[i] += part
 			}
+		case o.Now > 0 && ck.At == latest:
+			l.waiting++
+			held = 0
+		default:
+			l.gone++
+			held = 0
 		}
 		l.end = max(l.end, at+held)
 	}
@@ -126,7 +136,7 @@ func (l *holds) height() float64 {
 func (l *holds) title() string { return "Connections over time: " + l.o.Name }
 
 func (l *holds) desc() string {
-	if l.got+l.gone == 0 {
+	if l.got+l.gone+l.waiting == 0 {
 		return "No connection was taken and nobody waited for one."
 	}
 	s := fmt.Sprintf("%s in %s, at most %d at once.", count(l.got, "hold"), wordsOf(l.end), l.maxHeld)
@@ -141,11 +151,14 @@ func (l *holds) desc() string {
 	if l.gone > 0 {
 		s += fmt.Sprintf(" %s got none.", count(l.gone, "wait"))
 	}
+	if l.waiting > 0 {
+		s += fmt.Sprintf(" Waiting now: %d.", l.waiting)
+	}
 	switch {
 	case !l.asLanes():
 		s += " Connections are drawn as areas: how many were in each state."
 	case l.used == len(l.lane):
-		s += fmt.Sprintf(" %s drawn, one for each connection and %d unused.", lanesAre(l.lanes), l.lanes-l.used)
+		s += fmt.Sprintf(" %s drawn, one for each that can be in use at once; %d of them unused.", lanesAre(l.lanes), l.lanes-l.used)
 	default:
 		s += fmt.Sprintf(" %s drawn; the %d connections that were used take turns in them.", lanesAre(l.lanes), len(l.lane))
 	}

@@ -13,9 +13,13 @@ import (
 const mostLanes = 40
 
 // Lanes draws a lane for each connection over time, with those who waited for one as
-// an area above it. Where many were used, each lane is a place that a connection takes
-// when another has been closed; where they need more than 40, the lanes are replaced
-// by areas: how many connections were in each state.
+// an area above it. A lane is a place among those in use, the lowest that was free
+// (experiment.Checkout.Connection), and may be another connection later on; where more
+// were used than there are lanes, they take turns in them too. Where more than 40 would
+// be needed, the lanes are replaced by areas: how many connections were in each state.
+//
+// Of a route that still runs (Options.Now), who has no connection at the latest moment
+// of checkouts has not waited in vain but waits.
 //
 // In what order a hold was busy and silent is not known: it is drawn busy, then silent
 // in transaction, then silent. What is shorter than a pixel is drawn as one, and lower

@@ -12,8 +12,8 @@ type Mark struct {
 	Class string // in CSS
 	Words string // for a legend and for sentences
 	// What it looks like on a light page and on a dark one. The colours are near to
-	// Okabe and Ito's, who chose them for those who see no red or no green, and differ
-	// in lightness from those that they touch.
+	// Okabe and Ito's, who chose them for those who see no red or no green, and those of
+	// one legend differ for them too.
 	light, dark string
 	shape       string // of a dot; empty: an area
 }
@@ -25,12 +25,12 @@ var (
 	silentTx = Mark{"silent-tx", "silent in transaction", "#d55e00", "#f0803c", ""}
 	silent   = Mark{"silent", "silent", "#e3b505", "#f5d565", ""}
 	free     = Mark{"free", "free", "#eaedf0", "#2a3038", ""}
-	waiting  = Mark{"waiting", "waiting for a connection", "#b4588e", "#df9cc4", ""}
+	waiting  = Mark{"waiting", "waiting for a connection", "#9e3a78", "#c77bb0", ""}
 
-	threadWait = Mark{"thread-wait", "waiting for a thread", "#747b83", "#a3abb4", ""}
+	threadWait = Mark{"thread-wait", "waiting for a thread", "#373d45", "#d5dae0", ""}
 	poolWait   = Mark{"waiting", "waiting for a connection", waiting.light, waiting.dark, ""}
 	sql        = Mark{"busy", "SQL", busy.light, busy.dark, ""}
-	slow       = Mark{"slow", "slow call", "#2f9f94", "#2b8f86", ""}
+	slow       = Mark{"slow", "slow call", "#3aa597", "#1f8577", ""}
 
 	outcomes = map[experiment.Outcome]Mark{
 		experiment.OK:            {"ok", "answered", "#007a56", "#2fc795", "round"},
@@ -115,6 +115,7 @@ func Style() string {
 .pghold .paper{fill:var(--card)}
 .pghold .line{stroke:var(--line)}
 .pghold .dash{stroke:var(--quiet);stroke-dasharray:4 3}
+.pghold .plain{stroke:var(--quiet);stroke-width:1.4}
 .pghold .grid{stroke:var(--line);stroke-dasharray:1 3}
 .pghold .edge{shape-rendering:crispEdges}
 .pghold .dot{stroke-width:1.4}

@@ -34,16 +34,19 @@ func Times(rows []TimeRow, o Options) string {
 		words := wordsOf(total(r))
 		c.text(a.from, y+above-4, atStart, "", cut(r.Name, a.to-a.from-textWidth(words)-8))
 		c.text(a.to, y+above-4, atEnd, "q", words)
-		from := 0.0
+		from, before, x := 0.0, 0.0, a.from
 		c.rect(a.from, y+above, a.to-a.from, bar, "f free")
 		for i, m := range Waits() {
 			d := splits(r)[i]
 			if d <= 0 {
 				continue
 			}
-			x := a.at(from)
-			c.rect(x, y+above, max(a.at(from+d)-x, 1), bar, "f "+m.Class)
-			from += d
+			width := max(a.at(from+d)-x, 1)
+			c.rect(x, y+above, width, bar, "f "+m.Class)
+			if from > 0 {
+				separator(c, x, y+above, bar, before, width)
+			}
+			from, before, x = from+d, width, x+width
 		}
 		y += above + bar + gap
 	}
@@ -52,6 +55,18 @@ func Times(rows []TimeRow, o Options) string {
 		legend(c, 10, c.h-18, Waits())
 	}
 	return c.picture("Where each request's time went, on average", timesDesc(rows), o)
+}
+
+// separator draws the edge of two parts of a bar, on the first that has room for it, so
+// that where a part ends hangs on no colour.
+func separator(c *canvas, x, y, height, before, after float64) {
+	const room = 3
+	switch {
+	case before >= room:
+		c.rect(x-1, y, 1, height, "paper")
+	case after >= room:
+		c.rect(x, y, 1, height, "paper")
+	}
 }
 
 func splits(r TimeRow) [4]float64 {

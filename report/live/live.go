@@ -1,6 +1,6 @@
 // Package live serves a page that shows a run while it runs, on loopback: cards that
-// are drawn anew twice a second where somebody looks, and at the end the report in
-// their place. A page that is loaded again, or whose connection was lost, has all of
+// are drawn anew where somebody looks, twice a second at most and more seldom where
+// drawing takes long, and at the end the report in their place. A page that is loaded again, or whose connection was lost, has all of
 // it again.
 //
 // It draws nothing itself, measures nothing and keeps nothing: what it shows is HTML
@@ -36,8 +36,10 @@ const (
 	period = 500 * time.Millisecond
 	share  = 0.01
 
-	// goodbye is how long Close waits for viewers to get the end of the run.
-	goodbye = 2 * time.Second
+	// goodbye is how long Close waits for viewers to get the end of the run, and
+	// comeback how long one whose connection was lost has to return for it.
+	goodbye  = 2 * time.Second
+	comeback = 3 * period
 )
 
 // Page is the page of one run. Its methods may be called by many goroutines.
@@ -51,6 +53,8 @@ type Page struct {
 	version int           // grows with each change
 	changed chan struct{} // closed at the next change
 	viewers int
+	away    int       // viewers whose connection was lost
+	left    time.Time // when the last of them was
 
 	listener net.Listener
 	server   *http.Server
@@ -59,7 +63,7 @@ type Page struct {
 }
 
 // card is a part of the page. draw makes its HTML, of which html is the last; a card
-// that is finished is not drawn again.
+// that is finished is not drawn again and has no draw, which may keep much in memory.
 type card struct {
 	id       string
 	draw     func(io.Writer) error
@@ -128,7 +132,7 @@ func (p *Page) Finish(id string, draw func(io.Writer) error) { p.set(id, draw, t
 func (p *Page) set(id string, draw func(io.Writer) error, finished bool) {
 	html := []byte(nil)
 	if finished {
-		html = drawn(draw)
+		html, draw = drawn(draw), nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -179,11 +183,40 @@ func (p *Page) Close() {
 	ended := p.end != nil
 	p.mu.Unlock()
 	if ended {
+		p.awaitLost(ctx)
 		p.server.Shutdown(ctx) // viewers hang up when they have the report
 	}
 	p.stop()
 	p.server.Close()
 	<-p.drawing
+}
+
+// awaitLost waits for those whose connection was lost a moment ago: Shutdown would turn
+// them away.
+func (p *Page) awaitLost(ctx context.Context) {
+	for {
+		p.mu.Lock()
+		away, left, changed := p.away, p.left, p.changed
+		p.mu.Unlock()
+		rest := time.Until(left.Add(comeback))
+		if away == 0 || rest <= 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-time.After(rest):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// back counts a viewer who has returned. The caller holds mu.
+func (p *Page) back() {
+	if p.away > 0 {
+		p.away--
+		p.change()
+	}
 }
 
 // draw draws cards anew while somebody looks.
@@ -253,6 +286,9 @@ func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 	}{Title: p.title, Style: template.CSS(p.style), Legend: template.HTML(p.legend)}
 	p.mu.Lock()
 	data.Status, data.End = p.status, template.HTML(p.end)
+	if p.end != nil {
+		p.back() // with this he has all there is
+	}
 	for _, c := range p.cards {
 		data.Cards = append(data.Cards, shown{c.id, template.HTML(c.html)})
 	}
@@ -268,11 +304,18 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "retry: %d\n\n", period.Milliseconds()) // after a lost connection
 	p.mu.Lock()
 	p.viewers++
+	p.back()
 	p.mu.Unlock()
+	served := false // to the end
 	defer func() {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.viewers--
-		p.mu.Unlock()
+		if !served {
+			p.away++
+			p.left = time.Now()
+			p.change()
+		}
 	}()
 	send := func(event string, data any) {
 		b, err := json.Marshal(data)
@@ -305,7 +348,8 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		if end != nil {
 			send("end", string(end))
 		}
-		if flusher.Flush() != nil || end != nil {
+		err := flusher.Flush()
+		if served = err == nil && end != nil; err != nil || served {
 			return
 		}
 		select {

@@ -28,6 +28,6 @@ if (cards) { // else the run has ended, and this is its report
   });
   source.addEventListener("open", () => { statusLine.textContent = said; });
   source.addEventListener("error", () => {
-    statusLine.textContent = "The connection to pghold was lost; trying again. If the run has ended, its report is in its folder.";
+    statusLine.textContent = "The connection to pghold was lost; trying again. If the run has ended, pghold has said where it ran what became of it.";
   });
 }

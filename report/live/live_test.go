@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -174,6 +175,62 @@ func TestPage_HostileText(t *testing.T) {
 	if ends != 1 || !strings.HasSuffix(events, "data: \"the end\"\n\n") {
 		t.Errorf("%d ends in %q", ends, events)
 	}
+}
+
+// A viewer whose connection was lost just before the end gets the report when he comes
+// back, although the page is being closed.
+func TestPage_WaitsForWhoWasLost(t *testing.T) {
+	for name, path := range map[string]string{"tries again": "events", "loads the page again": ""} {
+		p, l := start(t)
+		ctx, hangUp := context.WithCancel(t.Context())
+		defer hangUp()
+		req, err := http.NewRequestWithContext(ctx, "GET", p.URL()+"events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		l.cut()
+		live.AwaitAway(p)
+		p.End([]byte("the report"))
+		closing, closed := make(chan struct{}), make(chan struct{})
+		go func() {
+			close(closing)
+			p.Close()
+			close(closed)
+		}()
+		<-closing
+		if _, got := get(t, p.URL()+path, ""); !strings.Contains(got, "the report") {
+			t.Errorf("who %s gets %q", name, got)
+		}
+		<-closed
+	}
+}
+
+// A finished card keeps nothing of what it was drawn of.
+func TestPage_LetsGoOfWhatIsDrawn(t *testing.T) {
+	p, _ := start(t)
+	gone := make(chan struct{})
+	show := func(trace *[1 << 20]byte) {
+		runtime.AddCleanup(trace, func(int) { close(gone) }, 0)
+		draw := func(w io.Writer) error { _, err := w.Write(trace[:1]); return err }
+		p.Show("card", draw)
+		p.Finish("card", draw)
+	}
+	show(new([1 << 20]byte))
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+	t.Error("what a finished card was drawn of is still in memory")
 }
 
 // Nothing is drawn while nobody looks.
