@@ -139,6 +139,17 @@ func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*expe
 	return run(t, s, names...)
 }
 
+// needQuiet ends a test of times where the machine was busy in every attempt: the lab
+// itself says of such figures that they are not valid.
+func needQuiet(t *testing.T, results ...*experiment.Result) {
+	t.Helper()
+	for _, res := range results {
+		if why := disturbance(res); why != "" && !raceDetector {
+			t.Skipf("NOT COMPARED: the machine was busy in each of %d attempts: %s", attempts, why)
+		}
+	}
+}
+
 // seedCases are the seed's four routes.
 func seedCases(s experiment.Settings) []experiment.Case {
 	return experiment.CasesOf(experiment.RoutesOf("seed"), s)
@@ -199,6 +210,7 @@ func TestRun_TheSeed(t *testing.T) {
 	s := experiment.Defaults()
 	s.Speed = 10
 	res, dir := runUndisturbed(t, s)
+	needQuiet(t, res)
 	for _, r := range res.Routes {
 		checkFiles(t, dir, &r)
 	}
@@ -347,11 +359,13 @@ func TestRun_LastingOverload(t *testing.T) {
 	s := experiment.Defaults()
 	s.Rate, s.PoolSize, s.MaxOverflow, s.Duration, s.Speed = 20, 1, 2, 30*time.Second, 10
 	res, _ := runUndisturbed(t, s, asyncInside)
+	needQuiet(t, res)
 	if ok := res.Routes[0].Outcomes.OK; !raceDetector && (ok < 45 || ok > 49) {
 		t.Errorf("after 30 s of overload %d successes, want 45 to 48, as after 5 s", ok)
 	}
 	s.PoolTimeout = 27500 * time.Millisecond
 	repaired, _ := runUndisturbed(t, s, asyncInside)
+	needQuiet(t, repaired)
 	if got, before := repaired.Routes[0].Outcomes.OK, res.Routes[0].Outcomes.OK; got < before+30 {
 		t.Errorf("with a shorter pool timeout %d successes, want at least 30 more than %d", got, before)
 	}
@@ -514,7 +528,7 @@ func TestApp_PoolTimeoutIs503(t *testing.T) {
 	for _, pool := range experiment.Pools {
 		t.Run(pool, func(t *testing.T) {
 			s := experiment.Defaults()
-			s.Pool, s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = pool, time.Hour, 1, 0, 20*time.Millisecond
+			s.Pool, s.Slow, s.PoolSize, s.MaxOverflow, s.PoolTimeout = pool, time.Hour, 1, 0, 500*time.Millisecond
 			db := openDatabase(t, pgtest.DSN(t), s)
 			app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: experiment.RoutesOf("seed"), Application: "lab test"})
 			if err != nil {
