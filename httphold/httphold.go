@@ -36,17 +36,19 @@ const NoPattern = "(no pattern)"
 //
 //	httphold.Middleware(authenticate(httphold.Middleware(mux)))
 //
-// Within another, Middleware says no more than that its request is the one whose
-// pattern counts: there is one route, and slow calls are those of all holds of the
-// request. The same goes for http.StripPrefix, in front of a mux within a mux.
-// session.PerRequest and Middleware itself need no such help.
+// Within another, and before the request has a pattern, Middleware says no more than
+// that its request is the one whose pattern counts: there is one route, and slow
+// calls are those of all holds of the request. The same place is right where
+// http.StripPrefix stands in front of a mux within a mux. session.PerRequest needs no
+// such help. What a handler sends through the same handlers are requests with routes
+// of their own.
 //
 // The goroutine has the pprof label "pghold" while next runs, so that
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
 // marked; the panic goes on.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if routed.Follow(r) {
+		if isCopy(r) && routed.Follow(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -59,9 +61,21 @@ func Middleware(next http.Handler) http.Handler {
 		}
 		pghold.DoFunc(r.Context(), route, func(ctx context.Context) {
 			var inner *http.Request
-			request, inner = routed.New(ctx, r)
+			request, inner = routed.New(context.WithValue(ctx, outerKey{}, r), r)
 			defer func() { r.Pattern = inner.Pattern }() // for those outside
 			next.ServeHTTP(w, inner)
 		})
 	})
+}
+
+// outerKey is where the request is found that the Middleware outside was given.
+type outerKey struct{}
+
+// isCopy reports whether r is a copy of that request, which has no pattern yet: then
+// the client's target is the same. What a handler sends through the same handlers,
+// maybe several at the same time, has another, or is made of a request that has its
+// pattern.
+func isCopy(r *http.Request) bool {
+	outer, ok := r.Context().Value(outerKey{}).(*http.Request)
+	return ok && r.Pattern == "" && r.RequestURI == outer.RequestURI
 }

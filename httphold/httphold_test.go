@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +80,7 @@ func TestMiddleware_AroundAndWithinOthers(t *testing.T) {
 		"around each handler":                      each,
 		"on both sides, around each handler":       httphold.Middleware(user(each)),
 		"on both sides of StripPrefix":             httphold.Middleware(toAPI(within)),
+		"around both of two muxes":                 httphold.Middleware(user(httphold.Middleware(toAPI(within)))),
 		"on both sides of TimeoutHandler":          httphold.Middleware(http.TimeoutHandler(httphold.Middleware(mux), time.Hour, "")),
 		"on both sides of one that drops contexts": httphold.Middleware(dropContext(httphold.Middleware(mux))),
 	} {
@@ -131,6 +133,46 @@ func TestMiddleware_WithinAnotherIsOneScope(t *testing.T) {
 	}
 	if count(recorder, "GET /users/{id}") != 1 {
 		t.Errorf("the hold after the handler has not its route: %+v", recorder.Snapshot().Series)
+	}
+}
+
+// A handler that sends requests of its own through the same handlers, several at the
+// same time, has its route, and they have theirs.
+func TestMiddleware_RequestsWithinARequest(t *testing.T) {
+	fresh := func(r *http.Request, path string) *http.Request {
+		return httptest.NewRequestWithContext(r.Context(), "GET", path, nil)
+	}
+	cloned := func(r *http.Request, path string) *http.Request {
+		part := r.Clone(r.Context())
+		part.Method, part.URL.Path = "GET", path
+		return part
+	}
+	for name, part := range map[string]func(*http.Request, string) *http.Request{"fresh": fresh, "cloned": cloned} {
+		for _, between := range []func(http.Handler) http.Handler{httphold.Middleware, user} {
+			recorder := pghold.New(pghold.Config{})
+			pool := recorder.Pool("main")
+			mux := http.NewServeMux()
+			h := httphold.Middleware(between(httphold.Middleware(mux)))
+			mux.HandleFunc("POST /batch", func(w http.ResponseWriter, r *http.Request) {
+				var parts sync.WaitGroup
+				for _, path := range []string{"/users/1", "/orders/1", "/users/2", "/orders/2"} {
+					parts.Go(func() { h.ServeHTTP(httptest.NewRecorder(), part(r, path)) })
+				}
+				parts.Wait()
+				pool.Checkout(r.Context()).Release()
+			})
+			for _, pattern := range []string{"GET /users/{id}", "GET /orders/{id}"} {
+				mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { pool.Checkout(r.Context()).Release() })
+			}
+			for range 20 {
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/batch", nil))
+			}
+			for route, want := range map[string]uint64{"POST /batch": 20, "GET /users/{id}": 40, "GET /orders/{id}": 40} {
+				if got := count(recorder, route); got != want {
+					t.Errorf("%s: %d holds of %s, want %d", name, got, route, want)
+				}
+			}
+		}
 	}
 }
 
@@ -255,7 +297,7 @@ func TestTransport_Names(t *testing.T) {
 func TestTransport_NamesKeepWordsOnly(t *testing.T) {
 	for _, word := range []string{
 		"v1", "v2", "v12", "v1beta", "v1beta3", "oauth2", "s3", "chat", "completions", "users", "Accounts", "API", "payment_intents",
-		"payment_method_configurations", "internal-notes", "Messages.json", "chat.delete", ".well-known", "openid-configuration", "x",
+		"payment_method_configurations", "internal-notes", "Messages.json", "chat.delete", ".well-known", "openid-configuration", "x", "list-objects-v2", "healthcheck",
 	} {
 		if got := named(t, "http://h/a/"+word+"/b"); got != "GET h/a/"+word+"/b" {
 			t.Errorf("%q is named %q, want it kept", word, got)
@@ -287,6 +329,8 @@ func TestTransport_NamesKeepWordsOnly(t *testing.T) {
 		"a JWT":                     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
 		"base64":                    "c2VjcmV0cw==",
 		"one in the URL's alphabet": "abc_-defGHI",
+		"one in small groups":       "a1-b2-c3",
+		"a random one":              "xkqjzptwe",
 		"a long word":               "averyveryverylongsecretword",
 		"a pass phrase":             "correct-horse-battery-staple",
 		"parameters":                "x;jsessionid=abc",
@@ -349,11 +393,11 @@ func TestTransport_SwitchedProtocol(t *testing.T) {
 		}
 		defer conn.Close()
 		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		line, err := stream.ReadString('\n')
+		all, err := io.ReadAll(stream)
 		if err != nil {
 			t.Error(err)
 		}
-		io.WriteString(conn, line)
+		conn.Write(all)
 	}))
 	defer server.Close()
 	recorder := pghold.New(pghold.Config{})
@@ -378,6 +422,9 @@ func TestTransport_SwitchedProtocol(t *testing.T) {
 	}
 	if h := recorder.OpenHolds()[0]; len(h.SlowCalls) != 1 || !h.SlowCalls[0].Open {
 		t.Errorf("while the connection is open: %+v, want one slow call that is open", h.SlowCalls)
+	}
+	if half, ok := both.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil { // as httputil.ReverseProxy does
+		t.Error("its writing half cannot be closed alone")
 	}
 	if got, err := io.ReadAll(both); string(got) != "hello\n" {
 		t.Errorf("read %q (%v), want what was written", got, err)

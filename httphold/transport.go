@@ -1,6 +1,7 @@
 package httphold
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -47,10 +48,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	b := &body{ReadCloser: res.Body, end: sync.OnceFunc(call.End)}
 	res.Body = b
 	if w, ok := b.ReadCloser.(io.Writer); ok { // of a connection that was switched to another protocol
-		res.Body = struct {
-			*body
-			io.Writer
-		}{b, w}
+		res.Body = stream{b, w}
 	}
 	return res, nil
 }
@@ -74,6 +72,20 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
+// stream is the body of a connection that was switched to another protocol.
+type stream struct {
+	*body
+	io.Writer
+}
+
+// CloseWrite is what httputil.ReverseProxy asks for beside Write.
+func (s stream) CloseWrite() error {
+	if c, ok := s.ReadCloser.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return fmt.Errorf("httphold: CloseWrite: %w", http.ErrNotSupported)
+}
+
 // maxSegments is how much of a path names a slow call.
 const maxSegments = 6
 
@@ -87,7 +99,7 @@ func name(r *http.Request) string {
 		segments = append(segments[:maxSegments], "…")
 	}
 	for i, s := range segments[:min(len(segments), maxSegments)] {
-		if !words.MatchString(s) {
+		if !words.MatchString(s) || random.MatchString(s) {
 			segments[i] = "{id}"
 		}
 	}
@@ -98,9 +110,11 @@ func name(r *http.Request) string {
 // or a key.
 var words = func() *regexp.Regexp {
 	const (
+		word    = `([a-z]{1,16}|[A-Z]{1,5}|[A-Z][a-z]{1,15})`
 		version = `v[0-9]{1,2}((alpha|beta)[0-9]?)?`
-		word    = `([a-z]{1,16}|[A-Z]{1,5}|[A-Z][a-z]{1,15})[0-9]?`
-		either  = `(` + version + `|` + word + `)`
 	)
-	return regexp.MustCompile(`^(\.?` + either + `([-_.]` + either + `){0,2})?$`)
+	return regexp.MustCompile(`^(\.?` + word + `([-_.]` + word + `){0,2}([0-9]|[-_.]` + version + `)?|` + version + `)?$`)
 }()
+
+// random is what no word is like, but many a key: six consonants in a row ("healthcheck" has five).
+var random = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}`)
