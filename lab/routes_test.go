@@ -103,7 +103,7 @@ func checkSteps(t *testing.T, s experiment.Settings, dir string, r *experiment.R
 			t.Errorf("%s: silent in transaction for %v, at most %d connections at once; want more than 15 of %v s, and all %d",
 				r.Name, silent, r.Connections.MaxSilentInTransaction, slow, s.Connections())
 		}
-		near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.05)
+		agreeOnSilence(t, r, 0.05)
 	} else if silent.Seconds() > slow {
 		t.Errorf("%s: silent in transaction for %v, want next to nothing", r.Name, silent)
 	}
@@ -139,7 +139,7 @@ func TestRoutes_StreamIsInsideTheSessionOnlyPerRequest(t *testing.T) {
 	if got := held(0); got < slow*9/10 {
 		t.Errorf("per request: held for %v at most, want the stream's %v", got, slow)
 	}
-	if got := held(1); got > slow/2 {
+	if got := held(1); !raceDetector && got > slow/2 {
 		t.Errorf("per handler: held for %v, want next to nothing of the stream's %v", got, slow)
 	}
 }
@@ -212,7 +212,7 @@ func TestRun_Guards(t *testing.T) {
 	if r := get(asyncInside + "@max_in_flight"); r.Outcomes.Rejected == 0 || r.Outcomes.ClientTimeout != 0 {
 		t.Errorf("max in flight: %+v; want some rejected at once and nobody left waiting", r.Outcomes)
 	}
-	if r := get(asyncInside + "@cancel_on_disconnect"); r.DrainedAfter > s.Slow {
+	if r := get(asyncInside + "@cancel_on_disconnect"); !raceDetector && r.DrainedAfter > s.Slow {
 		t.Errorf("cancel on disconnect: handlers went on for %v after the last client had left", r.DrainedAfter)
 	}
 	if r := get(asyncInside + "@pool_timeout_below_client"); r.Settings == nil || r.Settings.PoolTimeout != 7500*time.Millisecond || r.Route != asyncInside {

@@ -285,7 +285,7 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 		t.Errorf("%s: the holds are of %q, taken at %+v", r.Name, series.Route, series.Site)
 	}
 	if r.Name == syncOutside || r.Name == asyncOutside {
-		if len(series.SlowCalls) != 0 || longestGap(series) > 50*time.Millisecond {
+		if len(series.SlowCalls) != 0 || !raceDetector && longestGap(series) > 50*time.Millisecond {
 			t.Errorf("%s: slow calls %v, longest gap %v; want none, and less than 50 ms", r.Name, series.SlowCalls, longestGap(series))
 		}
 		return
@@ -293,7 +293,24 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 	if c := series.SlowCalls; len(c) != 1 || c[0].What != "sleep" || int(c[0].Count) != r.Holds.Count || c[0].Site.Func != "github.com/pghold/pghold/lab.(*App).inside" {
 		t.Errorf("%s: %d holds with the slow calls %+v; want one sleep in each, with the handler's line", r.Name, r.Holds.Count, series.SlowCalls)
 	}
-	near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.03)
+	agreeOnSilence(t, r, 0.03)
+}
+
+// agreeOnSilence checks that the app and the server count about the same silence in
+// transaction. The way of a statement to the server and of its answer back is silence
+// to the server and a running statement to the app, so that the app may miss as much as
+// it was busy.
+func agreeOnSilence(t *testing.T, r *experiment.RouteResult, share float64) {
+	t.Helper()
+	if raceDetector {
+		return
+	}
+	app, server := r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds()
+	busy := r.Holds.BusyRatio * r.Holds.Held.Mean.Seconds() * float64(r.Holds.Count)
+	if app > server*(1+share) || app+busy < server*(1-share) {
+		t.Errorf("%s: silent in transaction for %.4g s by the app's count, which was busy for %.4g s, and for %.4g s by the server's; want the same ± %g %%",
+			r.Name, app, busy, server, share*100)
+	}
 }
 
 // longestGap is the longest in any of the holds, in wall-clock time.
@@ -366,7 +383,7 @@ func TestRun_LastingOverload(t *testing.T) {
 	s.PoolTimeout = 27500 * time.Millisecond
 	repaired, _ := runUndisturbed(t, s, asyncInside)
 	needQuiet(t, repaired)
-	if got, before := repaired.Routes[0].Outcomes.OK, res.Routes[0].Outcomes.OK; got < before+30 {
+	if got, before := repaired.Routes[0].Outcomes.OK, res.Routes[0].Outcomes.OK; !raceDetector && got < before+30 {
 		t.Errorf("with a shorter pool timeout %d successes, want at least 30 more than %d", got, before)
 	}
 	if strings.Contains(strings.Join(repaired.Warnings, "\n"), "falls to nothing") {
@@ -381,7 +398,8 @@ func TestRun_EveryPool(t *testing.T) {
 			s := experiment.Defaults()
 			s.Pool, s.Duration, s.Speed = pool, time.Second, 10
 			s.Rate, s.PoolSize, s.MaxOverflow, s.Threads = 40, 3, 4, 20
-			res, dir := run(t, s)
+			res, dir := runUndisturbed(t, s)
+			needQuiet(t, res)
 			for _, r := range res.Routes {
 				checkHolds(t, dir, &r)
 				if r.Name == syncOutside || r.Name == asyncOutside {
@@ -414,8 +432,8 @@ func TestRun_CancelOnDisconnect(t *testing.T) {
 	if without.Routes[0].DrainedAfter < 10*time.Second {
 		t.Errorf("without it the handlers went on for %v after the last client had left, want more than 10 s", without.Routes[0].DrainedAfter)
 	}
-	if with.Routes[0].DrainedAfter > 2*time.Second {
-		t.Errorf("with it the handlers went on for %v after the last client had left", with.Routes[0].DrainedAfter)
+	if got, all := with.Routes[0].DrainedAfter, without.Routes[0].DrainedAfter; got > all/4 {
+		t.Errorf("with it the handlers went on for %v after the last client had left, without for %v; want less than a quarter", got, all)
 	}
 }
 
