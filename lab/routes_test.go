@@ -76,7 +76,7 @@ func checkSteps(t *testing.T, s experiment.Settings, dir string, r *experiment.R
 	slow := s.Slow.Seconds() / s.Speed
 	switch {
 	case !route.HoldsThroughCall():
-		if r.SuccessRatio != 1 {
+		if !raceDetector && r.SuccessRatio != 1 {
 			t.Errorf("%s: %d of %d requests were answered, want all: %+v, %v", r.Name, r.Outcomes.OK, r.Requests, r.Outcomes, r.Errors)
 		}
 		if called != 0 {

@@ -103,23 +103,23 @@ func TestUpdates_Killed(t *testing.T) {
 			t.Fatalf("%s: its updates are %+v", r.Name, u)
 		}
 		k := u.Killed
-		if r.SuccessRatio != 1 || u.Recorded != r.Requests || u.Calls-u.CallsRepeated != r.Requests {
+		if !raceDetector && (r.SuccessRatio != 1 || u.Recorded != r.Requests || u.Calls-u.CallsRepeated != r.Requests) {
 			t.Errorf("%s: %+v, updates %+v; want all %d answered and recorded, with a call for each", r.Name, r.Outcomes, u, r.Requests)
 		}
-		if k.Kills != 5 || k.Begun == 0 || k.Calls == 0 || k.Recorded > k.Begun {
+		if k.Kills != 5 || !raceDetector && (k.Begun == 0 || k.Calls == 0) || k.Recorded > k.Begun {
 			t.Errorf("%s: killed: %+v", r.Name, k)
 		}
 		switch r.Name {
 		case "update_outbox":
-			if k.PaidNotRecorded != 0 || k.PaidTwice != 0 || k.Lost != 0 || k.CallsAgain == 0 {
+			if k.PaidNotRecorded != 0 || k.PaidTwice != 0 || k.Lost != 0 || !raceDetector && k.CallsAgain == 0 {
 				t.Errorf("%s: killed: %+v; want calls made again, nothing paid twice, all recorded", r.Name, k)
 			}
 		case "update_outbox_without_key":
-			if k.PaidNotRecorded != 0 || k.PaidTwice == 0 || k.PaidTwice > k.CallsAgain {
+			if k.PaidNotRecorded != 0 || !raceDetector && k.PaidTwice == 0 || k.PaidTwice > k.CallsAgain {
 				t.Errorf("%s: killed: %+v; want all recorded, and some paid twice", r.Name, k)
 			}
 		default:
-			if k.PaidNotRecorded == 0 {
+			if !raceDetector && k.PaidNotRecorded == 0 {
 				t.Errorf("%s: killed: %+v; want some paid for and not recorded", r.Name, k)
 			}
 		}
