@@ -293,23 +293,8 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 	if c := series.SlowCalls; len(c) != 1 || c[0].What != "sleep" || int(c[0].Count) != r.Holds.Count || c[0].Site.Func != "github.com/pghold/pghold/lab.(*App).inside" {
 		t.Errorf("%s: %d holds with the slow calls %+v; want one sleep in each, with the handler's line", r.Name, r.Holds.Count, series.SlowCalls)
 	}
-	agreeOnSilence(t, r, 0.03)
-}
-
-// agreeOnSilence checks that the app and the server count about the same silence in
-// transaction. The way of a statement to the server and of its answer back is silence
-// to the server and a running statement to the app, so that the app may miss as much as
-// it was busy.
-func agreeOnSilence(t *testing.T, r *experiment.RouteResult, share float64) {
-	t.Helper()
-	if raceDetector {
-		return
-	}
-	app, server := r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds()
-	busy := r.Holds.BusyRatio * r.Holds.Held.Mean.Seconds() * float64(r.Holds.Count)
-	if app > server*(1+share) || app+busy < server*(1-share) {
-		t.Errorf("%s: silent in transaction for %.4g s by the app's count, which was busy for %.4g s, and for %.4g s by the server's; want the same ± %g %%",
-			r.Name, app, busy, server, share*100)
+	if !raceDetector {
+		near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.03)
 	}
 }
 
@@ -402,9 +387,6 @@ func TestRun_EveryPool(t *testing.T) {
 			needQuiet(t, res)
 			for _, r := range res.Routes {
 				checkHolds(t, dir, &r)
-				if raceDetector {
-					continue
-				}
 				if r.Name == syncOutside || r.Name == asyncOutside {
 					near(t, r.Name+": success", r.SuccessRatio, 1, 0)
 					continue
@@ -435,8 +417,8 @@ func TestRun_CancelOnDisconnect(t *testing.T) {
 	if without.Routes[0].DrainedAfter < 10*time.Second {
 		t.Errorf("without it the handlers went on for %v after the last client had left, want more than 10 s", without.Routes[0].DrainedAfter)
 	}
-	if got, all := with.Routes[0].DrainedAfter, without.Routes[0].DrainedAfter; got > all/4 {
-		t.Errorf("with it the handlers went on for %v after the last client had left, without for %v; want less than a quarter", got, all)
+	if got := with.Routes[0].DrainedAfter; !raceDetector && got > 2*time.Second {
+		t.Errorf("with it the handlers went on for %v after the last client had left", got)
 	}
 }
 

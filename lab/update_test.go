@@ -103,10 +103,10 @@ func TestUpdates_Killed(t *testing.T) {
 			t.Fatalf("%s: its updates are %+v", r.Name, u)
 		}
 		k := u.Killed
-		if !raceDetector && (r.SuccessRatio != 1 || u.Recorded != r.Requests || u.Calls-u.CallsRepeated != r.Requests) {
+		if r.SuccessRatio != 1 || u.Recorded != r.Requests || u.Calls-u.CallsRepeated != r.Requests {
 			t.Errorf("%s: %+v, updates %+v; want all %d answered and recorded, with a call for each", r.Name, r.Outcomes, u, r.Requests)
 		}
-		if k.Kills != 5 || !raceDetector && (k.Begun == 0 || k.Calls == 0) || k.Recorded > k.Begun {
+		if k.Kills != 5 || k.Begun == 0 || !raceDetector && k.Calls == 0 || k.Recorded > k.Begun {
 			t.Errorf("%s: killed: %+v", r.Name, k)
 		}
 		switch r.Name {

@@ -293,18 +293,12 @@ func TestPlan_ShapeIsOfAnyRoute(t *testing.T) {
 }
 
 func TestPlan_SaysThatTheRunWasDisturbed(t *testing.T) {
-	b, err := os.ReadFile("../../docs/results/seed.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := experiment.ReadResult(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := readResult(t, "../../docs/results/seed.json")
 	for i := range r.Routes {
 		r.Routes[i].SentLate.P99 = 50 * time.Millisecond
 	}
-	if b, err = json.Marshal(r); err != nil {
+	b, err := json.Marshal(r)
+	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "disturbed.json")

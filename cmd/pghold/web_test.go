@@ -28,22 +28,7 @@ import (
 // while the routes run, stay when they are done, and the report that takes their place
 // has the figures of result.json.
 func TestLab_ThePageWhileItRuns(t *testing.T) {
-	ctx := browser.Open(t)
-	t.Chdir(t.TempDir())
-	dsn := pgtest.DSN(t)
-	address := make(chan string, 1)
-	stderr := &trigger{on: "/\n"}
-	stderr.do = func() {
-		address <- regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(stderr.String())
-	}
-	var out output
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(context.Background(), []string{"lab", "--dsn", dsn, "--speed", "20", "--out", "run"}, streams{&out, stderr})
-	}()
-	if err := chromedp.Do(ctx, browser.Look(1280, false), remember, chromedp.Navigate(<-address)); err != nil {
-		t.Fatal(err)
-	}
+	ctx, _, ended, stderr := watched(t, "lab", "--dsn", pgtest.DSN(t), "--speed", "20", "--out", "run")
 	for i, r := range experiment.RoutesOf("seed") {
 		waitFor(t, ctx, fmt.Sprintf("document.querySelectorAll('#cards > section').length > %d && document.body.innerText.includes(%q)", i, r.Name))
 	}
@@ -59,7 +44,7 @@ func TestLab_ThePageWhileItRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := readResult(t, "run")
+	r := readResult(t, "run/result.json")
 	for i, rr := range r.Routes {
 		card := cards[rr.Name]
 		for _, want := range []string{
@@ -97,9 +82,9 @@ type finishedCard struct {
 	Beside int
 }
 
-func readResult(t *testing.T, dir string) *experiment.Result {
+func readResult(t *testing.T, file string) *experiment.Result {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +95,9 @@ func readResult(t *testing.T, dir string) *experiment.Result {
 	return r
 }
 
-// running starts a run of the inside route that ends only by cancel, with a page that
-// shows it in a browser, and waits until the page shows all there is: lanes that are
-// silent in transaction, waiters, dots and counts.
-func running(t *testing.T, dsn string) (ctx context.Context, cancel func(), ended chan int, stderr *trigger) {
+// watched starts a lab in a folder of its own and opens its page in a browser.
+func watched(t *testing.T, args ...string) (ctx context.Context, cancel func(), ended chan int, stderr *trigger) {
+	t.Helper()
 	ctx = browser.Open(t)
 	t.Chdir(t.TempDir())
 	address := make(chan string, 1)
@@ -121,17 +105,31 @@ func running(t *testing.T, dsn string) (ctx context.Context, cancel func(), ende
 	stderr.do = func() {
 		address <- regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(stderr.String())
 	}
-	lab, cancel := context.WithCancel(t.Context())
+	of, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	ended = make(chan int, 1)
-	var out output
 	go func() {
-		ended <- run(lab, []string{"lab", inside, "--dsn", dsn, "--speed", "5", "--duration", "600s",
-			"--rate", "20", "--client-timeout", "100s", "--pool-timeout", "100s", "--out", "run"}, streams{&out, stderr})
+		var out output
+		ended <- run(of, args, streams{&out, stderr})
 	}()
-	if err := chromedp.Do(ctx, browser.Look(1280, false), chromedp.Navigate(<-address)); err != nil {
-		t.Fatal(err)
+	select {
+	case url := <-address:
+		if err := chromedp.Do(ctx, browser.Look(1280, false), remember, chromedp.Navigate(url)); err != nil {
+			t.Fatal(err)
+		}
+	case status := <-ended:
+		t.Fatalf("status %d before there was a page: %s", status, stderr)
 	}
+	return ctx, cancel, ended, stderr
+}
+
+// running starts a run of the inside route that ends only by cancel, and waits until its
+// page shows all there is: lanes that are silent in transaction, waiters, dots and
+// counts.
+func running(t *testing.T, dsn string) (ctx context.Context, cancel func(), ended chan int, stderr *trigger) {
+	t.Helper()
+	ctx, cancel, ended, stderr = watched(t, "lab", inside, "--dsn", dsn, "--speed", "5", "--duration", "600s",
+		"--rate", "20", "--client-timeout", "100s", "--pool-timeout", "100s", "--out", "run")
 	waitFor(t, ctx, answeredSoFar+" > 0")
 	for _, part := range []string{".s.silent-tx", ".f.waiting", ".ok"} {
 		waitFor(t, ctx, fmt.Sprintf("document.querySelector('#cards .card.running svg %s')", part))
@@ -195,7 +193,7 @@ func TestWeb_FinishedCardsShareAxes(t *testing.T) {
 		rr := &experiment.RouteResult{Name: cases[i].Name, Requests: 1, Outcomes: experiment.Outcomes{OK: 1}}
 		rr.Holds.MaxWaiting = waiting
 		w.show(lab.Progress{Case: cases[i], Number: i + 1, Done: rr, SoFar: func() (*experiment.RouteResult, *experiment.Trace) {
-			// One has a connection and holds it for a second, while one waits for another.
+			// One waited for a second and then had the connection for another.
 			return rr, &experiment.Trace{
 				Requests:  []experiment.Request{{Latency: time.Second, Outcome: experiment.OK}},
 				Checkouts: []experiment.Checkout{{At: time.Second, Wait: time.Second, Connection: 1, Held: time.Second}},
@@ -234,19 +232,11 @@ func TestWeb_FinishedCardsShareAxes(t *testing.T) {
 
 // The report file, light and dark, as wide as a desktop's window and as a phone's.
 func TestReport_InABrowser(t *testing.T) {
-	ctx := browser.Open(t)
-	t.Chdir(t.TempDir())
-	if status, _, stderr := pghold(t.Context(), quick(pgtest.DSN(t), "--out", "run")...); status != exitDone {
-		t.Fatalf("status %d: %s", status, stderr)
-	}
-	path, err := filepath.Abs("run/report.html")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ctx, url := reported(t)
 	for _, width := range []int64{390, 1280} {
 		for _, dark := range []bool{false, true} {
 			name := fmt.Sprintf("%d pixels, dark %v", width, dark)
-			if err := chromedp.Do(ctx, browser.Look(width, dark), chromedp.Navigate("file://"+path)); err != nil {
+			if err := chromedp.Do(ctx, browser.Look(width, dark), chromedp.Navigate(url)); err != nil {
 				t.Fatal(err)
 			}
 			checkPage(t, ctx, "run", name)
@@ -254,10 +244,11 @@ func TestReport_InABrowser(t *testing.T) {
 	}
 }
 
-// The report on paper: it is light whatever the screen is, has its tables as tables with
-// their heads, and nothing is cut off.
-func TestReport_OnPaper(t *testing.T) {
-	ctx := browser.Open(t)
+// reported makes a quick run, in a folder of its own, and returns a browser and where
+// its report is.
+func reported(t *testing.T) (ctx context.Context, url string) {
+	t.Helper()
+	ctx = browser.Open(t)
 	t.Chdir(t.TempDir())
 	if status, _, stderr := pghold(t.Context(), quick(pgtest.DSN(t), "--out", "run")...); status != exitDone {
 		t.Fatalf("status %d: %s", status, stderr)
@@ -266,7 +257,14 @@ func TestReport_OnPaper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Do(ctx, browser.Look(1280, true), browser.Paper(), chromedp.Navigate("file://"+path)); err != nil {
+	return ctx, "file://" + path
+}
+
+// The report on paper: it is light whatever the screen is, has its tables as tables with
+// their heads, and nothing is cut off.
+func TestReport_OnPaper(t *testing.T) {
+	ctx, url := reported(t)
+	if err := chromedp.Do(ctx, browser.Look(1280, true), browser.Paper(), chromedp.Navigate(url)); err != nil {
 		t.Fatal(err)
 	}
 	checkPage(t, ctx, "run", "paper")
@@ -286,7 +284,7 @@ func TestReport_OnPaper(t *testing.T) {
 // every picture says in words what it shows, and all text can be read.
 func checkPage(t *testing.T, ctx context.Context, dir, name string) {
 	t.Helper()
-	r := readResult(t, dir)
+	r := readResult(t, filepath.Join(dir, "result.json"))
 	shown, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 	if err != nil {
 		t.Fatal(err)
