@@ -131,8 +131,8 @@ func running(t *testing.T, dsn string) (ctx context.Context, cancel func(), ende
 	ctx, cancel, ended, stderr = watched(t, "lab", inside, "--dsn", dsn, "--speed", "5", "--duration", "600s",
 		"--rate", "20", "--client-timeout", "100s", "--pool-timeout", "100s", "--out", "run")
 	waitFor(t, ctx, answeredSoFar+" > 0")
-	for _, part := range []string{".s.silent-tx", ".f.waiting", ".ok"} {
-		waitFor(t, ctx, fmt.Sprintf("document.querySelector('#cards .card.running svg %s')", part))
+	for _, part := range []string{"1) .s.silent-tx", "1) .f.waiting", "2) .ok", "3) .f.ok"} { // of the pictures
+		waitFor(t, ctx, fmt.Sprintf("document.querySelector('#cards .card.running > div:nth-of-type(%s')", part))
 	}
 	return ctx, cancel, ended, stderr
 }
