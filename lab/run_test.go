@@ -383,8 +383,7 @@ func TestRun_EveryPool(t *testing.T) {
 			s := experiment.Defaults()
 			s.Pool, s.Duration, s.Speed = pool, time.Second, 10
 			s.Rate, s.PoolSize, s.MaxOverflow, s.Threads = 40, 3, 4, 20
-			res, dir := runUndisturbed(t, s)
-			needQuiet(t, res)
+			res, dir := run(t, s)
 			for _, r := range res.Routes {
 				checkHolds(t, dir, &r)
 				if r.Name == syncOutside || r.Name == asyncOutside {
