@@ -39,10 +39,12 @@ func pause(d time.Duration) {
 const slow = "POST 127.0.0.1:4711/charges"
 
 // handled is a recorder that has seen a slow call and a gap of 3 ms, in holds of a
-// route.
+// route. Where the machine paused meanwhile, the slow call's hold has a gap of 1 ms,
+// too: it starts over.
 func handled(t *testing.T) *pghold.Recorder {
 	r := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /bad")
+	start := time.Now()
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
@@ -50,6 +52,9 @@ func handled(t *testing.T) *pghold.Recorder {
 	c.BeginStatement()
 	c.EndStatement(false)
 	c.Release()
+	if time.Since(start) > time.Millisecond {
+		return handled(t)
+	}
 	c = r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
@@ -243,7 +248,17 @@ func TestFail_NotTheTestsOwnTransaction(t *testing.T) {
 	}
 	looked = &told{TB: t}
 	holdtest.Fail(looked, r, rules)
-	if len(looked.errors) != 1 || !strings.HasPrefix(looked.errors[0], "GET / holds a connection of main") || !strings.Contains(looked.errors[0], slow) {
-		t.Errorf("got %q, want the handler's slow call only", looked.errors)
+	// A gap of the handler's around its call is as long as the server takes.
+	calls := 0
+	for _, e := range looked.errors {
+		if !strings.HasPrefix(e, "GET / holds a connection of main") {
+			t.Errorf("got %q, want the handler's hold only", e)
+		}
+		if strings.Contains(e, slow) && strings.Contains(e, ": once, for ") {
+			calls++
+		}
+	}
+	if calls != 1 {
+		t.Errorf("got %q, want the handler's slow call, once", looked.errors)
 	}
 }
