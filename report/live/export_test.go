@@ -1,8 +1,14 @@
 package live
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
-func StartOn(l net.Listener, title, style string) *Page { return start(l, title, style, "") }
+func StartOn(l net.Listener, title, style string) *Page { return start(l, title, style, "", period) }
+
+// StartSeldom draws nothing anew within a test.
+func StartSeldom(l net.Listener) *Page { return start(l, "a run", "", "", time.Hour) }
 
 // AwaitAway waits until a viewer's connection is known to be lost.
 func AwaitAway(p *Page) {
@@ -17,4 +23,4 @@ func AwaitAway(p *Page) {
 	}
 }
 
-func DrawOnce(p *Page) { p.drawOnce() }
+func DrawOnce(p *Page) { p.drawThose(card.isOpen) }

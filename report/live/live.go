@@ -1,7 +1,7 @@
 // Package live serves a page that shows a run while it runs, on loopback: cards that
-// are drawn anew where somebody looks, twice a second at most and more seldom where
-// drawing takes long, and at the end the report in their place. A page that is loaded again, or whose connection was lost, has all of
-// it again.
+// are drawn where somebody looks, at once and then anew twice a second at most, more
+// seldom where drawing takes long, and at the end the report in their place. A page
+// that is loaded again, or whose connection was lost, has all of it again.
 //
 // It draws nothing itself, measures nothing and keeps nothing: what it shows is HTML
 // that others have made safe. Nothing in it comes from another host.
@@ -18,6 +18,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -59,6 +60,7 @@ type Page struct {
 	listener net.Listener
 	server   *http.Server
 	stop     context.CancelFunc
+	blank    chan struct{} // somebody looks at a card that was never drawn
 	drawing  chan struct{} // closed when drawing has ended
 }
 
@@ -72,6 +74,9 @@ type card struct {
 	finished bool
 }
 
+func (c card) isOpen() bool  { return !c.finished }
+func (c card) isBlank() bool { return !c.finished && c.html == nil }
+
 // Start serves the page on a free port of loopback. style is its CSS, legend HTML that
 // says what the cards' colours mean.
 func Start(title, style, legend string) (*Page, error) {
@@ -79,12 +84,15 @@ func Start(title, style, legend string) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(l, title, style, legend), nil
+	return start(l, title, style, legend, period), nil
 }
 
-func start(l net.Listener, title, style, legend string) *Page {
+func start(l net.Listener, title, style, legend string, period time.Duration) *Page {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Page{title: title, style: style, legend: legend, changed: make(chan struct{}), listener: l, stop: stop, drawing: make(chan struct{})}
+	p := &Page{
+		title: title, style: style, legend: legend, changed: make(chan struct{}), listener: l, stop: stop,
+		blank: make(chan struct{}, 1), drawing: make(chan struct{}),
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.serve)
 	mux.HandleFunc("GET /events", p.events)
@@ -97,7 +105,7 @@ func start(l net.Listener, title, style, legend string) *Page {
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	go p.server.Serve(l)
-	go p.draw(ctx)
+	go p.draw(ctx, period)
 	return p
 }
 
@@ -148,6 +156,18 @@ func (p *Page) set(id string, draw func(io.Writer) error, finished bool) {
 	}
 	p.change()
 	p.cards = append(p.cards, card{id: id, draw: draw, html: html, version: p.version, finished: finished})
+	p.fill()
+}
+
+// fill has cards drawn at once that were never drawn, if somebody looks. The caller
+// holds mu.
+func (p *Page) fill() {
+	if p.viewers > 0 && slices.ContainsFunc(p.cards, card.isBlank) {
+		select {
+		case p.blank <- struct{}{}:
+		default: // it was told already
+		}
+	}
 }
 
 // Status is the line above the cards.
@@ -220,7 +240,7 @@ func (p *Page) back() {
 }
 
 // draw draws cards anew while somebody looks.
-func (p *Page) draw(ctx context.Context) {
+func (p *Page) draw(ctx context.Context, period time.Duration) {
 	defer close(p.drawing)
 	timer := time.NewTimer(period)
 	defer timer.Stop()
@@ -228,26 +248,29 @@ func (p *Page) draw(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.blank:
+			p.drawThose(card.isBlank)
+			continue
 		case <-timer.C:
 		}
 		began := time.Now()
-		p.drawOnce()
+		p.drawThose(card.isOpen)
 		timer.Reset(max(period, time.Duration(float64(time.Since(began))/share)))
 	}
 }
 
-func (p *Page) drawOnce() {
+func (p *Page) drawThose(which func(card) bool) {
 	p.mu.Lock()
-	var open []card
+	var those []card
 	if p.viewers > 0 {
 		for _, c := range p.cards {
-			if !c.finished {
-				open = append(open, c)
+			if which(c) {
+				those = append(those, c)
 			}
 		}
 	}
 	p.mu.Unlock()
-	for _, o := range open {
+	for _, o := range those {
 		html := drawn(o.draw)
 		p.mu.Lock()
 		for i := range p.cards {
@@ -305,6 +328,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.viewers++
 	p.back()
+	p.fill()
 	p.mu.Unlock()
 	served := false // to the end
 	defer func() {

@@ -233,15 +233,25 @@ func TestPage_LetsGoOfWhatIsDrawn(t *testing.T) {
 	t.Error("what a finished card was drawn of is still in memory")
 }
 
-// Nothing is drawn while nobody looks.
-func TestPage_DrawsOnlyForViewers(t *testing.T) {
-	p, _ := start(t)
-	drawn := make(chan struct{}, 100)
-	p.Show("card", func(w io.Writer) error { drawn <- struct{}{}; return nil })
-	live.DrawOnce(p)
-	if len(drawn) != 0 {
-		t.Error("drawn although nobody looks")
+// Who comes sees every card at once, and a new card as it comes: none is empty until
+// the next time that all are drawn.
+func TestPage_DrawsAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	p := live.StartSeldom(l)
+	t.Cleanup(p.Close)
+	p.Show("before", text("it was there"))
+	events := look(t, p)
+	awaitLine(t, events, "it was there")
+	p.Show("after", text("it came"))
+	awaitLine(t, events, "it came")
+}
+
+// look opens the page's events, as its script does.
+func look(t *testing.T, p *live.Page) *bufio.Scanner {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", p.URL()+"events", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -251,8 +261,30 @@ func TestPage_DrawsOnlyForViewers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	bufio.NewReader(res.Body).ReadString('\n')
+	t.Cleanup(func() { res.Body.Close() })
+	return bufio.NewScanner(res.Body)
+}
+
+func awaitLine(t *testing.T, lines *bufio.Scanner, part string) {
+	t.Helper()
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), part) {
+			return
+		}
+	}
+	t.Fatalf("the events ended before %q: %v", part, lines.Err())
+}
+
+// Nothing is drawn while nobody looks.
+func TestPage_DrawsOnlyForViewers(t *testing.T) {
+	p, _ := start(t)
+	drawn := make(chan struct{}, 100)
+	p.Show("card", func(w io.Writer) error { drawn <- struct{}{}; return nil })
+	live.DrawOnce(p)
+	if len(drawn) != 0 {
+		t.Error("drawn although nobody looks")
+	}
+	look(t, p)
 	<-drawn
 }
 
