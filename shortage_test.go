@@ -22,13 +22,15 @@ func shortages() (*pghold.Recorder, chan pghold.Shortage) {
 }
 
 func TestOnShortage_ALongWait(t *testing.T) {
-	r, told := shortages()
+	const long = 100 * time.Millisecond // in which both begin
+	told := make(chan pghold.Shortage, 2)
+	r := pghold.New(pghold.Config{LongWait: long, OnShortage: func(s pghold.Shortage) { told <- s }})
 	p := r.Pool("main")
 	defer p.Checkout(pghold.WithRoute(t.Context(), "GET /holder")).Release()
 	waits := []pghold.Wait{p.Wait(pghold.WithRoute(t.Context(), "GET /first")), p.Wait(t.Context())}
 	s := <-told
-	if s.Pool != "main" || s.Route != "GET /first" || s.Waited < time.Millisecond || s.Waiting != 2 || s.Err != nil {
-		t.Errorf("told of %+v, want the first of two waits", s)
+	if s.Pool != "main" || s.Route != "GET /first" || s.Waited < long || s.Waiting != 2 || s.Err != nil {
+		t.Errorf("told of %+v, after %s with %d waiting, want the first of two waits", s, s.Waited, s.Waiting)
 	}
 	if len(s.Holders) != 1 || s.Holders[0].Route != "GET /holder" {
 		t.Errorf("told of the holders %v", s.Holders)

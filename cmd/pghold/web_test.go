@@ -82,7 +82,7 @@ type finishedCard struct {
 	Beside int
 }
 
-func readResult(t *testing.T, file string) *experiment.Result {
+func readResult(t testing.TB, file string) *experiment.Result {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
