@@ -383,7 +383,7 @@ func TestRun_EveryPool(t *testing.T) {
 			s := experiment.Defaults()
 			s.Pool, s.Duration, s.Speed = pool, time.Second, 10
 			s.Rate, s.PoolSize, s.MaxOverflow, s.Threads = 40, 3, 4, 20
-			res, dir := run(t, s)
+			res, dir := run(t, patient(s))
 			for _, r := range res.Routes {
 				checkHolds(t, dir, &r)
 				if r.Name == syncOutside || r.Name == asyncOutside {
@@ -410,7 +410,7 @@ func TestRun_CancelOnDisconnect(t *testing.T) {
 	if got := without.Routes[0].Holds.Count; got != s.Requests() {
 		t.Errorf("without it %d of %d requests were worked on, want all", got, s.Requests())
 	}
-	if got, all := with.Routes[0].Holds.SilentInTransaction, without.Routes[0].Holds.SilentInTransaction; got > all/4 {
+	if got, all := with.Routes[0].Holds.SilentInTransaction, without.Routes[0].Holds.SilentInTransaction; !raceDetector && got > all/4 {
 		t.Errorf("with it connections were held in silence for %v, without for %v; want less than a quarter", got, all)
 	}
 	if without.Routes[0].DrainedAfter < 10*time.Second {

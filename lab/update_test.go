@@ -96,6 +96,7 @@ func TestUpdates_Killed(t *testing.T) {
 	besideOthersUnderRace(t)
 	s := small()
 	s.Rate, s.Duration, s.PoolSize, s.MaxOverflow = 20, time.Second, 15, 0
+	s = patient(s)
 	res, _ := run(t, s, names(experiment.RoutesOf("price"))...)
 	for _, r := range res.Routes {
 		u := r.Updates
