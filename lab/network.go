@@ -54,14 +54,11 @@ func (d *distant) Write(b []byte) (int, error) {
 
 // Read delivers the first part of an answer a round trip's time after the server gave
 // it. A time-out of the connection that falls into this time is noticed at its end.
+// Whether it is the first is asked when it has come: where a write takes long, pgx
+// begins to read in the background, and that read may end with a later answer.
 func (d *distant) Read(b []byte) (int, error) {
-	first := d.wrote.Swap(false)
 	n, err := d.Conn.Read(b)
-	if !first {
-		return n, err
-	}
-	if n == 0 { // nothing was answered yet
-		d.wrote.Store(true)
+	if n == 0 || !d.wrote.Swap(false) {
 		return n, err
 	}
 	if d.counting.Load() {
