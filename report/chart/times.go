@@ -16,7 +16,7 @@ type TimeRow struct {
 // Times draws where the time of requests went as a bar for each route, all on the
 // same axis.
 func Times(rows []TimeRow, o Options) string {
-	const above, bar, gap = 17, 14, 9
+	const above, bar, gap = 18, 14, 8
 	end := o.Latency.Seconds()
 	for _, r := range rows {
 		if o.Latency == 0 {
@@ -32,8 +32,8 @@ func Times(rows []TimeRow, o Options) string {
 	y := top
 	for _, r := range rows {
 		words := wordsOf(total(r))
-		c.text(a.from, y+above-4, atStart, "", cut(r.Name, a.to-a.from-textWidth(words)-8))
-		c.text(a.to, y+above-4, atEnd, "q", words)
+		c.text(a.from, y+above-6, atStart, "", cut(r.Name, a.to-a.from-textWidth(words)-8))
+		c.text(a.to, y+above-6, atEnd, "q", words)
 		from, before, x := 0.0, 0.0, a.from
 		c.rect(a.from, y+above, a.to-a.from, bar, "f free")
 		for i, m := range Waits() {
