@@ -35,7 +35,7 @@ const (
 	// period is how often a card is drawn anew, and share the most of a core's time
 	// that drawing may take: where it is slow it is done more seldom.
 	period = 500 * time.Millisecond
-	share  = 0.01
+	share  = 0.02
 
 	// goodbye is how long Close waits for viewers to get the end of the run, and
 	// comeback how long one whose connection was lost has to return for it.
