@@ -91,7 +91,7 @@ func fullResult() *experiment.Result {
 			Outcomes: experiment.Outcomes{OK: 1, ClientTimeout: 2, PoolTimeout: 3, Rejected: 5, Error: 4},
 			Interval: map[string][2]float64{"success_ratio": {0.47, 0.49}}, StatusCodes: map[string]int{"200": 1}, Errors: map[string]int{"reset": 4},
 			Time:        experiment.TimeSplit{ThreadWait: 1e9, PoolWait: 2e9, Busy: 3e9, Slow: 4e9},
-			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, Handover: q, MaxWaiting: 7},
+			Holds:       experiment.Holds{Count: 5, Held: q, BusyRatio: 0.5, SilentInTransaction: 6e9, Wait: q, Handover: q, Opening: q, MaxWaiting: 7},
 			Connections: experiment.Connections{Max: 15, MaxSilentInTransaction: 14, Left: 5, SilentInTransaction: 8e9},
 			PerRequest:  experiment.PerRequest{Checkouts: 1.5, Statements: 2.5, RoundTrips: 3.5},
 			Updates: &experiment.Updates{Recorded: 1, Lost: 2, Retries: 3, Calls: 4, CallsRepeated: 5, Killed: &experiment.Killed{

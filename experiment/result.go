@@ -208,6 +208,8 @@ type Holds struct {
 	SilentInTransaction time.Duration `json:"-"`
 	// Wait is the time queued before a checkout.
 	Wait Quantiles `json:"wait_s"`
+	// Opening is how long it took to open a connection, of a predicted result none.
+	Opening Quantiles `json:"opening_s,omitzero"`
 	// Handover is the time from the release of a connection until somebody who had been
 	// queued for one had it; of a predicted result, none.
 	Handover Quantiles `json:"handover_s,omitzero"`

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,16 +55,31 @@ type Checkout struct {
 }
 
 // Handovers are the times from the release of a connection until somebody had it who had
-// been queued for one already. With several handed over at once it is not known who got
-// which, and the sum is right all the same. cs are in the order of At.
-func Handovers(cs []Checkout) []time.Duration {
+// been queued for one already: who came when all of the pool's, so many, were held. Who
+// came when there were fewer may have waited for one to be opened. With several handed
+// over at once it is not known who got which, and the sum is right all the same. cs are
+// in the order of At.
+func Handovers(cs []Checkout, connections int) []time.Duration {
+	var taken, returned []time.Duration
+	for _, c := range cs {
+		if c.Connection != 0 {
+			taken, returned = append(taken, c.At), append(returned, c.At+c.Held)
+		}
+	}
+	slices.Sort(returned)
+	heldAt := func(t time.Duration) int {
+		before, _ := slices.BinarySearch(taken, t)
+		over, _ := slices.BinarySearch(returned, t)
+		return before - over
+	}
 	var hs []time.Duration
 	released := map[int]time.Duration{} // when, by Connection
 	for _, c := range cs {
 		if c.Connection == 0 {
 			continue
 		}
-		if at, before := released[c.Connection]; before && c.At-c.Wait < at {
+		came := c.At - c.Wait
+		if at, before := released[c.Connection]; before && came < at && heldAt(came) >= connections {
 			hs = append(hs, c.At-at)
 		}
 		released[c.Connection] = c.At + c.Held

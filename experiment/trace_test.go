@@ -19,7 +19,8 @@ func TestHandovers(t *testing.T) {
 		{At: 24 * ms, Connection: 2, Wait: 1 * ms, Held: 10 * ms},   // was free for 2 ms when it came
 		{At: 25 * ms, Connection: 1, Wait: 3 * ms, Held: 10 * ms},   // came when it was released, and did not queue
 		{At: 35*ms + 1, Connection: 1, Wait: 2 * ms, Held: 10 * ms}, // released at 35
-	})
+		{At: 60 * ms, Connection: 1, Wait: 19 * ms, Held: 10 * ms},  // came when one was free, and opened it
+	}, 2)
 	if diff := cmp.Diff([]time.Duration{2 * ms, 1}, got); diff != "" {
 		t.Errorf("want -, got +\n%s", diff)
 	}

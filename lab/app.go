@@ -29,7 +29,7 @@ type App struct {
 	recorder   *pghold.Recorder // of what its connections do
 	trips      trips
 	trace      trace
-	roundTrips atomic.Int64 // to the database
+	traffic    traffic // to the database
 	inFlight   atomic.Int64
 
 	updates  atomic.Int64 // begun

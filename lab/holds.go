@@ -83,7 +83,7 @@ func (a *App) perRequest(s *pghold.Snapshot) experiment.PerRequest {
 		statements += series.Statements
 	}
 	return experiment.PerRequest{
-		Checkouts: float64(checkouts) / n, Statements: float64(statements) / n, RoundTrips: float64(a.roundTrips.Load()) / n,
+		Checkouts: float64(checkouts) / n, Statements: float64(statements) / n, RoundTrips: float64(a.traffic.roundTrips.Load()) / n,
 	}
 }
 

@@ -8,7 +8,30 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pghold/pghold/experiment"
 )
+
+// traffic is what an app's connections did on their way to the database.
+type traffic struct {
+	roundTrips atomic.Int64
+
+	mu      sync.Mutex
+	opening []time.Duration // how long each took, from the dialling until it can be used
+}
+
+func (t *traffic) opened(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.opening = append(t.opening, d)
+}
+
+// openings are those of by now, in the experiment's own time.
+func (t *traffic) openings(speed float64) experiment.Quantiles {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return experiment.NewQuantiles(stretchAll(t.opening, speed))
+}
 
 // distant is a connection to a database that is some way off: what the server answers
 // arrives a round trip's time later. It counts the round trips, a read after
@@ -16,21 +39,23 @@ import (
 type distant struct {
 	net.Conn
 	distance time.Duration // the time of a round trip
-	trips    *atomic.Int64
+	traffic  *traffic
+	dialled  time.Time
 	counting atomic.Bool // opening the connection is over
 	wrote    atomic.Bool
 }
 
-// install makes a configuration's connections distant, and count their round trips.
-func install(cc *pgconn.Config, distance time.Duration, trips *atomic.Int64) {
+// install makes a configuration's connections distant, and count what they do.
+func install(cc *pgconn.Config, distance time.Duration, t *traffic) {
 	dial, after := cc.DialFunc, cc.AfterConnect
 	var opening sync.Map // from local address to *distant: pools and TLS wrap connections further
 	cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		began := time.Now()
 		c, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		d := &distant{Conn: c, distance: distance, trips: trips}
+		d := &distant{Conn: c, distance: distance, traffic: t, dialled: began}
 		opening.Store(c.LocalAddr().String(), d)
 		return d, nil
 	}
@@ -41,7 +66,9 @@ func install(cc *pgconn.Config, distance time.Duration, trips *atomic.Int64) {
 			}
 		}
 		if d, ok := opening.LoadAndDelete(pc.Conn().LocalAddr().String()); ok {
-			d.(*distant).counting.Store(true)
+			d := d.(*distant)
+			t.opened(time.Since(d.dialled))
+			d.counting.Store(true)
 		}
 		return nil
 	}
@@ -62,7 +89,7 @@ func (d *distant) Read(b []byte) (int, error) {
 		return n, err
 	}
 	if d.counting.Load() {
-		d.trips.Add(1)
+		d.traffic.roundTrips.Add(1)
 	}
 	if d.distance > 0 {
 		sleepExactly(context.Background(), d.distance)

@@ -3,7 +3,6 @@ package lab
 import (
 	"io"
 	"net"
-	"sync/atomic"
 	"testing"
 )
 
@@ -39,9 +38,9 @@ func TestDistant_AReadThatBeganBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	var trips atomic.Int64
+	var did traffic
 	read := make(chan struct{}, 1)
-	d := &distant{Conn: begun{c, read}, trips: &trips}
+	d := &distant{Conn: begun{c, read}, traffic: &did}
 	d.counting.Store(true)
 	for want := int64(1); want <= 2; want++ {
 		done := make(chan error, 1)
@@ -56,7 +55,7 @@ func TestDistant_AReadThatBeganBefore(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if got := trips.Load(); got != want {
+		if got := did.roundTrips.Load(); got != want {
 			t.Fatalf("%d round trips are counted, want %d", got, want)
 		}
 	}

@@ -89,7 +89,7 @@ func (a *App) prepare(cc *pgx.ConnConfig, application string) {
 		cc.DefaultQueryExecMode = pgx.QueryExecModeExec
 		cc.StatementCacheCapacity, cc.DescriptionCacheCapacity = 0, 0
 	}
-	install(&cc.Config, s.Distance, &a.roundTrips)
+	install(&cc.Config, s.Distance, &a.traffic)
 }
 
 // bounded gives the pools that wait as long as the context allows the pool

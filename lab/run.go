@@ -194,7 +194,8 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 		nameResult(&r, o, c, db)
 		r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
 		trace := attack.trace(app)
-		r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(trace.Checkouts))
+		r.Holds.Opening = app.traffic.openings(speed)
+		r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(trace.Checkouts, c.Settings.Connections()))
 		return &r, trace
 	}
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}

@@ -18,7 +18,8 @@ import (
 //     and behind a PgBouncer, only routes tell that were answered altogether and keep
 //     no row and no server's connection through their call: with the others, much of
 //     Busy is waiting.
-//   - Call is Time.Slow less the settings' slow call, where it is of fixed length.
+//   - Call is Time.Slow less the settings' slow call, where it is of fixed length and
+//     made once.
 //   - CallJitter is how the latencies of requests differ that were all answered and
 //     did next to nothing but call: what makes them differ, but for a twentieth of them,
 //     is when the call woke up.
@@ -26,10 +27,10 @@ import (
 //   - Request is the mean latency less Time, of routes all of whose requests were
 //     answered: only there the two means are of the same requests.
 //   - Handover is the mean of Holds.Handover.
-//   - Connect is the longest wait for a connection of routes that have one to spare,
-//     whose first request waited for it to be opened; and the shortest of routes that
-//     used up all their connections and where each request either opened one or
-//     queued.
+//   - Connect is the mean of Holds.Opening. Of results that do not have it, it is the
+//     longest wait for a connection of routes that have one to spare, whose first request
+//     waited for it to be opened; and the shortest of routes that used up all their
+//     connections and where each request either opened one or queued.
 //
 // What no route tells is zero.
 func Calibrate(r *experiment.Result) Overheads {
@@ -47,7 +48,7 @@ func Calibrate(r *experiment.Result) Overheads {
 		if n := route.RoundTrips(); n > 0 && plain && rr.Time.Busy > 0 && (s.PgBouncer == 0 || served && !route.SilentInTransaction()) {
 			statements = append(statements, max(0, rr.Time.Busy/time.Duration(n)-s.Distance))
 		}
-		if route.Calls() && plain && rr.Time.Slow > 0 && (s.SlowShape == experiment.Fixed || !httpCall(route)) {
+		if once := route.Conflict != experiment.CallAgain && route.Conflict != experiment.Lease && !route.AnswersEarly(); once && route.Calls() && rr.Time.Slow > 0 && (s.SlowShape == experiment.Fixed || !httpCall(route)) {
 			calls = append(calls, max(0, rr.Time.Slow-s.Slow))
 		}
 		if rr.Holds.Handover.Mean > 0 {
@@ -64,6 +65,8 @@ func Calibrate(r *experiment.Result) Overheads {
 			requests = append(requests, max(0, rr.Latency.Mean-t.ThreadWait-t.PoolWait-t.Busy-t.Slow))
 		}
 		switch wait, all := rr.Holds.Wait, rr.Connections.Max >= s.Connections(); {
+		case rr.Holds.Opening.Mean > 0:
+			connects = append(connects, rr.Holds.Opening.Mean)
 		case rr.Holds.Count == 0:
 		case served && !all && wait.P50 < wait.Max/10:
 			connects = append(connects, wait.Max)
@@ -77,21 +80,29 @@ func Calibrate(r *experiment.Result) Overheads {
 	}
 }
 
-// CalibrateAt is Calibrate for a database so far away. What makes it be is a timer, which
-// is late too: so Statement is taken from the routes with that distance, where there are,
-// and Handover, which is shorter where nobody had the time to fall asleep.
-func CalibrateAt(r *experiment.Result, distance time.Duration) Overheads {
-	there := *r
-	there.Routes = nil
+// CalibrateFor is Calibrate for one of a run's routes. What the app itself has timed is
+// the route's own where it tells: a statement and a connect take longer the busier the
+// machine is, and routes keep it busy in different degrees. What is concluded from
+// latencies (Request, CallJitter) stays that of all: of the route itself it would be the
+// answer. Where the route does not tell, Statement and Handover are taken from those with
+// the same distance, since the timer that makes it is late too.
+func CalibrateFor(r *experiment.Result, rr *experiment.RouteResult) Overheads {
+	there, own := *r, *r
+	there.Routes, own.Routes = nil, []experiment.RouteResult{*rr}
 	for i := range r.Routes {
-		if rr := &r.Routes[i]; r.SettingsOf(rr).Distance == distance {
-			there.Routes = append(there.Routes, *rr)
+		if other := &r.Routes[i]; r.SettingsOf(other).Distance == r.SettingsOf(rr).Distance {
+			there.Routes = append(there.Routes, *other)
 		}
 	}
-	o := Calibrate(r)
-	at := Calibrate(&there)
-	o.Statement, o.Handover = cmp.Or(at.Statement, o.Statement), cmp.Or(at.Handover, o.Handover)
-	return o
+	all, at, its := Calibrate(r), Calibrate(&there), Calibrate(&own)
+	return Overheads{
+		Statement: cmp.Or(its.Statement, at.Statement, all.Statement),
+		Handover:  cmp.Or(its.Handover, at.Handover, all.Handover),
+		Connect:   cmp.Or(its.Connect, all.Connect),
+		Call:      cmp.Or(its.Call, all.Call),
+		Late:      cmp.Or(its.Late, all.Late),
+		Request:   all.Request, CallJitter: all.CallJitter,
+	}
 }
 
 func median(ds []time.Duration) time.Duration {
@@ -120,7 +131,7 @@ func FromRun(r *experiment.Result) ([]Question, error) {
 			return nil, fmt.Errorf("the result has a route %q that this pghold does not know", rr.Name)
 		}
 		s := r.SettingsOf(rr)
-		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, Model{Overheads: CalibrateAt(r, s.Distance)}})
+		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, Model{Overheads: CalibrateFor(r, rr)}})
 	}
 	return qs, nil
 }

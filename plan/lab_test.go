@@ -28,7 +28,7 @@ func TestPredict_isWhatTheLabMeasured(t *testing.T) {
 			for i := range r.Routes {
 				was := &r.Routes[i]
 				c := experiment.Case{Name: was.Name, Route: was.Of(), Settings: r.SettingsOf(was)}
-				m := Model{Overheads: CalibrateAt(r, c.Settings.Distance), Seed: 1}
+				m := Model{Overheads: CalibrateFor(r, was), Seed: 1}
 				t.Run(was.Name, func(t *testing.T) { compare(t, c, was, m, ties[group+"/"+c.Name]) })
 			}
 		})
@@ -159,18 +159,40 @@ func TestLate_KeepsTheOrder(t *testing.T) {
 	}
 }
 
-// Far away a statement costs more than its distance: what makes the distance is late.
-func TestCalibrateAt_TakesStatementsFromThatDistance(t *testing.T) {
-	r := resultIn(t, "../docs/results/trips.json")
-	near, far := CalibrateAt(r, 0), CalibrateAt(r, 20*time.Millisecond)
-	if near.Statement > 200*time.Microsecond || far.Statement < 300*time.Microsecond {
-		t.Errorf("near %v, far %v", near.Statement, far.Statement)
+// What the app has timed is the route's own; what is concluded from latencies is that of
+// all, and so is what the route does not tell.
+func TestCalibrateFor_TakesTheRoutesOwn(t *testing.T) {
+	ms := time.Millisecond
+	s := experiment.Defaults()
+	slow := experiment.RouteResult{
+		Name: "async_session_sleep_outside_session", Requests: 500, Outcomes: experiment.Outcomes{OK: 500},
+		Time:    experiment.TimeSplit{Busy: 40 * ms, Slow: 2100 * ms},
+		Latency: experiment.Quantiles{Mean: 2150 * ms},
+		Holds:   experiment.Holds{Opening: experiment.Quantiles{Mean: 30 * ms}, Handover: experiment.Quantiles{Mean: 3 * ms}},
 	}
-	if got := CalibrateAt(r, time.Hour); got != Calibrate(r) {
-		t.Errorf("where nothing is that far: %+v", got)
+	quick := slow
+	quick.Time.Busy, quick.Time.Slow, quick.Latency.Mean = 4*ms, 2010*ms, 2016*ms
+	quick.Holds.Opening.Mean, quick.Holds.Handover.Mean = 10*ms, ms
+	silent := experiment.RouteResult{Name: "async_session_sleep_outside_session", Requests: 500}
+	r := &experiment.Result{Kind: experiment.Measured, Settings: s, Routes: []experiment.RouteResult{slow, quick, silent}}
+
+	trips := time.Duration(route(t, "async_session_sleep_outside_session").RoundTrips())
+	want := Overheads{Statement: 4 * ms / trips, Connect: 10 * ms, Call: 10 * ms, Handover: ms, Request: 6 * ms}
+	if got := CalibrateFor(r, &r.Routes[1]); got != want {
+		t.Errorf("of the quick one %+v, want %+v", got, want)
 	}
-	near.Statement, far.Statement = 0, 0
-	if near != far {
-		t.Errorf("all else is the same: %+v and %+v", near, far)
+	if got, all := CalibrateFor(r, &r.Routes[2]), Calibrate(r); got != all {
+		t.Errorf("where a route does not tell: %+v, of all %+v", got, all)
+	}
+	far := silent
+	far.Settings = &experiment.Settings{}
+	*far.Settings = s
+	far.Settings.Distance = 20 * ms
+	known := far
+	known.Time, known.Holds = quick.Time, quick.Holds
+	known.Time.Busy = 100 * ms
+	r.Routes = append(r.Routes, far, known)
+	if got := CalibrateFor(r, &r.Routes[3]); got.Statement != 100*ms/trips-20*ms || got.Handover != ms {
+		t.Errorf("far away: a statement takes %v and a handover %v, want those of the route that is as far", got.Statement, got.Handover)
 	}
 }

@@ -107,7 +107,7 @@ func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 		}
 		overheads := done.Overheads[c.Settings.Pool]
 		if v.calibrates == nil {
-			overheads = CalibrateAt(r, c.Settings.Distance)
+			overheads = CalibrateFor(r, measured)
 		}
 		checks, err := Checks(c, measured, Model{Overheads: overheads, Seed: v.seed})
 		if err != nil {

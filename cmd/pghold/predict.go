@@ -31,7 +31,7 @@ func predict(ctx context.Context, r *experiment.Result) (finished bool) {
 		}
 		return true
 	}
-	o := qs[0].Model.Overheads
+	o := plan.Calibrate(r)
 	r.Overheads = &experiment.Overheads{Statement: o.Statement, Connect: o.Connect, Request: o.Request, Call: o.Call, Handover: o.Handover}
 	finished = true
 	for i, q := range qs {
