@@ -84,6 +84,7 @@ func (v *Validated) Share() float64 { return float64(v.Hits) / float64(max(1, v.
 func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 	done := &Validated{Overheads: map[string]Overheads{}}
 	var calibrations []*experiment.RouteResult
+	calibrated := map[string]*experiment.Result{} // by pool
 	for i := range r.Routes {
 		if rr := &r.Routes[i]; v.calibrates[rr.Name] {
 			calibrations = append(calibrations, rr)
@@ -97,7 +98,7 @@ func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 	} else {
 		for _, pool := range experiment.Pools {
 			of := slices.DeleteFunc(slices.Clone(calibrations), func(rr *experiment.RouteResult) bool { return r.SettingsOf(rr).Pool != pool })
-			done.calibrated(pool, of, r)
+			calibrated[pool] = done.calibrated(pool, of, r)
 		}
 	}
 	for _, c := range v.Cases {
@@ -105,11 +106,11 @@ func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 		if measured == nil || v.calibrates[c.Name] {
 			continue
 		}
-		overheads := done.Overheads[c.Settings.Pool]
-		if v.calibrates == nil {
-			overheads = CalibrateFor(r, measured)
+		from := r
+		if v.calibrates != nil {
+			from = calibrated[c.Settings.Pool]
 		}
-		checks, err := Checks(c, measured, Model{Overheads: overheads, Seed: v.seed})
+		checks, err := Checks(c, measured, Model{Overheads: CalibrateFor(from, measured), Seed: v.seed})
 		if err != nil {
 			return nil, err
 		}
@@ -140,11 +141,11 @@ func onlyOutcomes(checks []Check) {
 // has its cause.
 const disagree = wobble / 2
 
-// calibrated takes a pool's overheads from its calibrations, and says where they were
-// disturbed.
-func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *experiment.Result) {
+// calibrated takes a pool's overheads from its calibrations, says where they were
+// disturbed, and returns the result that has only them.
+func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *experiment.Result) *experiment.Result {
 	if len(of) == 0 {
-		return
+		return &experiment.Result{Kind: experiment.Measured}
 	}
 	one := &experiment.Result{Kind: experiment.Measured, Settings: r.SettingsOf(of[0])}
 	least, most, late := time.Duration(math.MaxInt64), time.Duration(0), time.Duration(0)
@@ -163,6 +164,7 @@ func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *exp
 		v.Busy = append(v.Busy, fmt.Sprintf("in a calibration with %s a hundredth of the requests was sent %s late or more, of the clock (on an idle machine, 1 ms)",
 			pool, words(late)))
 	}
+	return one
 }
 
 func (v *Validated) add(c experiment.Case, checks []Check, measured *experiment.RouteResult) {
