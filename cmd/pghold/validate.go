@@ -101,7 +101,7 @@ func showValidated(out io.Writer, v *plan.Validated) {
 			with, o.Statement, o.Connect, o.Request, o.Call, o.Call+o.CallJitter.Min, o.Call+o.CallJitter.P95, o.Handover, o.Late.P50, o.Late.P95)
 	}
 	if len(v.Busy) > 0 {
-		fmt.Fprintf(out, "The machine was busy with something else, and this says little about the model: %s. Run it again with nothing else running.\n",
+		fmt.Fprintf(out, "The machine was busy with something else, and this says little about the model: %s. Run it again with nothing else running, or with a lower --speed.\n",
 			strings.Join(v.Busy, "; "))
 	}
 }
