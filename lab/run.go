@@ -193,10 +193,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 		r, snapshot := attack.result(), app.recorder.Snapshot()
 		nameResult(&r, o, c, db)
 		r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
-		trace := attack.trace(app)
-		r.Holds.Opening = app.traffic.openings(speed)
-		r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(trace.Checkouts, c.Settings.Connections()))
-		return &r, trace
+		return &r, attack.trace(app)
 	}
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)
@@ -246,6 +243,8 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 
 	r, happened := measured()
 	r.Connections = observer.seen
+	r.Holds.Opening = app.traffic.openings(speed)
+	r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(happened.Checkouts, c.Settings.Connections()))
 	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
 	if failed = writeHolds(o.Dir, c, app.recorder.Snapshot()); failed != nil {
 		return nil, failed

@@ -386,6 +386,9 @@ func TestRun_EveryPool(t *testing.T) {
 			res, dir := run(t, patient(s))
 			for _, r := range res.Routes {
 				checkHolds(t, dir, &r)
+				if q := r.Holds.Opening; q.Min <= 0 || q.Max > r.Elapsed+r.DrainedAfter {
+					t.Errorf("%s: opening a connection took %v to %v, of the %v that the route took", r.Name, q.Min, q.Max, r.Elapsed+r.DrainedAfter)
+				}
 				if r.Name == syncOutside || r.Name == asyncOutside {
 					near(t, r.Name+": success", r.SuccessRatio, 1, 0)
 					continue
