@@ -37,8 +37,10 @@ type PredictedConnections struct {
 }
 
 // Overheads are what a run cost beyond what its settings say, all in the experiment's own
-// time, as it was measured. What the run did not tell is zero. That requests are sent late
-// (RouteResult.SentLate) and that calls differ in length, predictions take from the run too.
+// time, as it was measured: medians of the routes that tell. What none told is zero. Where
+// the run tells what a route's own were, its prediction is made of these. That requests are
+// sent late (RouteResult.SentLate) and that calls differ in length, predictions take from
+// the run too.
 type Overheads struct {
 	Statement time.Duration // a round trip to the database, the statement included
 	Connect   time.Duration // opening a connection

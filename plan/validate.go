@@ -84,7 +84,7 @@ func (v *Validated) Share() float64 { return float64(v.Hits) / float64(max(1, v.
 func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 	done := &Validated{Overheads: map[string]Overheads{}}
 	var calibrations []*experiment.RouteResult
-	calibrated := map[string]*experiment.Result{} // by pool
+	from := map[string]*experiment.Result{} // what the costs of a pool's cases are taken from
 	for i := range r.Routes {
 		if rr := &r.Routes[i]; v.calibrates[rr.Name] {
 			calibrations = append(calibrations, rr)
@@ -95,10 +95,11 @@ func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 		if busy := Busy(r); busy != "" {
 			done.Busy = append(done.Busy, busy)
 		}
-	} else {
-		for _, pool := range experiment.Pools {
+	}
+	for _, pool := range experiment.Pools {
+		if from[pool] = r; v.calibrates != nil {
 			of := slices.DeleteFunc(slices.Clone(calibrations), func(rr *experiment.RouteResult) bool { return r.SettingsOf(rr).Pool != pool })
-			calibrated[pool] = done.calibrated(pool, of, r)
+			from[pool] = done.calibrated(pool, of, r)
 		}
 	}
 	for _, c := range v.Cases {
@@ -106,11 +107,7 @@ func (v *Validation) Compare(r *experiment.Result) (*Validated, error) {
 		if measured == nil || v.calibrates[c.Name] {
 			continue
 		}
-		from := r
-		if v.calibrates != nil {
-			from = calibrated[c.Settings.Pool]
-		}
-		checks, err := Checks(c, measured, Model{Overheads: CalibrateFor(from, measured), Seed: v.seed})
+		checks, err := Checks(c, measured, Model{Overheads: CalibrateFor(from[c.Settings.Pool], measured), Seed: v.seed})
 		if err != nil {
 			return nil, err
 		}
@@ -142,20 +139,22 @@ func onlyOutcomes(checks []Check) {
 const disagree = wobble / 2
 
 // calibrated takes a pool's overheads from its calibrations, says where they were
-// disturbed, and returns the result that has only them.
+// disturbed, and returns the run with only them.
 func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *experiment.Result) *experiment.Result {
+	one := *r
+	one.Routes = nil
 	if len(of) == 0 {
-		return &experiment.Result{Kind: experiment.Measured}
+		return &one
 	}
-	one := &experiment.Result{Kind: experiment.Measured, Settings: r.SettingsOf(of[0])}
+	s := r.SettingsOf(of[0])
 	least, most, late := time.Duration(math.MaxInt64), time.Duration(0), time.Duration(0)
 	for _, rr := range of {
 		one.Routes = append(one.Routes, *rr)
-		beyond := rr.Latency.Mean - one.Settings.Slow
+		beyond := rr.Latency.Mean - s.Slow
 		least, most = min(least, beyond), max(most, beyond)
-		late = max(late, lateness(rr, one.Settings))
+		late = max(late, lateness(rr, s))
 	}
-	v.Overheads[pool] = Calibrate(one)
+	v.Overheads[pool] = Calibrate(&one)
 	if most-least > disagree {
 		v.Busy = append(v.Busy, fmt.Sprintf("calibrations with %s disagree: a request took %s to %s beyond its slow call, and should vary by no more than %s",
 			pool, words(least), words(most), words(disagree)))
@@ -164,7 +163,7 @@ func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *exp
 		v.Busy = append(v.Busy, fmt.Sprintf("in a calibration with %s a hundredth of the requests was sent %s late or more, of the clock (on an idle machine, 1 ms)",
 			pool, words(late)))
 	}
-	return one
+	return &one
 }
 
 func (v *Validated) add(c experiment.Case, checks []Check, measured *experiment.RouteResult) {

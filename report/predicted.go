@@ -125,6 +125,9 @@ func overheads(o *experiment.Overheads) string {
 		}
 		told = append(told, part.what+" "+seconds(part.d)+part.more)
 	}
+	if len(told) > 0 {
+		told[0] = "medians of its routes: " + told[0]
+	}
 	words := " (" + strings.Join(append(told, "how late requests were sent, by how much calls differed"), ", ")
 	if len(untold) > 0 {
 		words += "; it does not tell of " + strings.Join(untold, ", ") + ": no time is taken for that"

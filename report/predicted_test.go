@@ -112,10 +112,10 @@ func TestPredictionNotes(t *testing.T) {
 func TestOverheads(t *testing.T) {
 	for want, o := range map[string]*experiment.Overheads{
 		"": nil,
-		" (a round trip to the database 176 µs, a connect 2.82 ms, a request 1.00 ms beside these, a slow call 553 µs too long, a handover of a connection to who waits 140 µs, how late requests were sent, by how much calls differed)": {
+		" (medians of its routes: a round trip to the database 176 µs, a connect 2.82 ms, a request 1.00 ms beside these, a slow call 553 µs too long, a handover of a connection to who waits 140 µs, how late requests were sent, by how much calls differed)": {
 			Statement: us(176), Connect: us(2820), Request: ms(1), Call: us(553), Handover: us(140)},
-		" (a slow call 553 µs too long, how late requests were sent, by how much calls differed; it does not tell of a round trip to the database, a connect, a request, a handover of a connection to who waits: no time is taken for that)": {Call: us(553)},
-		" (how late requests were sent, by how much calls differed; it does not tell of a round trip to the database, a connect, a request, a slow call, a handover of a connection to who waits: no time is taken for that)":                 {},
+		" (medians of its routes: a slow call 553 µs too long, how late requests were sent, by how much calls differed; it does not tell of a round trip to the database, a connect, a request, a handover of a connection to who waits: no time is taken for that)": {Call: us(553)},
+		" (how late requests were sent, by how much calls differed; it does not tell of a round trip to the database, a connect, a request, a slow call, a handover of a connection to who waits: no time is taken for that)":                                        {},
 	} {
 		if got := overheads(o); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)

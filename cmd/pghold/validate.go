@@ -97,7 +97,7 @@ func showValidated(out io.Writer, v *plan.Validated) {
 		if pool != "" {
 			with = ", with " + pool
 		}
-		fmt.Fprintf(out, "On this machine, in the experiment's time%s: a round trip to the database %v, a connect %v, a request %v, a slow call %v too long (%v to %v), a connection %v on its way to who waits for it, a request sent %v late (up to %v).\n",
+		fmt.Fprintf(out, "On this machine, in the experiment's time, medians of what was measured%s: a round trip to the database %v, a connect %v, a request %v, a slow call %v too long (%v to %v), a connection %v on its way to who waits for it, a request sent %v late (up to %v).\n",
 			with, o.Statement, o.Connect, o.Request, o.Call, o.Call+o.CallJitter.Min, o.Call+o.CallJitter.P95, o.Handover, o.Late.P50, o.Late.P95)
 	}
 	if len(v.Busy) > 0 {

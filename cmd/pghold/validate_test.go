@@ -16,7 +16,7 @@ func TestPlan_ValidatesNamedRoutes(t *testing.T) {
 	if status != exitDone && !(status == exitFailed && strings.Contains(stderr, "less than the 92 %")) {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	for _, want := range []string{"autocommit_local: 20/s for 1s, slow 200ms", inside + ": ", "predicted", "measured", "of 4 figures", "On this machine, in the experiment's time: a round trip", "Seed 0, speed 5."} {
+	for _, want := range []string{"autocommit_local: 20/s for 1s, slow 200ms", inside + ": ", "predicted", "measured", "of 4 figures", "On this machine, in the experiment's time, medians of what was measured: a round trip", "Seed 0, speed 5."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("want %q in\n%s", want, out)
 		}
