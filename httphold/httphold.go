@@ -26,13 +26,20 @@ const NoPattern = "(no pattern)"
 
 // Middleware names the route of the connections that are taken in a request's
 // context: the pattern that the request matched (http.Request.Pattern), which has
-// no values of its parameters. It may be around a ServeMux or within: the pattern
-// that counts is the one known when the connection is taken.
+// no values of its parameters. Its place is next to a ServeMux or within one, around
+// handlers: then it knows the pattern before next runs, and so do all goroutines that
+// next starts.
 //
-// A ServeMux writes the pattern into the request that it is given. A middleware
-// between the two that calls WithContext or Clone gives it another, whose pattern
-// is not seen from outside. Put Middleware inside of it, next to the mux, or, where
-// it takes connections of its own, in both places:
+// With other middlewares between it and the mux, it knows the pattern only when the mux
+// has written it into the request. The request's own goroutine then sees it. Others,
+// such as those of an errgroup in a handler, could read it while the mux writes it, so
+// they are told the last one that the request's own goroutine has seen at a checkout,
+// and NoPattern where there was none. The same is true of a mux within a mux that is
+// behind another middleware. A middleware between the two that calls WithContext or
+// Clone gives the mux a copy, whose pattern is not seen from outside, and one that runs
+// the rest in another goroutine has to, as http.TimeoutHandler does. In all these cases
+// put Middleware inside of it, next to the mux, or, where it takes connections of its
+// own, in both places:
 //
 //	httphold.Middleware(authenticate(httphold.Middleware(mux)))
 //
@@ -48,7 +55,8 @@ const NoPattern = "(no pattern)"
 // marked; the panic goes on.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isCopy(r) && routed.Follow(r) {
+		if isCopy(r) {
+			routed.Follow(next, r)
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -63,7 +71,7 @@ func Middleware(next http.Handler) http.Handler {
 			var inner *http.Request
 			request, inner = routed.New(context.WithValue(ctx, outerKey{}, r), r)
 			defer func() { r.Pattern = inner.Pattern }() // for those outside
-			next.ServeHTTP(w, inner)
+			request.Serve(next, w, inner)
 		})
 	})
 }

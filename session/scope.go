@@ -67,7 +67,7 @@ func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 			s := New(pool, opts)
 			defer s.Close()
 			inner := r.WithContext(NewContext(r.Context(), s))
-			routed.Follow(inner)                         // for httphold, while the handler runs
+			routed.Follow(next, inner)                   // for httphold, while the handler runs
 			defer func() { r.Pattern = inner.Pattern }() // for others around it: a mux writes it into its own request
 			next.ServeHTTP(w, inner)
 		})

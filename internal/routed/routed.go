@@ -1,16 +1,22 @@
-// Package routed finds the copy of a web request that has its pattern. A ServeMux
-// writes the pattern into the request that it is given, and a middleware that calls
-// WithContext or Clone gives it a copy, of which those outside see nothing.
+// Package routed tells the pattern that a web request matches. A ServeMux writes it
+// into the request that it is given, without a lock, so only the goroutine that the mux
+// runs in may read it there; and a middleware that calls WithContext or Clone gives the
+// mux a copy, of which those outside see nothing.
 package routed
 
 import (
 	"context"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync/atomic"
 )
 
 // Request is a web request, whatever copies are made of it.
-type Request struct{ latest atomic.Pointer[http.Request] }
+type Request struct {
+	known  atomic.Pointer[string]       // the pattern, as far as any goroutine may know
+	latest atomic.Pointer[http.Request] // whose pattern the goroutine of Serve may read, nil where known is enough
+}
 
 type contextKey struct{}
 
@@ -18,20 +24,86 @@ type contextKey struct{}
 // Follow.
 func New(ctx context.Context, r *http.Request) (*Request, *http.Request) {
 	var q Request
-	r = r.WithContext(context.WithValue(ctx, contextKey{}, &q))
-	q.latest.Store(r)
-	return &q, r
+	return &q, r.WithContext(context.WithValue(ctx, contextKey{}, &q))
 }
 
-// Follow makes r the copy whose pattern counts, where it is one of a Request's, and
-// reports whether it is.
-func Follow(r *http.Request) bool {
-	q, ok := r.Context().Value(contextKey{}).(*Request)
-	if ok {
+// Serve calls next with the request that New returned. Its frame on the stack marks
+// the request's own goroutine.
+//
+//go:noinline
+func (q *Request) Serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	q.see(next, r, true)
+	next.ServeHTTP(w, r)
+}
+
+// Follow makes r, which next will be called with, the copy whose pattern counts, where
+// it is one of a Request's.
+func Follow(next http.Handler, r *http.Request) {
+	if q, ok := r.Context().Value(contextKey{}).(*Request); ok {
+		q.see(next, r, false)
+	}
+}
+
+// see notes the pattern that r has or will have. own says that this is the request's own
+// goroutine.
+func (q *Request) see(next http.Handler, r *http.Request, own bool) {
+	pattern := matched(next, r)
+	if pattern != "" {
+		q.known.Store(&pattern)
+	}
+	switch {
+	case pattern != "" && !strings.HasSuffix(pattern, "/") && !strings.HasSuffix(pattern, "...}"):
+		q.latest.Store(nil)
+	case own || inServe(): // some mux may be further inside
 		q.latest.Store(r)
 	}
-	return ok
 }
 
-// Pattern returns the pattern that the request has by now, "" where it has none.
-func (q *Request) Pattern() string { return q.latest.Load().Pattern }
+// matched is the pattern that r has and, where next is a mux, the one that it will
+// write into r.
+func matched(next http.Handler, r *http.Request) string {
+	pattern := r.Pattern
+	for {
+		mux, ok := next.(*http.ServeMux)
+		if !ok {
+			return pattern
+		}
+		next, pattern = mux.Handler(r)
+	}
+}
+
+// Pattern returns the pattern that the request has by now, "" where it has none or only
+// the request's own goroutine can know.
+func (q *Request) Pattern() string {
+	known := q.known.Load()
+	if r := q.latest.Load(); r != nil && inServe() && r.Pattern != "" && (known == nil || *known != r.Pattern) {
+		pattern := r.Pattern
+		known = &pattern
+		q.known.Store(known)
+	}
+	if known == nil {
+		return ""
+	}
+	return *known
+}
+
+// inServe reports whether Serve has called, maybe through others.
+func inServe() bool {
+	var pcs [64]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		if n == 0 {
+			return false
+		}
+		frames := runtime.CallersFrames(pcs[:n])
+		for more := true; more; {
+			var f runtime.Frame
+			if f, more = frames.Next(); f.Function == "github.com/pghold/pghold/internal/routed.(*Request).Serve" {
+				return true
+			}
+		}
+		if n < len(pcs) {
+			return false
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package httphold_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/httphold"
+)
+
+// A middleware may take a connection in a goroutine of its own while the mux writes
+// the pattern into the request. The race detector says whether both touch it.
+func TestMiddleware_AGoroutineThatTheMuxDoesNotWaitFor(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	pool := recorder.Pool("main")
+	var audited sync.WaitGroup
+	audit := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			audited.Go(func() { pool.Checkout(ctx).Release() })
+			next.ServeHTTP(w, r)
+		})
+	}
+	mux := http.NewServeMux()
+	// The handler takes no lock before the goroutine has ended: a lock would order the two.
+	mux.HandleFunc("GET /users/{id}", func(http.ResponseWriter, *http.Request) { audited.Wait() })
+	get(t, httphold.Middleware(audit(mux)), "/users/1")
+	if count(recorder, httphold.NoPattern) != 1 {
+		t.Errorf("the goroutine's hold is not under NoPattern: %+v", recorder.Snapshot().Series)
+	}
+}
+
+// Next to the mux, Middleware knows the pattern before any goroutine can ask for it.
+// Elsewhere the request's own goroutine does.
+func TestMiddleware_WhoKnowsThePattern(t *testing.T) {
+	logged := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })
+	}
+	for name, c := range map[string]struct {
+		around func(mux http.Handler) http.Handler
+		fanned string // the route of what goroutines of the handler take
+	}{
+		"next to the mux":            {httphold.Middleware, "GET /api/users/{id}"},
+		"around the mux of a mux":    {func(mux http.Handler) http.Handler { return httphold.Middleware(below("/", mux)) }, "GET /api/users/{id}"},
+		"around a logger":            {func(mux http.Handler) http.Handler { return httphold.Middleware(logged(mux)) }, httphold.NoPattern},
+		"on both sides of a logger":  {func(mux http.Handler) http.Handler { return httphold.Middleware(logged(httphold.Middleware(mux))) }, "GET /api/users/{id}"},
+		"around a logger in a mux":   {func(mux http.Handler) http.Handler { return httphold.Middleware(below("/api/", logged(mux))) }, "/api/"},
+		"around one with a wildcard": {func(mux http.Handler) http.Handler { return httphold.Middleware(below("/{rest...}", logged(mux))) }, "/{rest...}"},
+	} {
+		for _, first := range []string{"goroutines", "its own"} {
+			recorder := pghold.New(pghold.Config{})
+			pool := recorder.Pool("main")
+			mux := http.NewServeMux()
+			mux.HandleFunc("GET /api/users/{id}", func(w http.ResponseWriter, r *http.Request) {
+				fan := func(ctx context.Context) {
+					var all sync.WaitGroup
+					for range 2 {
+						all.Go(func() { pool.Checkout(ctx).Release() })
+					}
+					all.Wait()
+				}
+				if first == "goroutines" {
+					fan(r.Context())
+				}
+				pool.Checkout(r.Context()).Release()
+				if first == "its own" {
+					fan(r.Context())
+				}
+			})
+			get(t, c.around(mux), "/api/users/1")
+			const route = "GET /api/users/{id}"
+			want := map[string]uint64{route: 1}
+			if first == "goroutines" {
+				want[c.fanned] += 2
+			} else { // they know what the handler's own goroutine has seen
+				want[route] += 2
+			}
+			for route, n := range want {
+				if got := count(recorder, route); got != n {
+					t.Errorf("%s, %s first: %d holds of %q, want %d: %+v", name, first, got, route, n, recorder.Snapshot().Series)
+				}
+			}
+		}
+	}
+}
+
+// below is a mux that has h under a pattern.
+func below(pattern string, h http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle(pattern, h)
+	return mux
+}
