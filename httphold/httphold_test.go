@@ -273,6 +273,32 @@ func TestTransport_EndsWithTheBodyOrTheError(t *testing.T) {
 	}
 }
 
+type answering struct{ res *http.Response }
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) { return a.res, nil }
+
+// Transports that tests and caches make leave out what net/http's always has.
+// http.Client puts up with an answer without a body, and reports one that is nil.
+func TestTransport_AnswersWithoutABody(t *testing.T) {
+	for name, res := range map[string]*http.Response{"no body": {StatusCode: http.StatusNoContent}, "no answer": nil} {
+		recorder := pghold.New(pghold.Config{})
+		ctx := pghold.WithRoute(t.Context(), "r")
+		c := recorder.Pool("main").Checkout(ctx)
+		req, err := http.NewRequestWithContext(ctx, "GET", "http://h/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := httphold.Transport(answering{res}).RoundTrip(req)
+		if err != nil || got != res || res != nil && got.Body != nil {
+			t.Errorf("%s: got %+v, %v; want what the transport inside gave", name, got, err)
+		}
+		if calls := recorder.Snapshot().Open[0].SlowCalls; len(calls) != 1 || calls[0].Open {
+			t.Errorf("%s: %+v, want one slow call that has ended", name, calls)
+		}
+		c.Release()
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
