@@ -7,9 +7,9 @@
 //	http.ListenAndServe(addr, httphold.Middleware(mux))
 //
 // Of the requests that come in it keeps the pattern only, and of those that go out
-// the method, the host, and what of the path is plain words. It keeps no query, no
-// header and no body, and reads none, but for Handler, which asks its own request
-// for format and Accept.
+// the method, the host, and what of the path is known in public or named by a pattern
+// that Transport was given. It keeps no query, no header and no body, and reads none,
+// but for Handler, which asks its own request for format and Accept.
 package httphold
 
 import (

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,20 +17,32 @@ import (
 // context: from its start until its answer has been read or closed.
 //
 // A slow call is named by method, host and path, as in "POST
-// api.example.com/v1/charges/{id}"; never by query, header or body. Of a path only
-// what looks like plain words stays: lower-case, upper-case or Capitalised, at most
-// three to a segment, and versions such as v1 and oauth2. All else becomes {id},
-// because it may be somebody's, or secret; so does a name in camel case. A word that
-// is somebody's cannot be told from others: where a path has user names or such,
-// make those calls through another client and name them with pghold.Start.
-func Transport(base http.RoundTripper) http.RoundTripper {
+// api.example.com/v1/charges/{id}"; never by query, header or body. A path may be
+// secret, or somebody's, so of it only what is known in public is shown: versions such
+// as v1, and some words of widely used interfaces, such as chat and completions. What
+// else there is becomes {…}. To see more, give patterns of paths, as http.ServeMux
+// takes them: of a call that matches one, the name has the pattern's path.
+//
+//	httphold.Transport(nil, "/orders/{id}/lines", "POST pay.example.com/refund/{token}")
+//
+// Transport panics where a pattern is not one, or two are in conflict, as
+// http.ServeMux.Handle does.
+func Transport(base http.RoundTripper, patterns ...string) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return transport{base}
+	t := transport{base: base, patterns: patterns, mux: http.NewServeMux()}
+	for _, pattern := range patterns {
+		t.mux.Handle(pattern, http.NotFoundHandler())
+	}
+	return t
 }
 
-type transport struct{ base http.RoundTripper }
+type transport struct {
+	base     http.RoundTripper
+	patterns []string
+	mux      *http.ServeMux // of the patterns; it serves nothing
+}
 
 // CloseIdleConnections does what base does, for http.Client.CloseIdleConnections.
 func (t transport) CloseIdleConnections() {
@@ -39,7 +52,7 @@ func (t transport) CloseIdleConnections() {
 }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	call := pghold.Start(r.Context(), name(r))
+	call := pghold.Start(r.Context(), t.name(r))
 	res, err := t.base.RoundTrip(r)
 	if err != nil || res == nil || res.Body == nil { // http.Client knows what to do with these
 		call.End()
@@ -89,32 +102,39 @@ func (s stream) CloseWrite() error {
 // maxSegments is how much of a path names a slow call.
 const maxSegments = 6
 
-func name(r *http.Request) string {
+func (t transport) name(r *http.Request) string {
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
+	}
+	return method + " " + r.URL.Host + t.path(method, r)
+}
+
+func (t transport) path(method string, r *http.Request) string {
+	// A mux may also answer with the path itself, to which it would redirect.
+	_, pattern := t.mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.URL.Host})
+	if slices.Contains(t.patterns, pattern) {
+		return strings.TrimSuffix(pattern[strings.IndexByte(pattern, '/'):], "{$}")
 	}
 	segments := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if len(segments) > maxSegments {
 		segments = append(segments[:maxSegments], "…")
 	}
 	for i, s := range segments[:min(len(segments), maxSegments)] {
-		if !words.MatchString(s) || random.MatchString(s) {
-			segments[i] = "{id}"
+		if s != "" && !slices.Contains(words, s) && !version.MatchString(s) {
+			segments[i] = "{…}"
 		}
 	}
-	return method + " " + r.URL.Host + "/" + strings.Join(segments, "/")
+	return "/" + strings.Join(segments, "/")
 }
 
-// words are what stays of a path: what is longer, or mixed, is rather an identifier
-// or a key.
-var words = func() *regexp.Regexp {
-	const (
-		word    = `([a-z]{1,16}|[A-Z]{1,5}|[A-Z][a-z]{1,15})`
-		version = `v[0-9]{1,2}((alpha|beta)[0-9]?)?`
-	)
-	return regexp.MustCompile(`^(\.?` + word + `([-_.]` + word + `){0,2}([0-9]|[-_.]` + version + `)?|` + version + `)?$`)
-}()
+var version = regexp.MustCompile(`^v[0-9]{1,2}((alpha|beta)[0-9]?)?$`)
 
-// random is what no word is like, but many a key: six consonants in a row ("healthcheck" has five).
-var random = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}`)
+// words are shown wherever they are in a path: they are known in public, and whoever
+// has one of them as a name shares it with an interface.
+var words = strings.Fields(`
+	api rest graphql rpc oauth oauth2 token authorize userinfo .well-known openid-configuration jwks.json
+	health healthz metrics search query users accounts orders events webhooks messages
+	chat completions responses embeddings models moderations batches assistants threads runs
+	images generations edits audio speech transcriptions translations files uploads
+	charges customers payment_intents payments refunds invoices subscriptions checkout sessions products prices`)

@@ -83,7 +83,7 @@ func service(ctx context.Context, recorder *pghold.Recorder, dsn, slowAPI string
 	if err != nil {
 		return nil, nil, err
 	}
-	client := &http.Client{Transport: httphold.Transport(nil)} // *
+	client := &http.Client{Transport: httphold.Transport(nil, "GET /slow")} // * with the path that may be shown
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /debug/holds", httphold.Handler(recorder)) // * behind your own authentication
