@@ -57,7 +57,7 @@ type Hold struct {
 	SlowCallsLeftOutTime time.Duration
 
 	// Stack is where the goroutine that has the hold is now, or was a moment ago;
-	// nil where nobody looked. Only OpenHolds looks.
+	// nil where nobody looked. Only OpenHolds and SnapshotWithStacks look.
 	Stack *Stack
 
 	// Last is the line of the last statement, or of the checkout.

@@ -88,6 +88,14 @@ func (r *Recorder) OpenHolds() []Hold {
 	return holds
 }
 
+// SnapshotWithStacks is Snapshot with the stacks of the open holds, as OpenHolds has
+// them. All of it is taken in one look: each hold is either open or counted.
+func (r *Recorder) SnapshotWithStacks() *Snapshot {
+	s := r.Snapshot()
+	r.locate(s.Open)
+	return s
+}
+
 // locate gives the holds that are old enough their stacks.
 func (r *Recorder) locate(holds []Hold) {
 	old := false

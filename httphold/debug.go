@@ -39,8 +39,7 @@ func Handler(recorder *pghold.Recorder) http.Handler {
 			http.Error(w, "only GET", http.StatusMethodNotAllowed)
 			return
 		}
-		s := recorder.Snapshot()
-		s.Open = recorder.OpenHolds() // somebody asks: with stacks
+		s := recorder.SnapshotWithStacks()
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")

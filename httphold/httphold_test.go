@@ -531,6 +531,28 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// A hold that is released while the page is made is in it: as one that is open or as
+// one that is finished.
+func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	pool := recorder.Pool("main")
+	var c *pghold.Checkout                    // nil while SetStat asks
+	pool.SetStat(func() (s pghold.PoolStat) { // the snapshot asks when it has looked at the holds
+		if c != nil {
+			c.Release()
+		}
+		return s
+	})
+	c = pool.Checkout(pghold.WithRoute(t.Context(), "GET /"))
+	s, err := pghold.ReadSnapshot(get(t, httphold.Handler(recorder), "/debug/holds?format=json").Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.Open) + len(s.Series); n != 1 {
+		t.Errorf("the hold is seen %d times, want once: open %+v, finished %+v", n, s.Open, s.Series)
+	}
+}
+
 // A handler that is stuck in what Transport does not see is found by its stack.
 func TestHandler_ShowsWhereItIsStuck(t *testing.T) {
 	recorder := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
