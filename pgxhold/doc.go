@@ -16,8 +16,10 @@
 //   - An Acquire that fails is a wait without a hold, counted as a time-out, a
 //     cancellation or a failure. One that a hook of the pool's ends with a panic is a
 //     failure.
-//   - A connection that is hijacked has no release: its hold stays open until
-//     [Released] is called for it, as it should be when it is closed.
+//   - A connection that is hijacked has no release, and pgxpool does not tell of it.
+//     Call [Released] for it. Where nobody does, as for one that a library hijacks to
+//     listen on, the hold stays open as long as somebody has the connection, and ends
+//     at the first garbage collection after that.
 //   - AcquireAllIdle tells nobody that it acquires: what is done with its
 //     connections is not recorded, and their release is passed over.
 //   - A connection outside of any pool has nobody to give it back to: it is not

@@ -3,6 +3,8 @@ package pgxhold
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
@@ -114,21 +116,48 @@ var (
 	_ queuepool.Tracer      = both{}
 )
 
-// holdKey is where a connection's hold is found among pgconn's custom data.
+// holdKey is where a connection's slot is found among pgconn's custom data.
 const holdKey = "github.com/pghold/pghold/pgxhold"
+
+// slot has the hold of a connection, nil while it is not checked out.
+type slot struct {
+	hold atomic.Pointer[pghold.Checkout]
+}
+
+func slotOf(conn *pgx.Conn) *slot {
+	s, _ := conn.PgConn().CustomData()[holdKey].(*slot)
+	return s
+}
+
+// newSlot makes the slot of a connection. No hook tells that a connection was hijacked,
+// so its hold ends at the latest when nobody has the connection any more. A pool has
+// its connections until they are released.
+func newSlot(conn *pgx.Conn) *slot {
+	s := &slot{}
+	conn.PgConn().CustomData()[holdKey] = s
+	runtime.AddCleanup(conn, (*slot).release, s)
+	return s
+}
+
+func (s *slot) release() {
+	if c := s.hold.Swap(nil); c != nil {
+		c.Release()
+	}
+}
 
 // Of returns the hold of a connection that is checked out, or nil.
 func Of(conn *pgx.Conn) *pghold.Checkout {
-	c, _ := conn.PgConn().CustomData()[holdKey].(*pghold.Checkout)
-	return c
+	if s := slotOf(conn); s != nil {
+		return s.hold.Load()
+	}
+	return nil
 }
 
 // Released ends the hold of a connection that its pool will not see again, because
 // it was hijacked. It does nothing for others.
 func Released(conn *pgx.Conn) {
-	if c := Of(conn); c != nil {
-		delete(conn.PgConn().CustomData(), holdKey)
-		c.Release()
+	if s := slotOf(conn); s != nil {
+		s.release()
 	}
 }
 
@@ -168,8 +197,12 @@ func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error
 		w.wait.Fail(err)
 		return
 	}
-	Released(conn) // it has no hold; one that was never ended would be lost
-	conn.PgConn().CustomData()[holdKey] = w.wait.Checkout()
+	s := slotOf(conn)
+	if s == nil {
+		s = newSlot(conn)
+	}
+	s.release() // it has no hold; one that was never ended would be lost
+	s.hold.Store(w.wait.Checkout())
 }
 
 // TraceCheckin ends the hold.

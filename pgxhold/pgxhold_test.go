@@ -3,6 +3,7 @@ package pgxhold_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,36 @@ func TestTracer_Hijack(t *testing.T) {
 	pgxhold.Released(mine)
 	if all := sum(t, r); all.Held.Count() != 1 {
 		t.Errorf("%d holds, want 1", all.Held.Count())
+	}
+}
+
+// A library that hijacks a connection does not call Released. The hold ends when nobody
+// has the connection any more. That of a connection that was closed and not released
+// goes on: its pool has no other in its place.
+func TestTracer_HijackedAndForgotten(t *testing.T) {
+	pool, r := open(t, nil)
+	stays, err := pool.Acquire(t.Context())
+	must(t, err)
+	defer stays.Release()
+	must(t, stays.Conn().Close(t.Context()))
+	func() {
+		conn, err := pool.Acquire(t.Context())
+		must(t, err)
+		must(t, conn.Hijack().Close(t.Context()))
+	}()
+	for giveUp := time.After(time.Minute); len(r.Snapshot().Open) > 1; runtime.GC() { // its hold ends in a goroutine of the runtime's
+		select {
+		case <-giveUp:
+			t.Fatalf("after a minute the holds are still %+v", r.Snapshot().Open)
+		default:
+		}
+	}
+	if s := r.Snapshot(); len(s.Open) != 1 || s.Pools[0].Used() != 1 {
+		t.Errorf("%d holds are open, and the pool's are %+v; want the one that was not released", len(s.Open), s.Pools[0])
+	}
+	stays.Release()
+	if all := sum(t, r); all.Held.Count() != 2 {
+		t.Errorf("%d holds, want 2", all.Held.Count())
 	}
 }
 
