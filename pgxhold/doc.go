@@ -27,7 +27,9 @@
 //   - A batch, a COPY and the preparation of a statement are one statement each, and
 //     so is a query from the moment it is sent until its rows are closed.
 //   - A transaction counts as open for as long as the server says so, savepoints
-//     and failed transactions included.
+//     and failed transactions included. On a connection that pgx has closed, as it does
+//     when a statement is cancelled, none is open. The hold goes on until the release:
+//     the pool has no other connection in its place until then.
 //   - Waiting for a notification is silence: no statement is running.
 //   - Pools that are opened with the same configuration are one pool, under one name:
 //     their holds are counted together, and what pgxpool says of itself, its

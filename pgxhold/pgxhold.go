@@ -242,7 +242,7 @@ func begin(conn *pgx.Conn) {
 
 func end(conn *pgx.Conn) {
 	if c := Of(conn); c != nil {
-		c.EndStatement(conn.PgConn().TxStatus() != 'I')
+		c.EndStatement(!conn.IsClosed() && conn.PgConn().TxStatus() != 'I')
 	}
 }
 

@@ -258,6 +258,29 @@ func TestTracer_HijackedAndForgotten(t *testing.T) {
 	}
 }
 
+// pgx closes a connection whose session has ended. There is no transaction on it any
+// more, though its handler has not given it back.
+func TestTracer_ClosedIsNotInTransaction(t *testing.T) {
+	pool, r := open(t, nil)
+	tx, err := pool.Begin(t.Context())
+	must(t, err)
+	defer tx.Rollback(t.Context())
+	var ended bool
+	must(t, pool.QueryRow(t.Context(), "select pg_terminate_backend($1, 60000)", tx.Conn().PgConn().PID()).Scan(&ended))
+	if _, err := tx.Exec(t.Context(), "select 1"); err == nil || !ended || !tx.Conn().IsClosed() {
+		t.Fatalf("got %v, want an error and a connection that was closed", err)
+	}
+	before := r.Snapshot().Open[0]
+	after := r.Snapshot().Open[0]
+	if silent := after.Silent() - before.Silent(); silent <= 0 || after.SilentInTransaction != before.SilentInTransaction {
+		t.Errorf("%v of the silence of %v are in a transaction, want none", after.SilentInTransaction-before.SilentInTransaction, silent)
+	}
+	tx.Rollback(t.Context())
+	if all := sum(t, r); all.Held.Count() != 2 || all.SilentInTransaction != before.SilentInTransaction {
+		t.Errorf("%d holds, %v silent in transaction; want two, and %v", all.Held.Count(), all.SilentInTransaction, before.SilentInTransaction)
+	}
+}
+
 func TestTracer_AcquireAllIdle(t *testing.T) {
 	pool, r := open(t, nil)
 	must(t, pool.Ping(t.Context()))
