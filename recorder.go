@@ -41,7 +41,7 @@ type Config struct {
 	// LongWait is how long a caller may wait until OnShortage is told. Default 1 s.
 	LongWait time.Duration
 	// StuckAfter is how old a hold must be for its goroutine's stack to be looked
-	// at, by OpenHolds and Holders. Default 1 s.
+	// at, by OpenHolds, SnapshotWithStacks and Holders. Default 1 s.
 	StuckAfter time.Duration
 }
 
@@ -66,6 +66,7 @@ const (
 // and hosts it is told of. It has a part for each processor, at most 16. In each part
 // a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
 // slow calls and gaps, and at most maxStacks stacks of each of three kinds are known.
+// Beside these it keeps the stacks of at most 256 holds that are stuck.
 type Recorder struct {
 	cfg     Config
 	started time.Time

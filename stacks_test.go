@@ -59,6 +59,43 @@ func TestStacks_AreTakenSeldom(t *testing.T) {
 	}
 }
 
+// However many holds are stuck, and goroutines have their labels, one stack is kept of
+// each of the oldest.
+func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
+	r := New(Config{StuckAfter: time.Nanosecond})
+	const more = 40
+	defer held(t.Context(), r, maxStuck)()
+	younger := r.now()
+	stop := make(chan struct{})
+	var all, begun sync.WaitGroup
+	defer all.Wait()
+	defer close(stop)
+	begun.Add(2 * more)
+	for range more {
+		all.Go(func() {
+			Do(t.Context(), "GET /", func(ctx context.Context) {
+				defer r.Pool("main").Checkout(ctx).Release()
+				all.Go(func() { begun.Done(); <-stop }) // with the same label
+				begun.Done()
+				<-stop
+			})
+		})
+	}
+	begun.Wait()
+	holds, stacks := r.OpenHolds(), 0
+	for _, h := range holds {
+		if h.Stack != nil {
+			stacks++
+		}
+		if old := h.Began.Before(r.started.Add(younger).Round(0)); old != (h.Stack != nil) {
+			t.Fatalf("a hold that is one of the oldest (%v) has the stack %+v", old, h.Stack)
+		}
+	}
+	if len(holds) != maxStuck+more || stacks != maxStuck || len(r.stacks.byHold) != maxStuck {
+		t.Errorf("%d holds have %d stacks, and %d are kept; want %d holds and %d stacks", len(holds), stacks, len(r.stacks.byHold), maxStuck+more, maxStuck)
+	}
+}
+
 // The stack of an earlier hold of the same request is not taken for that of a
 // later one.
 func TestStacks_OfAnEarlierHold(t *testing.T) {
@@ -112,7 +149,7 @@ func TestGoroutines_Write(t *testing.T) {
 		"1 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
 		"1 @ 0x1\n# labels: {\"pghold\":\"7\"}\n"
 	for size := 1; size <= len(text); size++ {
-		g := goroutines{wanted: map[string]bool{"7": true}, byLabel: map[string][][]Site{}}
+		g := goroutines{byLabel: map[string][][]Site{"7": nil}}
 		for p := []byte(text); len(p) > 0; p = p[min(size, len(p)):] {
 			g.Write(p[:min(size, len(p))])
 		}

@@ -2,6 +2,7 @@ package pghold
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"runtime"
 	"runtime/debug"
@@ -63,22 +64,32 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	returned = true
 }
 
-// stacks keeps what the last profile of goroutines said of those who have a hold.
+// stacks keeps what the last profile of goroutines said of those who have a hold: of
+// the maxStuck oldest holds one stack each.
 type stacks struct {
-	mu      sync.Mutex
-	taken   time.Duration // since the recorder was made
-	cost    time.Duration // of the last profile
-	next    time.Duration // no profile is taken before
-	byLabel map[string][][]Site
+	mu     sync.Mutex
+	taken  time.Duration // since the recorder was made
+	cost   time.Duration // of the last profile
+	next   time.Duration // no profile is taken before
+	byHold map[holdID]*Stack
 }
+
+// holdID tells a hold from others that are or were open in the same Do.
+type holdID struct {
+	label string
+	began time.Time
+}
+
+// maxStuck is how many holds have a stack. Each may have some 10 KB.
+const maxStuck = 256
 
 // profileShare is the part of a core that profiles may take: after one that took a
 // millisecond there is none for a hundred.
 const profileShare = 0.01
 
 // OpenHolds describes the holds that are open, the longest first. Those that are
-// older than Config.StuckAfter and were taken within Do have a Stack, which may be
-// some time old, as it says: profiles of goroutines are taken so seldom that they need
+// older than Config.StuckAfter and were taken within Do have a Stack, the 256 oldest of
+// them, which may be some time old, as it says: profiles of goroutines are taken so seldom that they need
 // at most 1 % of a core. The next one is taken after a hundred times as long as the
 // last one took, which is 20 s where 10,000 requests are stuck.
 func (r *Recorder) OpenHolds() []Hold {
@@ -109,36 +120,52 @@ func (r *Recorder) locate(holds []Hold) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if began := r.now(); began >= s.next {
-		s.byLabel = profile(r.oldLabels(began))
+		oldest := r.oldest(began)
+		byLabel := map[string][][]Site{}
+		for i := range oldest {
+			byLabel[oldest[i].label] = nil
+		}
+		profile(byLabel)
 		s.taken = r.now()
 		s.cost = s.taken - began
 		s.next = s.taken + time.Duration(float64(s.cost)/profileShare)
+		s.byHold = map[holdID]*Stack{}
+		for i := range oldest {
+			h := &oldest[i]
+			if frames := holding(byLabel[h.label], h, r.cfg.Skip); frames != nil {
+				s.byHold[holdID{h.label, h.Began}] = &Stack{Taken: r.started.Add(s.taken).Round(0), Where: where(frames, r.cfg.Skip), Frames: frames}
+			}
+		}
 	}
 	for i := range holds {
-		h := &holds[i]
-		if h.Held < r.cfg.StuckAfter || r.started.Add(s.taken).Round(0).Before(h.Began) {
-			continue // the stack would be of what was before
-		}
-		if frames := holding(s.byLabel[h.label], h, r.cfg.Skip); frames != nil {
-			h.Stack = &Stack{Taken: r.started.Add(s.taken).Round(0), Where: where(frames, r.cfg.Skip), Frames: frames}
+		if h := &holds[i]; h.Held >= r.cfg.StuckAfter {
+			h.Stack = s.byHold[holdID{h.label, h.Began}]
 		}
 	}
 }
 
-// oldLabels is the set of the labels of all holds that are old enough at now.
-func (r *Recorder) oldLabels(now time.Duration) map[string]bool {
-	labels := map[string]bool{}
+// oldest describes the maxStuck oldest of all holds that were taken in Do and are old
+// enough at now.
+func (r *Recorder) oldest(now time.Duration) []Hold {
+	var old []*Checkout
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for c := s.first; c != nil; c = c.next {
 			if !c.waiting && c.label() != "" && now-c.began >= r.cfg.StuckAfter {
-				labels[c.label()] = true
+				old = append(old, c)
 			}
 		}
 		s.mu.Unlock()
 	}
-	return labels
+	slices.SortFunc(old, func(a, b *Checkout) int { return cmp.Compare(a.began, b.began) })
+	var holds []Hold
+	for _, c := range old[:min(len(old), maxStuck)] {
+		if h, ok := c.Describe(); ok {
+			holds = append(holds, h)
+		}
+	}
+	return holds
 }
 
 // holding picks, of the goroutines of one label, the one that has the hold: it is
@@ -167,11 +194,9 @@ func holding(goroutines [][]Site, h *Hold, skip []string) []Site {
 	return nil
 }
 
-// profile returns the stacks of the goroutines that have one of the labels.
-func profile(labels map[string]bool) map[string][][]Site {
-	p := goroutines{wanted: labels, byLabel: map[string][][]Site{}}
-	pprof.Lookup("goroutine").WriteTo(&p, 1) // it fails only where p does
-	return p.byLabel
+// profile adds the stacks of the goroutines that have one of the labels.
+func profile(byLabel map[string][][]Site) {
+	pprof.Lookup("goroutine").WriteTo(&goroutines{byLabel: byLabel}, 1) // it fails only where that does
 }
 
 // goroutines reads the profile of goroutines as text while it is written. Each
@@ -182,10 +207,9 @@ func profile(labels map[string]bool) map[string][][]Site {
 //	# labels: {"pghold":"1c"}
 //	#	0x478b69	time.Sleep+0x12e	/usr/local/go/src/runtime/time.go:338
 type goroutines struct {
-	wanted  map[string]bool
-	byLabel map[string][][]Site
-	rest    []byte // of a line that is not whole yet
-	label   string // of the stack that is being read, "" where it is not wanted
+	byLabel map[string][][]Site // has the labels that are wanted
+	rest    []byte              // of a line that is not whole yet
+	label   string              // of the stack that is being read, "" where it is not wanted
 }
 
 func (g *goroutines) Write(p []byte) (int, error) {
@@ -209,7 +233,7 @@ func (g *goroutines) line(line []byte) {
 	if rest, is := bytes.CutPrefix(line, []byte("# labels: ")); is {
 		_, rest, _ = bytes.Cut(rest, []byte(`"`+labelKey+`":"`))
 		value, _, _ := bytes.Cut(rest, []byte{'"'})
-		if g.wanted[string(value)] {
+		if _, wanted := g.byLabel[string(value)]; wanted {
 			g.label = string(value)
 			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
 		}
