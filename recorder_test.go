@@ -316,12 +316,18 @@ func TestDo_MarksTheHoldsOfAPanic(t *testing.T) {
 			panic("handler")
 		}, 0},
 		"no panic": {func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() }, 0},
+		"the goroutine's end, as t.FailNow makes it": {func(p *pghold.Pool, ctx context.Context) {
+			defer p.Checkout(ctx).Release()
+			runtime.Goexit()
+		}, 0},
 	} {
 		r := pghold.New(pghold.Config{})
-		func() {
+		var job sync.WaitGroup
+		job.Go(func() {
 			defer func() { recover() }()
 			pghold.Do(t.Context(), "GET /", func(ctx context.Context) { test.f(r.Pool("main"), ctx) })
-		}()
+		})
+		job.Wait()
 		snap := r.Snapshot()
 		var panics uint64
 		for _, s := range snap.Series {

@@ -42,7 +42,7 @@ var lastLabel atomic.Uint64
 //	pghold.Do(ctx, "job send-invoices", sendInvoices)
 //
 // Where f panics, the holds that it left open and the last one that was released
-// are marked as Panicked. One that it left open stays so: its connection was not given
+// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
 // back, and others cannot have it.
 func Do(ctx context.Context, route string, f func(context.Context)) {
 	DoFunc(ctx, func() string { return route }, f)
@@ -51,17 +51,16 @@ func Do(ctx context.Context, route string, f func(context.Context)) {
 // DoFunc is Do for a name that is known only later, as in WithRouteFunc.
 func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
-	returned := false
 	defer func(outer context.Context) {
 		pprof.SetGoroutineLabels(outer)
-		if !returned {
+		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
 			s.panicked()
+			panic(v)
 		}
 	}(ctx)
 	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
 	pprof.SetGoroutineLabels(ctx)
 	f(ctx)
-	returned = true
 }
 
 // stacks keeps what the last profile of goroutines said of those who have a hold: of

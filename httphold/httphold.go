@@ -52,7 +52,7 @@ const NoPattern = "(no pattern)"
 //
 // The goroutine has the pprof label "pghold" while next runs, so that
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
-// marked; the panic goes on.
+// marked; the panic goes on. http.ErrAbortHandler goes on too and is no panic.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isCopy(r) {
@@ -67,12 +67,25 @@ func Middleware(next http.Handler) http.Handler {
 			}
 			return NoPattern
 		}
+		aborted := false
 		pghold.DoFunc(r.Context(), route, func(ctx context.Context) {
+			defer func() {
+				switch v := recover(); v {
+				case nil:
+				case http.ErrAbortHandler:
+					aborted = true
+				default:
+					panic(v)
+				}
+			}()
 			var inner *http.Request
 			request, inner = routed.New(context.WithValue(ctx, outerKey{}, r), r)
 			defer func() { r.Pattern = inner.Pattern }() // for those outside
 			request.Serve(next, w, inner)
 		})
+		if aborted {
+			panic(http.ErrAbortHandler)
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -607,6 +608,36 @@ func TestMiddleware_APanicIsMarkedAndGoesOn(t *testing.T) {
 	s := recorder.Snapshot()
 	if len(s.Open) != 0 || len(s.Series) != 1 || s.Series[0].Panics != 1 || !s.Series[0].Worst.Panicked {
 		t.Errorf("got %+v, want the hold closed and marked", s.Series)
+	}
+}
+
+// A handler ends its answer with http.ErrAbortHandler, as httputil.ReverseProxy does,
+// or its goroutine: neither is a panic.
+func TestMiddleware_WhatIsNoPanic(t *testing.T) {
+	for name, end := range map[string]func(){
+		"ErrAbortHandler": func() { panic(http.ErrAbortHandler) },
+		"Goexit":          runtime.Goexit,
+	} {
+		recorder := pghold.New(pghold.Config{})
+		h := httphold.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer recorder.Pool("main").Checkout(r.Context()).Release()
+			end()
+		}))
+		var seen any
+		returned := false
+		var server sync.WaitGroup
+		server.Go(func() {
+			defer func() { seen = recover() }()
+			get(t, h, "/")
+			returned = true
+		})
+		server.Wait()
+		if returned || name == "ErrAbortHandler" && seen != http.ErrAbortHandler || name == "Goexit" && seen != nil {
+			t.Errorf("%s: the server sees %v (returned: %v), want what the handler did", name, seen, returned)
+		}
+		if s := recorder.Snapshot(); len(s.Series) != 1 || s.Series[0].Panics != 0 || s.Series[0].Worst.Panicked {
+			t.Errorf("%s: got %+v, want a hold that is not marked", name, s.Series[0])
+		}
 	}
 }
 
