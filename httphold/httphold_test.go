@@ -532,6 +532,27 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// What a pool says of those who queued, as database/sql does, is on the page.
+func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
+	recorder := pghold.New(pghold.Config{})
+	recorder.Pool("busy").SetStat(func() pghold.PoolStat {
+		return pghold.PoolStat{Open: 2, Max: 2, Waits: 278, WaitTime: 745 * time.Second}
+	})
+	recorder.Pool("idle").SetStat(func() pghold.PoolStat { return pghold.PoolStat{Open: 1, Max: 2} })
+	recorder.Pool("mute")
+	page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
+	for name, want := range map[string]string{
+		"busy": `<td class="n">278<td class="n">745.0 s<`,
+		"idle": `<td class="n">0<td class="n">0<`,
+		"mute": `<td class="n">–<td class="n">–<`,
+	} {
+		_, row, _ := strings.Cut(page, "<td>"+name)
+		if row, _, _ = strings.Cut(row, "</tr>"); !strings.Contains(row, want) {
+			t.Errorf("the row of %s is %s, want %s in it", name, row, want)
+		}
+	}
+}
+
 // A hold that is released while the page is made is in it: as one that is open or as
 // one that is finished.
 func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
