@@ -98,11 +98,14 @@ func (e Expectation) among(names []string) error {
 }
 
 // Check reports whether the result meets the expectation, and what it has, in words.
-// What it has not, no expectation is met by.
+// What it has not, or has of a route that is not valid, no expectation is met by.
 func (e Expectation) Check(r *Result) (met bool, got string) {
 	rr := r.Route(e.Route)
 	if rr == nil {
 		return false, "nothing: the route was not run"
+	}
+	if rr.NotValid != "" {
+		return false, "nothing that counts: the route's run is not valid"
 	}
 	v, found := figureAt(rr, e.Field)
 	if !found {

@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestParseExpectation(t *testing.T) {
 
 func TestExpectation_Check(t *testing.T) {
 	r := fullResult()
-	r.Routes[0].Repeats = nil
+	r.Routes[0].Repeats, r.Routes[0].NotValid = nil, ""
 	r.Routes = append(r.Routes, experiment.RouteResult{Name: "bare"})
 	for text, want := range map[string]struct {
 		met bool
@@ -124,5 +125,35 @@ func TestExpectation_Among(t *testing.T) {
 		if err := e.Among(r); err == nil || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("got %v, want an error without what a terminal acts on", err)
 		}
+	}
+}
+
+func TestExpectation_OfARouteThatIsNotValid(t *testing.T) {
+	seed := *experiment.Seed()
+	r := &seed
+	r.Routes = slices.Clone(r.Routes)
+	e := experiment.Expectation{Route: r.Routes[0].Name, Field: "success_ratio", Op: ">=", Value: 0}
+	if met, got := e.Check(r); !met {
+		t.Fatalf("got %s", got)
+	}
+	r.Routes[0].NotValid = "1 of 500 requests failed."
+	if met, got := e.Check(r); met || !strings.Contains(got, "not valid") {
+		t.Errorf("met %v, %q; want it missed, because the route is not valid", met, got)
+	}
+}
+
+func TestResult_NotValid(t *testing.T) {
+	r := *experiment.Seed()
+	r.Routes = slices.Clone(r.Routes)
+	if got := r.NotValid(); got != "" {
+		t.Errorf("the seed is not valid: %s", got)
+	}
+	r.Routes[1].NotValid = "1 of 500 requests failed."
+	if got, want := r.NotValid(), r.Routes[1].Name+": 1 of 500 requests failed."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	r.Routes[3].NotValid = "All failed."
+	if got, want := r.NotValid(), "2 of 4 routes, "+r.Routes[1].Name+" among them: 1 of 500 requests failed."; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -105,6 +105,7 @@ func fullResult() *experiment.Result {
 		Updates: full.Routes[0].Updates, Error: map[string]float64{"latency_s.p99": 0.25}, Note: "It hangs on milliseconds.",
 	}
 	full.Routes[0].NotPredicted = "a sentence"
+	full.Routes[0].NotValid = "a sentence"
 	return full
 }
 

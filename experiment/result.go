@@ -37,6 +37,28 @@ type Result struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 
+// NotValid says in a sentence why nothing follows from the result, or nothing: some
+// route's figures do not count (RouteResult.NotValid).
+func (r *Result) NotValid() string {
+	var first *RouteResult
+	n := 0
+	for i := range r.Routes {
+		if r.Routes[i].NotValid == "" {
+			continue
+		}
+		if n++; first == nil {
+			first = &r.Routes[i]
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return first.Name + ": " + first.NotValid
+	}
+	return fmt.Sprintf("%d of %d routes, %s among them: %s", n, len(r.Routes), first.Name, first.NotValid)
+}
+
 // SettingsOf are the settings that a route of the result was run with.
 func (r *Result) SettingsOf(rr *RouteResult) Settings {
 	if rr.Settings != nil {
@@ -129,6 +151,9 @@ type RouteResult struct {
 	// latency_s.p50 and latency_s.p99. All other fields are means then, and the counts
 	// are rounded.
 	Interval map[string][2]float64 `json:"interval,omitempty"`
+	// NotValid says in a sentence why the figures do not count: requests failed for
+	// reasons that are neither the settings' nor the route's. Empty where they do.
+	NotValid string `json:"not_valid,omitempty"`
 	// Predicted is what the model says of a route that was measured, from the settings
 	// and the run's Overheads. nil where nobody asked.
 	Predicted *Prediction `json:"predicted,omitempty"`

@@ -30,7 +30,12 @@ type App struct {
 	trips      trips
 	trace      trace
 	traffic    traffic // to the database
-	inFlight   atomic.Int64
+
+	// What the experiment did not ask for: of requests, of the outbox's workers, and of
+	// connections that the server ended.
+	failures, workerFailures, ended faults
+
+	inFlight atomic.Int64
 
 	updates  atomic.Int64 // begun
 	retries  atomic.Int64 // of writes
@@ -108,11 +113,12 @@ func (a *App) handle(route experiment.Route) http.Handler {
 		t := tripOf(r.Context())
 		pghold.Do(r.Context(), r.Pattern, func(ctx context.Context) {
 			answer, err := a.onThread(ctx, route, t, run)
-			if t.err = err; err != nil {
+			if err == nil {
+				err = answer.write(ctx, w)
+			} else {
 				writeError(w, err)
-				return
 			}
-			t.err = answer.write(ctx, w)
+			t.err = err
 		})
 	}))
 	if perRequest[route.Name] {
@@ -136,7 +142,13 @@ func (a *App) handle(route experiment.Route) http.Handler {
 			defer context.AfterFunc(a.ctx, cancel)()
 		}
 		ctx = withTrip(ctx)
-		defer func() { a.trips.ended(tripOf(ctx)) }() // the session has ended, and a stream that broke off has panicked
+		defer func() { // the session has ended, and a stream that broke off has panicked
+			t := tripOf(ctx)
+			a.trips.ended(t)
+			if reason, ok := a.fault(ctx, t.err); ok && !t.brokenOff {
+				a.failures.add(reason)
+			}
+		}()
 		inner.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -26,6 +26,7 @@ type attack struct {
 	attacker *vegeta.Attacker
 
 	ok, failed atomic.Int64 // so far
+	unanswered faults       // of requests without an answer, where it is not the client that left
 
 	mu       sync.Mutex // guards what follows
 	began    time.Time  // timestamp of the first request
@@ -114,6 +115,9 @@ func (a *attack) add(res *vegeta.Result) {
 	default:
 		a.outcomes.Error++
 		a.errors[res.Error]++
+		if res.Code == 0 {
+			a.unanswered.add("the app gave no answer: " + res.Error)
+		}
 	}
 	a.failed.Add(1)
 }

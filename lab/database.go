@@ -29,7 +29,8 @@ const schemaPrefix = "pghold_lab_"
 const closeTimeout = 10 * time.Second
 
 // OpenDatabase connects to a Postgres, checks that it has room for so many
-// connections of the app, and sets the schema up.
+// connections of the app beside those in use, by max_connections and by the limits of
+// the role and of the database, and sets the schema up.
 func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, error) {
 	conn, err := connect(ctx, dsn)
 	if err != nil {
@@ -40,18 +41,11 @@ func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, 
 	suffix := make([]byte, 4)
 	rand.Read(suffix)
 	db := &Database{dsn: dsn, schema: schemaPrefix + hex.EncodeToString(suffix)}
-	var free int
-	err = conn.QueryRow(ctx, `
-		select split_part(current_setting('server_version'), ' ', 1),
-		       current_setting('max_connections')::int
-		       - current_setting('superuser_reserved_connections')::int
-		       - coalesce(current_setting('reserved_connections', true)::int, 0)
-		       - (select count(*) from pg_stat_activity where usesysid is not null)::int`).Scan(&db.Version, &free)
-	if err != nil {
-		return nil, fmt.Errorf("asking Postgres for its settings: %w", err)
+	if err := conn.QueryRow(ctx, `select split_part(current_setting('server_version'), ' ', 1)`).Scan(&db.Version); err != nil {
+		return nil, fmt.Errorf("asking Postgres for its version: %w", err)
 	}
-	if need := connections + 1; free < need { // one more to watch; the one that asks leaves
-		return nil, fmt.Errorf("this Postgres has room for %d more connections and the experiment needs %d: raise max_connections, or lower --pool-size and --max-overflow", max(free, 0), need)
+	if err := checkRoom(ctx, conn, connections+1); err != nil { // one more to watch; the one that asks leaves
+		return nil, err
 	}
 
 	_, err = conn.Exec(ctx, db.setup())

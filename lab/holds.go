@@ -27,7 +27,8 @@ type trips struct {
 // touches it.
 type trip struct {
 	experiment.TimeSplit
-	err error // of the handler
+	err       error // of the handler
+	brokenOff bool  // its answer, so that its client has none
 }
 
 type tripKey struct{}

@@ -65,10 +65,11 @@ func (a *App) work(ctx context.Context) {
 		for {
 			u, keyed, err := a.claim(ctx)
 			if err != nil {
+				a.workerFault(ctx, err)
 				break // pgx.ErrNoRows: there is nothing to do
 			}
 			a.wakeWorker() // there may be more
-			a.perform(ctx, u, keyed)
+			a.workerFault(ctx, a.perform(ctx, u, keyed))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -88,6 +89,11 @@ func (a *App) prepare(cc *pgx.ConnConfig, application string) {
 		// the next transaction may not get again.
 		cc.DefaultQueryExecMode = pgx.QueryExecModeExec
 		cc.StatementCacheCapacity, cc.DescriptionCacheCapacity = 0, 0
+	}
+	onPgError := cc.OnPgError
+	cc.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
+		a.ends(e)
+		return onPgError(c, e)
 	}
 	install(&cc.Config, s.Distance, &a.traffic)
 }

@@ -56,6 +56,11 @@ func (rs *runs) result(belongs string) (*experiment.RouteResult, error) {
 			r.Repeats = append(r.Repeats, run.Figures())
 		}
 	}
+	for n, run := range rs.done {
+		if run.NotValid != "" && r.NotValid == "" {
+			r.NotValid = fmt.Sprintf("Of run %d of %d: %s", n+1, len(rs.done), run.NotValid)
+		}
+	}
 	if rs.dirs[i] == belongs {
 		return &r, nil
 	}

@@ -32,6 +32,7 @@ func (r reply) write(ctx context.Context, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(r.status)
 	_, err = w.Write(b)
+	tripOf(ctx).brokenOff = err != nil
 	return err
 }
 
@@ -55,7 +56,8 @@ func (r reply) writeStream(ctx context.Context, w http.ResponseWriter) error {
 	case err != nil && !begun:
 		writeError(w, err)
 	case err != nil:
-		tripOf(ctx).err = err
+		t := tripOf(ctx)
+		t.err, t.brokenOff = err, true
 		panic(http.ErrAbortHandler)
 	}
 	return err

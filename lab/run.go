@@ -246,6 +246,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	r.Holds.Opening = app.traffic.openings(speed)
 	r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(happened.Checkouts, c.Settings.Connections()))
 	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
+	r.NotValid = notValid(app, attack)
 	if failed = writeHolds(o.Dir, c, app.recorder.Snapshot()); failed != nil {
 		return nil, failed
 	}
@@ -255,6 +256,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	if c.Route.Updates() {
 		progress.Killing = true
 		o.tell(progress)
+		app.Close() // the apps that are killed need its connections
 		if r.Updates, err = env.updates(ctx, int(app.retries.Load())); err != nil {
 			return nil, err
 		}

@@ -179,6 +179,9 @@ func checkWhole(t *testing.T, s experiment.Settings, r *experiment.RouteResult) 
 	if o.Error != 0 && s.IdleInTransactionTimeout == 0 {
 		t.Errorf("%s: %d requests failed: %v", r.Name, o.Error, r.Errors)
 	}
+	if r.NotValid != "" {
+		t.Errorf("%s is not valid: %s", r.Name, r.NotValid)
+	}
 	codes := 0
 	for _, n := range r.StatusCodes {
 		codes += n

@@ -94,7 +94,9 @@ func warningsOf(r *experiment.RouteResult, which string, s experiment.Settings) 
 		out = append(out, fmt.Sprintf("%s is not valid: %s, because this machine could not keep up; lower --rate or --speed, or let it do nothing else.", which, how))
 	}
 	which = strings.TrimSuffix(which, ",")
-	if n := r.Outcomes.Error; n > 0 {
+	if r.NotValid != "" {
+		out = append(out, fmt.Sprintf("%s is not valid. %s", which, r.NotValid))
+	} else if n := r.Outcomes.Error; n > 0 {
 		out = append(out, fmt.Sprintf("%s: %d requests failed for other reasons than time-outs; see \"errors\" in result.json.", which, n))
 	}
 	if r.Connections.Max > s.ServerConnections() {

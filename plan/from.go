@@ -32,14 +32,14 @@ import (
 //     waited for it to be opened; and the shortest of routes that used up all their
 //     connections and where each request either opened one or queued.
 //
-// What no route tells is zero.
+// Routes that are not valid tell nothing. What no route tells is zero.
 func Calibrate(r *experiment.Result) Overheads {
 	var statements, connects, requests, calls, handovers []time.Duration
 	var jitters, lates []Spread
 	for i := range r.Routes {
 		rr := &r.Routes[i]
 		route, s := rr.Of(), r.SettingsOf(rr)
-		if rr.Time == (experiment.TimeSplit{}) || len(route.Steps) == 0 {
+		if rr.Time == (experiment.TimeSplit{}) || len(route.Steps) == 0 || rr.NotValid != "" {
 			continue
 		}
 		served := rr.Requests > 0 && rr.Outcomes.OK == rr.Requests

@@ -181,6 +181,10 @@ func (s *card) figures(rr *experiment.RouteResult) {
 		return
 	}
 	s.Tone = toneClass(successTone(rr.SuccessRatio))
+	if rr.NotValid != "" {
+		s.Tone = toneClass(toneBad)
+		s.Notes = append(s.Notes, "Not valid: "+shorten(clean(rr.NotValid), 600))
+	}
 	if rr.DrainedAfter >= time.Second {
 		s.Notes = append(s.Notes, "Handlers went on for "+seconds(rr.DrainedAfter)+" after the last client had its answer or had left.")
 	}

@@ -30,6 +30,7 @@ type sideJSON struct {
 	StartedAt   *time.Time `json:"started_at,omitempty"`
 	Repeat      int        `json:"repeat,omitempty"`
 	Interrupted bool       `json:"interrupted,omitempty"`
+	NotValid    string     `json:"not_valid,omitempty"` // why
 }
 
 // changeJSON is a setting that differs, by its name in a result's JSON; null where a
@@ -67,7 +68,7 @@ type summaryJSON struct {
 func (c *Comparison) JSON(w io.Writer) error {
 	side := func(s Side) sideJSON {
 		r := s.Result
-		return sideJSON{s.Name, r.Kind, r.Version, r.StartedAt, r.Repeat, r.Interrupted}
+		return sideJSON{s.Name, r.Kind, r.Version, r.StartedAt, r.Repeat, r.Interrupted, r.NotValid()}
 	}
 	doc := comparisonJSON{
 		Kind: "comparison", A: side(c.A), B: side(c.B),

@@ -120,6 +120,9 @@ func (s Side) origin() string {
 	if s.Result.Interrupted {
 		words += " (INTERRUPTED)"
 	}
+	if s.Result.NotValid() != "" {
+		words += " (NOT VALID)"
+	}
 	return words
 }
 

@@ -24,6 +24,7 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	if r.Interrupted {
 		p.Interrupted = interruptedText
 	}
+	p.NotValid = notValid(r)
 	if len(r.Routes) == 0 {
 		p.NoRoutes = noRoutesText
 	}
@@ -63,6 +64,7 @@ type page struct {
 	Style                                  template.CSS
 	Legend                                 template.HTML
 	Origin, Meaning, Interrupted, NoRoutes string
+	NotValid                               string
 	Cards                                  []card
 	Many                                   bool // more cards than two rows of two
 	Times, TimesLegend                     template.HTML

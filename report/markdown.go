@@ -17,6 +17,9 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 	if r.Interrupted {
 		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", interruptedText)
 	}
+	if s := notValid(r); s != "" {
+		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", escape(s))
+	}
 	fmt.Fprintf(&b, "%s: %s.\n\n", escape(origin(r)), escape(strings.Join(settingsParts(r), ", ")))
 
 	if len(r.Routes) == 0 {

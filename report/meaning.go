@@ -11,8 +11,11 @@ import (
 // Meaning says in one sentence what closing the session before the slow call
 // changed. It compares the routes of r that differ in nothing else, the async
 // pair before the sync one, and is empty where r holds no such pair or one of
-// the two was sent no request.
+// the two was sent no request, or where some route of r is not valid.
 func Meaning(r *experiment.Result) string {
+	if r.NotValid() != "" {
+		return ""
+	}
 	for _, sync := range []bool{false, true} {
 		outside, inside := pair(r, sync)
 		if outside == nil {

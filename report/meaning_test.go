@@ -56,6 +56,12 @@ func TestMeaning(t *testing.T) {
 		}
 	}
 
+	invalid := &experiment.Result{Settings: experiment.Defaults(), Routes: slices.Clone(experiment.Seed().Routes)}
+	invalid.Routes[0].NotValid = "1 of 500 requests failed." // not of the pair that it would be about
+	if got := Meaning(invalid); got != "" {
+		t.Errorf("of a result that is not valid: got %s", got)
+	}
+
 	bouncer := &experiment.Result{Settings: experiment.Defaults(), Routes: slices.Clone(experiment.Seed().Routes[2:])}
 	own := bouncer.Settings
 	own.PgBouncer, own.PoolSize = 5, 500

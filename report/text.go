@@ -32,6 +32,9 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	if r.Interrupted {
 		add(toneBad, wrap(interruptedText, width, ""))
 	}
+	if s := notValid(r); s != "" {
+		add(toneBad, wrap(s, width, ""))
+	}
 	if len(r.Routes) == 0 {
 		add(tonePlain, wrap(noRoutesText, width, ""))
 	} else {

@@ -19,6 +19,14 @@ const (
 
 func plainInt(n int) string { return strconv.Itoa(n) }
 
+// notValid says that nothing follows from a result, and why, fit to print; or nothing.
+func notValid(r *experiment.Result) string {
+	if why := shorten(clean(r.NotValid()), 600); why != "" {
+		return "NOT VALID, so nothing follows from these figures. " + why
+	}
+	return ""
+}
+
 // origin says where a result is from: its kind, its time and pghold's version.
 func origin(r *experiment.Result) string {
 	kind := shorten(clean(r.Kind), 40)

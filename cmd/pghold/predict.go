@@ -36,6 +36,10 @@ func predict(ctx context.Context, r *experiment.Result) (finished bool) {
 	finished = true
 	for i, q := range qs {
 		rr := &r.Routes[i]
+		if rr.NotValid != "" {
+			rr.NotPredicted = "it is not valid"
+			continue
+		}
 		if rr.Predicted, rr.NotPredicted = beside(ctx, q, *rr); ctx.Err() != nil && rr.Predicted == nil {
 			finished = false
 		}

@@ -35,6 +35,9 @@ func (p *progress) show(s lab.Progress) {
 			}
 			line += fmt.Sprintf(" (and %s %s)", round(d), what)
 		}
+		if s.Done.NotValid != "" {
+			line += ", not valid"
+		}
 		fmt.Fprintln(p.out, line)
 		return
 	}

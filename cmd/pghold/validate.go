@@ -50,6 +50,9 @@ func (c *planCmd) validate(ctx context.Context, s streams) error {
 	if result.Interrupted {
 		return errInterrupted
 	}
+	if err := valid(result); err != nil {
+		return err
+	}
 	v, err := validation.Compare(result)
 	if err != nil {
 		return err
