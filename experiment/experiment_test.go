@@ -106,6 +106,7 @@ func fullResult() *experiment.Result {
 	}
 	full.Routes[0].NotPredicted = "a sentence"
 	full.Routes[0].NotValid = "a sentence"
+	full.Failed = "a sentence"
 	return full
 }
 

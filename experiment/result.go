@@ -35,6 +35,9 @@ type Result struct {
 	// Interrupted is true when the run was ended before its last route was done.
 	// The routes that are there are whole.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Failed says in a sentence what ended the run, where it was an error. Interrupted is
+	// true then.
+	Failed string `json:"failed,omitempty"`
 }
 
 // NotValid says in a sentence why nothing follows from the result, or nothing: some

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/pgtemp"
 	"github.com/pghold/pghold/internal/pgtest"
 	"github.com/pghold/pghold/lab"
 )
@@ -217,4 +220,77 @@ func TestKeepMedian_OneRunThatIsNotValidIsEnough(t *testing.T) {
 	if runs[0].NotValid != "" {
 		t.Error("the run itself was changed")
 	}
+}
+
+// What was finished before an error is kept, as after Ctrl-C.
+func TestRun_AnErrorInALateRouteKeepsTheOthers(t *testing.T) {
+	besideOthersUnderRace(t)
+	for name, stop := range map[string]func(t *testing.T, pg *pgtemp.Server, dir string){
+		"the server is gone": func(_ *testing.T, pg *pgtemp.Server, _ string) { pg.Stop() },
+		"the file cannot be made": func(t *testing.T, _ *pgtemp.Server, dir string) {
+			block(t, dir, func(f string) error { return os.Mkdir(f, 0o777) })
+		},
+		"the disk is full": func(t *testing.T, _ *pgtemp.Server, dir string) {
+			block(t, dir, func(f string) error { return os.Symlink("/dev/full", f) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat("/dev/full"); err != nil && name == "the disk is full" {
+				t.Skip("NOT TESTED: this system has no /dev/full")
+			}
+			pg, err := pgtemp.Start(t.Context(), pgtemp.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pg.Stop()
+			s := quickly()
+			db, err := lab.OpenDatabase(t.Context(), pg.DSN(), s.Connections())
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			res, err := lab.Run(t.Context(), db, lab.Options{
+				Settings: s, Cases: seedCases(s)[2:], Dir: dir,
+				Progress: func(p lab.Progress) {
+					if p.Done != nil && p.Number == 1 {
+						stop(t, pg, dir)
+					}
+				},
+			})
+			if err == nil || res == nil || len(res.Routes) != 1 || res.Routes[0].Name != asyncOutside {
+				t.Fatalf("got %+v, %v; want the first route and an error", res, err)
+			}
+			if !res.Interrupted || res.Failed != err.Error() || !strings.HasPrefix(res.Failed, asyncInside+": ") {
+				t.Errorf("interrupted %v, failed %q; want the error %q", res.Interrupted, res.Failed, err)
+			}
+			if got := strings.Join(res.Warnings, "\n"); !strings.Contains(got, "The run failed: 1 of 2 routes were finished") {
+				t.Errorf("no warning says so: %q", got)
+			}
+			for _, f := range filesOf(t, dir) {
+				if !strings.HasPrefix(f, asyncOutside+".") {
+					t.Errorf("%s was left of the route that failed", f)
+				}
+			}
+			checkFiles(t, dir, &res.Routes[0])
+		})
+	}
+}
+
+// block has something in the way of the file with the requests of the second route.
+func block(t *testing.T, dir string, with func(string) error) {
+	if err := with(filepath.Join(dir, asyncInside+".bin")); err != nil {
+		t.Error(err)
+	}
+}
+
+func filesOf(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

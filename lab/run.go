@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,8 +69,9 @@ type Progress struct {
 
 // Run runs the experiment: each case on a server and a pool of its own, one after
 // the other, each once the last has drained. When ctx ends, it ends too and returns
-// the cases that were finished, with Interrupted set. Any other error is the run's:
-// what was measured before it is not to be trusted.
+// the cases that were finished, with Interrupted set. So it does at an error, which it
+// returns beside them and has in Failed; where no case was finished, it returns only the
+// error.
 func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, error) {
 	for _, c := range append([]experiment.Case{{Settings: o.Settings}}, o.Cases...) {
 		if err := c.Settings.Validate(); err != nil {
@@ -96,6 +98,7 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 	}
 	res.Settings.Postgres = db.Version
 	all := make([]runs, len(o.Cases))
+	var failed error
 	defer func() {
 		for _, r := range all {
 			r.clear()
@@ -110,16 +113,15 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 				continue
 			}
 			own, err := o.forRun(i, round)
-			if err != nil {
-				return nil, err
+			if err == nil {
+				var r *experiment.RouteResult
+				if r, err = runCase(ctx, db, sampler, own, c); err != nil {
+					r = nil
+				}
+				all[i].add(r, own.Dir, o.Dir)
 			}
-			r, err := runCase(ctx, db, sampler, own, c)
-			if err != nil {
-				r = nil
-			}
-			all[i].add(r, own.Dir, o.Dir)
 			if err != nil && ctx.Err() == nil {
-				return nil, fmt.Errorf("%s: %w", c.Name, err)
+				failed = fmt.Errorf("%s: %w", c.Name, err)
 			}
 			if err != nil {
 				res.Interrupted = true
@@ -134,18 +136,32 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 		}
 		r, err := all[i].result(o.Dir)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
+			res.Interrupted, failed = true, cmp.Or(failed, fmt.Errorf("%s: %w", c.Name, err))
+			continue
 		}
 		res.Routes = append(res.Routes, *r)
 		ran = append(ran, ranCase{c, all[i].done})
 	}
+	if failed != nil && len(res.Routes) == 0 {
+		return nil, failed
+	}
+	if failed != nil {
+		res.Failed = failed.Error()
+	}
 	res.Warnings = append(res.Warnings, warnings(res, ran, len(o.Cases))...)
-	return res, nil
+	return res, failed
 }
 
 // runCase runs one case. When ctx ends, what it returns is incomplete, and its files
 // are removed.
 func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, c experiment.Case) (_ *experiment.RouteResult, failed error) {
+	defer func() {
+		if failed != nil {
+			for _, kind := range []string{requestsFile, connectionsFile, checkoutsFile, holdsFile} {
+				os.Remove(filepath.Join(o.Dir, c.Name+kind))
+			}
+		}
+	}()
 	speed := c.Settings.Speed
 	env, err := startEnvironment(ctx, db, o, c)
 	if err != nil {
@@ -169,12 +185,12 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	go server.Serve(listener)
 	defer server.Close()
 
-	requests, err := create(o.Dir, c.Name+".bin", &failed)
+	requests, err := create(o.Dir, c.Name+requestsFile, &failed)
 	if err != nil {
 		return nil, err
 	}
 	defer requests.close()
-	samples, err := create(o.Dir, c.Name+".connections.csv", &failed)
+	samples, err := create(o.Dir, c.Name+connectionsFile, &failed)
 	if err != nil {
 		return nil, err
 	}
@@ -299,10 +315,18 @@ func writeHolds(dir string, c experiment.Case, s *pghold.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, c.Name+".holds.json"), append(b, '\n'), 0o666)
+	return os.WriteFile(filepath.Join(dir, c.Name+holdsFile), append(b, '\n'), 0o666)
 }
 
-// file is one of a route's files. It goes when the route has failed.
+// The files of a case are named after it, and end so. They go when it has failed.
+const (
+	requestsFile    = ".bin"
+	connectionsFile = ".connections.csv"
+	checkoutsFile   = ".checkouts.csv"
+	holdsFile       = ".holds.json"
+)
+
+// file is one of a route's files.
 type file struct {
 	*os.File
 	failed *error
@@ -319,8 +343,5 @@ func create(dir, name string, failed *error) (*file, error) {
 func (f *file) close() {
 	if err := f.Close(); err != nil && *f.failed == nil {
 		*f.failed = err
-	}
-	if *f.failed != nil {
-		os.Remove(f.Name())
 	}
 }

@@ -122,7 +122,7 @@ func (a *attack) trace(app *App) *experiment.Trace {
 
 // writeCheckouts writes a case's checkouts into the run's folder.
 func writeCheckouts(dir string, c experiment.Case, cs []experiment.Checkout, failed *error) error {
-	f, err := create(dir, c.Name+".checkouts.csv", failed)
+	f, err := create(dir, c.Name+checkoutsFile, failed)
 	if err != nil {
 		return err
 	}

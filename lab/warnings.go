@@ -49,7 +49,9 @@ type ranCase struct {
 func warnings(res *experiment.Result, ran []ranCase, asked int) []string {
 	var out []string
 	s := res.Settings
-	if res.Interrupted {
+	if res.Failed != "" {
+		out = append(out, fmt.Sprintf("The run failed: %d of %d routes were finished, and only these are shown.", len(res.Routes), asked))
+	} else if res.Interrupted {
 		out = append(out, fmt.Sprintf("The run was interrupted: %d of %d routes were finished, and only these are shown.", len(res.Routes), asked))
 	}
 	for _, c := range ran {

@@ -117,7 +117,10 @@ func (s Side) origin() string {
 	if n := s.Result.Repeat; n > 1 {
 		words += fmt.Sprintf(", each route run %d times", n)
 	}
-	if s.Result.Interrupted {
+	switch {
+	case s.Result.Failed != "":
+		words += " (FAILED)"
+	case s.Result.Interrupted:
 		words += " (INTERRUPTED)"
 	}
 	if s.Result.NotValid() != "" {

@@ -21,10 +21,7 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 		Origin: origin(r), Settings: settingsParts(r), Warnings: warnings(r), Command: Command(r), Meaning: Meaning(r),
 		DiffersTitle: differsTitle, PredictionsTitle: predictionsTitle, Other: others,
 	}
-	if r.Interrupted {
-		p.Interrupted = interruptedText
-	}
-	p.NotValid = notValid(r)
+	p.Interrupted, p.NotValid = endedEarly(r), notValid(r)
 	if len(r.Routes) == 0 {
 		p.NoRoutes = noRoutesText
 	}

@@ -14,8 +14,8 @@ import (
 func Markdown(w io.Writer, r *experiment.Result) error {
 	var b strings.Builder
 	b.WriteString("# pghold: what holding a connection costs\n\n")
-	if r.Interrupted {
-		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", interruptedText)
+	if s := endedEarly(r); s != "" {
+		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", escape(s))
 	}
 	if s := notValid(r); s != "" {
 		fmt.Fprintf(&b, "> [!CAUTION]\n> %s\n\n", escape(s))

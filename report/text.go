@@ -29,8 +29,8 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	var parts []string
 	add := func(t tone, s string) { parts = append(parts, p.paint(t, s)+"\n") }
 
-	if r.Interrupted {
-		add(toneBad, wrap(interruptedText, width, ""))
+	if s := endedEarly(r); s != "" {
+		add(toneBad, wrap(s, width, ""))
 	}
 	if s := notValid(r); s != "" {
 		add(toneBad, wrap(s, width, ""))

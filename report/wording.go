@@ -19,6 +19,17 @@ const (
 
 func plainInt(n int) string { return strconv.Itoa(n) }
 
+// endedEarly says that routes are missing, and why where it was an error; or nothing.
+func endedEarly(r *experiment.Result) string {
+	switch why := shorten(clean(r.Failed), 600); {
+	case why != "":
+		return "FAILED before the last route was done: " + strings.TrimSuffix(why, ".") + ". The routes shown are whole; the others are missing."
+	case r.Interrupted:
+		return interruptedText
+	}
+	return ""
+}
+
 // notValid says that nothing follows from a result, and why, fit to print; or nothing.
 func notValid(r *experiment.Result) string {
 	if why := shorten(clean(r.NotValid()), 600); why != "" {

@@ -99,13 +99,14 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.staging, Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
 	})
 	progress.end()
-	if err != nil {
-		if ctx.Err() != nil {
-			err = errInterrupted
-		}
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted
+	}
+	if result == nil {
 		page.end(nil, fmt.Errorf("nothing of this run is saved: %w", err))
 		return err
 	}
+	broken := err // the routes before it are whole
 	result.Version = version()
 	predicted := !c.Predict || predict(ctx, result)
 
@@ -132,7 +133,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		if len(expected) > 0 {
 			fmt.Fprintln(s.err, "The run was interrupted: nothing was checked that it was expected to be.")
 		}
-		return errInterrupted
+		return cmp.Or(broken, errInterrupted)
 	}
 	missed := check(s, expected, result)
 	return cmp.Or(incomplete, valid(result), missed)

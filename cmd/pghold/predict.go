@@ -19,7 +19,7 @@ func predict(ctx context.Context, r *experiment.Result) (finished bool) {
 	if len(r.Routes) == 0 {
 		return true
 	}
-	if r.Interrupted {
+	if r.Interrupted && ctx.Err() != nil {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer done()

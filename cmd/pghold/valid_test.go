@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/pgtemp"
 	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/report"
 )
 
 // A run that was refused connections shows and saves what is known, and concludes nothing.
@@ -104,5 +106,41 @@ func TestLab_ThatWasRefusedConnections(t *testing.T) {
 	}
 	if kept := files(t, "middle"); !slices.Contains(kept, "middle/"+inside+".bin") {
 		t.Errorf("the requests of the route that is not valid are not kept: %q", kept)
+	}
+}
+
+// A run that an error ends shows and saves the routes before it, as Ctrl-C does.
+func TestLab_ThatFailsInALateRoute(t *testing.T) {
+	t.Chdir(t.TempDir())
+	pg, err := pgtemp.Start(t.Context(), pgtemp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pg.Stop()
+	var out output
+	progress := &trigger{on: "1/2 ", do: func() { pg.Stop() }}
+	status := run(t.Context(), quick(pg.DSN(), "--out", "run", "--predict", outside, inside, "--expect", outside+".success_ratio>=0"), streams{&out, progress})
+	stderr := progress.String()
+	if status != exitFailed || !strings.Contains(stderr, "pghold: "+inside+": ") || !strings.Contains(stderr, "nothing was checked") {
+		t.Errorf("status %d, want %d and what failed:\n%s", status, exitFailed, stderr)
+	}
+	if !strings.Contains(out.String(), "FAILED before the last route was done: "+inside) || !strings.Contains(out.String(), "The routes shown are whole") {
+		t.Errorf("shown:\n%s", out.String())
+	}
+	r, err := report.Load("run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Routes) != 1 || r.Routes[0].Name != outside || r.Routes[0].Predicted == nil || !strings.HasPrefix(r.Failed, inside+": ") {
+		t.Errorf("saved: %+v", r)
+	}
+	for _, f := range []string{"report.md", "report.html"} {
+		b, err := os.ReadFile("run/" + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), "FAILED before the last route was done") {
+			t.Errorf("%s does not say that the run failed", f)
+		}
 	}
 }
