@@ -96,7 +96,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	progress := newProgress(s.err, len(cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.staging, Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
+		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.name, Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil && ctx.Err() != nil {

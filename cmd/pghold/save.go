@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,38 +15,81 @@ import (
 	"github.com/pghold/pghold/report"
 )
 
-// folder is a run's folder while it is being filled: under another name beside
-// the one it will have, so that a folder of that name is always whole.
+// folder is a run's folder. It is the run's own from the start on; as long as there is
+// a file of the name unfinished in it, it is not whole.
 type folder struct {
-	name    string
-	staging string
+	name string
+	made bool // for this run; else it was there, and empty
+	kept bool
 }
 
-// newFolder makes sure that the folder can be written before anything is run.
+const unfinished = "unfinished"
+
+// newFolder takes a folder of that name before anything is run, so that no other run
+// can. Without a name it is one for the moment.
 func newFolder(name string) (*folder, error) {
-	if name == "" {
-		name = filepath.Join("pghold-results", time.Now().Format("20060102-150405"))
+	if name != "" {
+		name = filepath.Clean(name)
+		f, err := takeFolder(name)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("the output folder %s is not empty: name another with --out", name)
+		}
+		return f, err
 	}
-	if entries, err := os.ReadDir(name); err == nil && len(entries) > 0 {
-		return nil, fmt.Errorf("the output folder %s is not empty: name another with --out", name)
-	} else if err != nil && !os.IsNotExist(err) {
+	name = filepath.Join("pghold-results", time.Now().Format("20060102-150405"))
+	f, err := takeFolder(name)
+	for n := 2; errors.Is(err, fs.ErrExist); n++ { // of runs that were started in the same second
+		f, err = takeFolder(fmt.Sprintf("%s-%d", name, n))
+	}
+	return f, err
+}
+
+// takeFolder makes a folder, or takes one that is empty. fs.ErrExist says that it is
+// not, or another run's.
+func takeFolder(name string) (*folder, error) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return nil, fmt.Errorf("the output folder cannot be made: %w", err)
+	}
+	f := &folder{name: name}
+	switch err := os.Mkdir(name, 0o777); {
+	case err == nil:
+		f.made = true
+	case !errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("the output folder cannot be made: %w", err)
+	}
+	if err := f.holdsOnly(0); err != nil {
+		return nil, err
+	}
+	marker, err := os.OpenFile(f.in(unfinished), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
 		return nil, fmt.Errorf("the output folder cannot be used: %w", err)
 	}
-	parent := filepath.Dir(filepath.Clean(name))
-	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return nil, fmt.Errorf("the output folder cannot be made: %w", err)
+	marker.Close()
+	if err := f.holdsOnly(1); err != nil { // another run came, and went, in between
+		os.Remove(f.in(unfinished))
+		return nil, err
 	}
-	staging, err := os.MkdirTemp(parent, "."+filepath.Base(name)+"-unfinished-")
-	if err != nil {
-		return nil, fmt.Errorf("the output folder cannot be made: %w", err)
+	return f, nil
+}
+
+func (f *folder) in(name string) string { return filepath.Join(f.name, name) }
+
+// holdsOnly returns fs.ErrExist where there are more files in the folder.
+func (f *folder) holdsOnly(files int) error {
+	entries, err := os.ReadDir(f.name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the output folder cannot be used: %w", err)
+	case len(entries) > files:
+		return fs.ErrExist
 	}
-	return &folder{name, staging}, nil
+	return nil
 }
 
 // draw makes the report with pictures of what the lab has written into the folder.
 func (f *folder) draw(r *experiment.Result) ([]byte, error) {
 	var b bytes.Buffer
-	traces, err := report.LoadTraces(f.staging, r)
+	traces, err := report.LoadTraces(f.name, r)
 	if err == nil {
 		err = report.HTML(&b, r, traces)
 	}
@@ -54,26 +100,28 @@ func (f *folder) draw(r *experiment.Result) ([]byte, error) {
 }
 
 // finish writes the result beside what the lab has written, and html where it could be
-// drawn, and gives the folder its name. Of a run without a route nothing is kept.
+// drawn, and then the folder is whole. Of a run without a route nothing is kept; where
+// the result cannot be written, what the lab has written is.
 func (f *folder) finish(r *experiment.Result, html []byte) (failed error) {
 	if len(r.Routes) == 0 {
 		return nil
 	}
+	f.kept = true
 	defer func() {
 		if failed != nil {
 			failed = fmt.Errorf("the result could not be saved: %w", failed)
 		}
 	}()
 	write := func(name string, write func(io.Writer, *experiment.Result) error) error {
-		out, err := os.Create(filepath.Join(f.staging, name))
+		out, err := os.Create(f.in(name))
 		if err != nil {
 			return err
 		}
-		if err := write(out, r); err != nil {
-			out.Close()
-			return err
+		err = cmp.Or(write(out, r), out.Close())
+		if err != nil {
+			os.Remove(out.Name())
 		}
-		return out.Close()
+		return err
 	}
 	for _, file := range []struct {
 		name  string
@@ -87,19 +135,24 @@ func (f *folder) finish(r *experiment.Result, html []byte) (failed error) {
 		}
 	}
 	if html != nil {
-		if err := os.WriteFile(filepath.Join(f.staging, "report.html"), html, 0o666); err != nil {
+		if err := os.WriteFile(f.in("report.html"), html, 0o666); err != nil {
 			return err
 		}
 	}
-	if err := os.Chmod(f.staging, 0o755); err != nil {
-		return err
-	}
-	os.Remove(f.name) // an empty folder may be there
-	return os.Rename(f.staging, f.name)
+	return os.Remove(f.in(unfinished))
 }
 
 // discard removes what was not finished.
 func (f *folder) discard() {
-	os.RemoveAll(f.staging)
-	os.Remove(filepath.Dir(filepath.Clean(f.name))) // if it was made for this and is empty
+	switch {
+	case f.kept:
+	case f.made:
+		os.RemoveAll(f.name)
+		os.Remove(filepath.Dir(f.name)) // if it was made for this and is empty
+	default:
+		entries, _ := os.ReadDir(f.name)
+		for _, e := range entries {
+			os.RemoveAll(f.in(e.Name()))
+		}
+	}
 }

@@ -16,7 +16,7 @@ func TestLab_AReportThatCannotBeDrawn(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out output
 	stderr := &trigger{on: "1/1 ", do: func() {
-		written, err := filepath.Glob(".run-unfinished-*/*.checkouts.csv")
+		written, err := filepath.Glob("run/*.checkouts.csv")
 		if err != nil || len(written) != 1 || os.WriteFile(written[0], []byte("hello"), 0o666) != nil {
 			t.Errorf("the checkouts are in %q (%v)", written, err)
 		}
