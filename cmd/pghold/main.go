@@ -27,7 +27,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitFound       = 3   // it worked, and what was expected is not so
-	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT; also after SIGTERM and SIGHUP
 )
 
 // streams are where the command reads and writes: results on out, everything
@@ -49,8 +49,14 @@ Start with "pghold lab": it needs nothing but PostgreSQL's programs, or a server
 
 func main() {
 	lab.ServeChild() // where this process is the app that the lab kills
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), signals...)
+	// A second Ctrl-C ends the program at once. A second SIGHUP does not: a terminal that
+	// closes sends several.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
 }
 

@@ -1,0 +1,114 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/report"
+)
+
+// query returns a column.
+func query(t *testing.T, dsn, sql string) []string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	rows, _ := conn.Query(t.Context(), sql) // CollectRows returns the error
+	column, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return column
+}
+
+// schemas are those of the lab in a database.
+func schemas(t *testing.T, dsn string) []string {
+	t.Helper()
+	return query(t, dsn, `select nspname::text from pg_namespace where nspname like 'pghold%'`)
+}
+
+// savedRoutes returns the names of the routes in the one folder that a command has saved,
+// and fails where that is not whole.
+func savedRoutes(t *testing.T, cmd *exec.Cmd) (names []string) {
+	t.Helper()
+	folders, err := filepath.Glob(filepath.Join(cmd.Dir, "pghold-results", "*"))
+	if err != nil || len(folders) != 1 {
+		t.Errorf("folders %q (%v), want one", folders, err)
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(folders[0], unfinished)); err == nil {
+		t.Errorf("%s is not whole", folders[0])
+	}
+	res, err := report.Load(folders[0])
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	for _, r := range res.Routes {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// onServer are arguments for two routes on a server that is not the program's own.
+func onServer(dsn string) []string {
+	return []string{"lab", "--no-web", "--dsn", dsn, "--speed", "10", "--duration", "2s", outside, inside}
+}
+
+// A terminal that closes sends more than one SIGHUP; a supervisor sends SIGTERM.
+func TestProcess_ToldToEnd(t *testing.T) {
+	program, _ := build(t)
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			dsn := pgtest.DSN(t)
+			// The second route takes a minute: a connection is held 200 ms by each of 300 requests.
+			cmd := command(t, program, t.TempDir(), "lab", "--no-web", "--dsn", dsn, "--rate", "1000", "--duration", "300ms", "--slow", "200ms",
+				"--pool-size", "1", "--max-overflow", "0", "--pool-timeout", "1h", "--client-timeout", "1h", outside, inside)
+			stderr := &trigger{on: "1/2 ", do: func() { syscall.Kill(-cmd.Process.Pid, signal) }}
+			stdout := &trigger{on: outside, do: func() {
+				if signal == syscall.SIGHUP {
+					syscall.Kill(-cmd.Process.Pid, signal)
+				}
+			}}
+			cmd.Stdout, cmd.Stderr = stdout, stderr
+			err := cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+				t.Errorf("exit status %d (%v), want %d:\n%s", code, err, exitInterrupted, stderr)
+			}
+			if got := savedRoutes(t, cmd); !slices.Equal(got, []string{outside}) {
+				t.Errorf("saved %q, want the route that was finished", got)
+			}
+			if left := schemas(t, dsn); len(left) != 0 {
+				t.Errorf("schemas %q are left", left)
+			}
+		})
+	}
+}
+
+// Where SIGHUP is ignored at the start, as nohup has it, it stays so.
+func TestProcess_NoHangup(t *testing.T) {
+	program, _ := build(t)
+	dsn := pgtest.DSN(t)
+	args := append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, onServer(dsn)...)
+	cmd := command(t, "/bin/sh", t.TempDir(), args...)
+	stderr := &trigger{on: "1/2 ", do: func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGHUP) }}
+	cmd.Stderr = stderr
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v:\n%s", err, stderr)
+	}
+	if got := savedRoutes(t, cmd); !slices.Equal(got, []string{outside, inside}) {
+		t.Errorf("saved %q, want both routes", got)
+	}
+}
