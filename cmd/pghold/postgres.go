@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,6 +43,10 @@ type database struct {
 // open finds or starts a Postgres with room for so many connections of the app, and
 // sets the lab's schema up.
 func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*database, error) {
+	// From now on there is something to clean up, also where nobody reads any more what is
+	// printed: then printing fails, and does not end the program. (With signal.Ignore, the
+	// programs that are started would ignore it too.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	dsn, source := f.dsn()
 	if dsn != "" {
 		cc, err := pgx.ParseConfig(dsn)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -110,5 +111,31 @@ func TestProcess_NoHangup(t *testing.T) {
 	}
 	if got := savedRoutes(t, cmd); !slices.Equal(got, []string{outside, inside}) {
 		t.Errorf("saved %q, want both routes", got)
+	}
+}
+
+// Whoever reads what the program prints may be gone before it ends: head, or a tee
+// that got the same Ctrl-C.
+func TestProcess_NobodyReads(t *testing.T) {
+	program, _ := build(t)
+	dsn := pgtest.DSN(t)
+	cmd := command(t, program, t.TempDir(), onServer(dsn)...)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer writer.Close()
+	var stderr output
+	cmd.Stdout, cmd.Stderr = writer, &stderr
+	err = cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "broken pipe") {
+		t.Errorf("exit status %d (%v), want %d and the reason:\n%s", code, err, exitFailed, &stderr)
+	}
+	if got := savedRoutes(t, cmd); len(got) != 2 {
+		t.Errorf("saved %q, want both routes", got)
+	}
+	if left := schemas(t, dsn); len(left) != 0 {
+		t.Errorf("schemas %q are left", left)
 	}
 }
