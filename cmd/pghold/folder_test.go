@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,16 @@ func oneRoute() *experiment.Result {
 	return &experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: outside}}}
 }
 
+// nowhere is where nobody reads.
+var nowhere = streams{io.Discard, io.Discard}
+
 // Two runs that start in the same second have a folder each, from the start on.
 func TestNewFolder_TwoInTheSameSecond(t *testing.T) {
 	t.Chdir(t.TempDir())
 	synctest.Test(t, func(t *testing.T) { // where time stands still
 		var folders []*folder
 		for range 3 {
-			f, err := newFolder("")
+			f, err := newFolder(nowhere, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,11 +52,11 @@ func TestNewFolder_TwoOfTheSameName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"new", "there"} {
-		first, err := newFolder(name)
+		first, err := newFolder(nowhere, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newFolder(name); err == nil || !strings.Contains(err.Error(), "--out") {
+		if _, err := newFolder(nowhere, name); err == nil || !strings.Contains(err.Error(), "--out") {
 			t.Errorf("%s: a second run got %v, want an error that names --out", name, err)
 		}
 		if err := first.finish(oneRoute(), nil); err != nil {
@@ -79,7 +83,7 @@ func TestNewFolder_ThatWasThere(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			f, err := newFolder(name)
+			f, err := newFolder(nowhere, name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +91,7 @@ func TestNewFolder_ThatWasThere(t *testing.T) {
 			if left := files(t, there); len(left) != 0 {
 				t.Errorf("left behind: %q", left)
 			}
-			if f, err = newFolder(name); err != nil {
+			if f, err = newFolder(nowhere, name); err != nil {
 				t.Fatal(err)
 			}
 			if err := f.finish(oneRoute(), nil); err != nil {

@@ -71,7 +71,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return err
 	}
-	out, err := newFolder(c.Out)
+	out, err := newFolder(s, c.Out)
 	if err != nil {
 		return err
 	}

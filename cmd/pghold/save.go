@@ -21,24 +21,39 @@ type folder struct {
 	name string
 	made bool // for this run; else it was there, and empty
 	kept bool
+	lock *os.File // the file unfinished, locked as long as the run lives
 }
 
 const unfinished = "unfinished"
 
+// marker is what the file says, so that a sweep knows whose it is. A lock may say
+// nothing on another machine that has the folder too.
+func (f *folder) marker() string {
+	host, _ := os.Hostname()
+	return "pghold fills this folder, on " + host + ", or was killed while it did. The next run there that is saved beside it tidies up.\n"
+}
+
 // newFolder takes a folder of that name before anything is run, so that no other run
-// can. Without a name it is one for the moment.
-func newFolder(name string) (*folder, error) {
+// can. Without a name it is one for the moment. What runs that were killed have left
+// beside it is swept.
+func newFolder(s streams, name string) (*folder, error) {
 	if name != "" {
 		name = filepath.Clean(name)
+		sweepFolders(s, filepath.Dir(name))
 		f, err := takeFolder(name)
 		if errors.Is(err, fs.ErrExist) {
 			err = fmt.Errorf("the output folder %s is not empty: name another with --out", name)
 		}
 		return f, err
 	}
-	name = filepath.Join("pghold-results", time.Now().Format("20060102-150405"))
+	return newFolderLike(s, filepath.Join("pghold-results", time.Now().Format("20060102-150405")))
+}
+
+// newFolderLike is newFolder for any name that begins so.
+func newFolderLike(s streams, name string) (*folder, error) {
+	sweepFolders(s, filepath.Dir(name))
 	f, err := takeFolder(name)
-	for n := 2; errors.Is(err, fs.ErrExist); n++ { // of runs that were started in the same second
+	for n := 2; errors.Is(err, fs.ErrExist); n++ {
 		f, err = takeFolder(fmt.Sprintf("%s-%d", name, n))
 	}
 	return f, err
@@ -60,16 +75,26 @@ func takeFolder(name string) (*folder, error) {
 	if err := f.holdsOnly(0); err != nil {
 		return nil, err
 	}
-	marker, err := os.OpenFile(f.in(unfinished), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
+	var err error
+	if f.lock, err = os.OpenFile(f.in(unfinished), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, fmt.Errorf("the output folder cannot be used: %w", err)
 	}
-	marker.Close()
+	if tryLock(f.lock) {
+		f.lock.WriteString(f.marker()) // without it there is no sweep
+	} else {
+		f.lock.Close()
+	}
 	if err := f.holdsOnly(1); err != nil { // another run came, and went, in between
-		os.Remove(f.in(unfinished))
+		f.release()
 		return nil, err
 	}
 	return f, nil
+}
+
+// release says that the folder is whole. The lock goes last: until then a sweep stays away.
+func (f *folder) release() error {
+	defer f.lock.Close()
+	return os.Remove(f.in(unfinished))
 }
 
 func (f *folder) in(name string) string { return filepath.Join(f.name, name) }
@@ -139,11 +164,12 @@ func (f *folder) finish(r *experiment.Result, html []byte) (failed error) {
 			return err
 		}
 	}
-	return os.Remove(f.in(unfinished))
+	return f.release()
 }
 
 // discard removes what was not finished.
 func (f *folder) discard() {
+	defer f.lock.Close()
 	switch {
 	case f.kept:
 	case f.made:

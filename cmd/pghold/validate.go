@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,14 +35,14 @@ func (c *planCmd) validate(ctx context.Context, s streams) error {
 		return err
 	}
 	defer db.close()
-	dir, err := os.MkdirTemp("", "pghold-validate-")
+	out, err := newFolderLike(s, filepath.Join(os.TempDir(), "pghold-validate"))
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer out.discard()
 	progress := newProgress(s.err, len(validation.Cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: validation.Cases, Repeat: repeat, Dir: dir, Progress: progress.show, Bouncer: db.bouncer(s),
+		Settings: settings, Cases: validation.Cases, Repeat: repeat, Dir: out.name, Progress: progress.show, Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil {
