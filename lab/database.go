@@ -14,12 +14,17 @@ import (
 )
 
 // Database is a Postgres on which the lab may run: in a schema of its own, with
-// a name that nobody else has, which Close drops.
+// a name that nobody else has, which Close drops. Until then it keeps a connection,
+// which tells other runs that this one lives.
 type Database struct {
 	dsn    string
 	schema string
+	keeper *pgx.Conn // has the lock on the schema's name; nil where none can
 	// Version is the server's, "15.18".
 	Version string
+	// Swept says what OpenDatabase found there of runs that were killed, and what it
+	// did with it: a sentence each.
+	Swept []string
 }
 
 const schemaPrefix = "pghold_lab_"
@@ -30,13 +35,19 @@ const closeTimeout = 10 * time.Second
 
 // OpenDatabase connects to a Postgres, checks that it has room for so many
 // connections of the app beside those in use, by max_connections and by the limits of
-// the role and of the database, and sets the schema up.
-func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, error) {
+// the role and of the database, and sets the schema up. It drops the schemas of runs
+// that were killed.
+func OpenDatabase(ctx context.Context, dsn string, connections int) (_ *Database, err error) {
 	conn, err := connect(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	kept := false
+	defer func() {
+		if err != nil || !kept {
+			conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
 
 	suffix := make([]byte, 4)
 	rand.Read(suffix)
@@ -44,12 +55,16 @@ func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, 
 	if err := conn.QueryRow(ctx, `select split_part(current_setting('server_version'), ' ', 1)`).Scan(&db.Version); err != nil {
 		return nil, fmt.Errorf("asking Postgres for its version: %w", err)
 	}
-	if err := checkRoom(ctx, conn, connections+1); err != nil { // one more to watch; the one that asks leaves
+	if err := checkRoom(ctx, conn, connections+2); err != nil { // to watch, and to look at the tables; this one is counted
 		return nil, err
 	}
 
+	if kept = db.own(ctx, conn); kept {
+		db.keeper = conn
+	}
 	_, err = conn.Exec(ctx, db.setup())
 	if err == nil {
+		db.Swept = db.sweep(ctx, conn)
 		return db, nil
 	}
 	var pgErr *pgconn.PgError
@@ -74,12 +89,15 @@ func (db *Database) major() int {
 func (db *Database) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	conn, err := connect(ctx, db.dsn)
-	if err != nil {
-		return err
+	conn := db.keeper
+	if conn == nil || conn.Ping(ctx) != nil { // somebody may have ended it
+		var err error
+		if conn, err = connect(ctx, db.dsn); err != nil {
+			return err
+		}
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "drop schema "+db.schema+" cascade")
+	_, err := conn.Exec(ctx, "drop schema "+db.schema+" cascade")
 	return err
 }
 

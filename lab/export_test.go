@@ -43,3 +43,17 @@ func WarningsOf(name string, done []*experiment.RouteResult) []string {
 	res := &experiment.Result{Settings: experiment.Defaults()}
 	return warnings(res, []ranCase{{experiment.Case{Name: name}, done}}, 1)
 }
+
+// Schema is the name of the lab's.
+func (db *Database) Schema() string { return db.schema }
+
+// LockKey is the key of the lock that the run of the schema has.
+func (db *Database) LockKey() (class, key int32) { return lockClass, db.lockKey() }
+
+// Keeper is the process that serves the connection that the run keeps, or 0.
+func (db *Database) Keeper() uint32 {
+	if db.keeper == nil {
+		return 0
+	}
+	return db.keeper.PgConn().PID()
+}

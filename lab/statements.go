@@ -4,9 +4,14 @@ import "strings"
 
 // setup makes the lab's tables.
 func (db *Database) setup() string {
+	comment := "null"
+	if db.keeper != nil {
+		comment = "'" + schemaComment + "'"
+	}
 	return db.in(`
 		begin;
 		create schema SCHEMA;
+		comment on schema SCHEMA is ` + comment + `;
 		create table SCHEMA.users (id int primary key, name text not null);
 		insert into SCHEMA.users values (1, 'John Doe');
 		create table SCHEMA.visits (id bigint generated always as identity primary key, user_id int not null, at timestamptz not null default now());
@@ -17,6 +22,13 @@ func (db *Database) setup() string {
 		create table SCHEMA.outbox (op text primary key, account int not null, keyed bool not null, claimed_until timestamptz, done bool not null default false);
 		create index on SCHEMA.outbox (op) where not done;
 		commit`)
+}
+
+// teardown drops what setup has made and nothing more: it fails where there is more.
+func (db *Database) teardown() string {
+	return db.in(`
+		drop table SCHEMA.users, SCHEMA.visits, SCHEMA.accounts, SCHEMA.payments, SCHEMA.outbox;
+		drop schema SCHEMA`)
 }
 
 // in names the schema in a statement.

@@ -58,6 +58,9 @@ func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*d
 		if err != nil {
 			return nil, err
 		}
+		for _, sentence := range db.Swept {
+			fmt.Fprintln(s.err, sentence)
+		}
 		return &database{Database: db, dsn: dsn, psql: fmt.Sprintf("psql -h %s -p %d -U %s %s", cc.Host, cc.Port, cc.User, cc.Database)}, nil
 	}
 

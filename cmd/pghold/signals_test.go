@@ -139,3 +139,25 @@ func TestProcess_NobodyReads(t *testing.T) {
 		t.Errorf("schemas %q are left", left)
 	}
 }
+
+// What a killed run has left on a server, the next one drops.
+func TestProcess_KilledIsSwept(t *testing.T) {
+	program, _ := build(t)
+	dsn := pgtest.DSN(t)
+	// It has all its connections when it is ready: nothing happens in it for half an hour.
+	cmd := command(t, program, t.TempDir(), "serve", "--dsn", dsn, "--addr", "127.0.0.1:0", "--slow", "1h")
+	cmd.Stdout = &trigger{on: "Ctrl-C", do: func() { cmd.Process.Kill() }}
+	cmd.Run()
+	if left := schemas(t, dsn); len(left) != 1 {
+		t.Fatalf("it left the schemas %q, want one", left)
+	}
+	query(t, dsn, `select pg_terminate_backend(pid, 60000)::text from pg_stat_activity where application_name like 'pghold %' and datname = current_database()`)
+
+	var stderr output
+	cmd = command(t, program, t.TempDir(), "lab", "--no-web", "--dsn", dsn, "--speed", "20", "--duration", "1s", outside)
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	if left := schemas(t, dsn); err != nil || len(left) != 0 || !strings.Contains(stderr.String(), "\nDropped the schema pghold_lab_") {
+		t.Errorf("%v, the schemas %q are left, and it said: %s", err, left, &stderr)
+	}
+}
