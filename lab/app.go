@@ -28,7 +28,7 @@ type App struct {
 	mux        *http.ServeMux
 	recorder   *pghold.Recorder // of what its connections do
 	trips      trips
-	trace      trace
+	trace      *trace  // nil where nobody asks for it
 	traffic    traffic // to the database
 
 	// What the experiment did not ask for: of requests, of the outbox's workers, and of
@@ -59,6 +59,10 @@ type AppConfig struct {
 	// Via is the address of the database by way of a PgBouncer; empty where there is
 	// none.
 	Via string
+
+	// traced says that each checkout is to be written down. It takes memory as long as
+	// the app lives.
+	traced bool
 }
 
 // NewApp makes an app on a database that was set up. It opens no connection before
@@ -79,7 +83,10 @@ func NewApp(cfg AppConfig) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pool, a.closePool = timedPool{pool, &a.trace}, closePool
+	if cfg.traced {
+		a.trace = &trace{}
+	}
+	a.pool, a.closePool = timedPool{pool, a.trace}, closePool
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	for _, r := range cfg.Routes {
 		a.mux.Handle(r.Method()+" "+r.Path(), a.handle(r))

@@ -32,7 +32,7 @@ func startEnvironment(ctx context.Context, db *Database, o Options, c experiment
 	}
 	e.app = AppConfig{
 		Database: db, Settings: c.Settings, Routes: []experiment.Route{c.Route},
-		Application: applicationName(db, c), Provider: e.upstream.URL(),
+		Application: applicationName(db, c), Provider: e.upstream.URL(), traced: true,
 	}
 	if n := c.Settings.PgBouncer; n > 0 {
 		if o.Bouncer == nil {

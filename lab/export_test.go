@@ -57,3 +57,11 @@ func (db *Database) Keeper() uint32 {
 	}
 	return db.keeper.PgConn().PID()
 }
+
+// Written returns how many checkouts the app has written down.
+func (a *App) Written() int {
+	if a.trace == nil {
+		return 0
+	}
+	return len(a.trace.done)
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/pghold/pghold/experiment"
 )
 
-// trace writes down every checkout of an app, for a picture.
+// trace writes down every checkout of an app, for a picture. None is written down by nil.
 type trace struct {
 	mu    sync.Mutex // guards what follows
 	done  []finished
@@ -31,6 +31,9 @@ type finished struct {
 
 // wait begins a wait and returns its number.
 func (t *trace) wait() int {
+	if t == nil {
+		return 0
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waits == nil {
@@ -43,6 +46,9 @@ func (t *trace) wait() int {
 
 // gaveUp ends a wait that got no connection.
 func (t *trace) gaveUp(wait int) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := checkout{began: t.waits[wait], at: time.Now()}
@@ -52,6 +58,9 @@ func (t *trace) gaveUp(wait int) {
 
 // took ends a wait that got a connection.
 func (t *trace) took(wait int) checkout {
+	if t == nil {
+		return checkout{}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := checkout{began: t.waits[wait], at: time.Now(), lane: 1}
@@ -66,6 +75,9 @@ func (t *trace) took(wait int) checkout {
 }
 
 func (t *trace) released(c checkout, h pghold.Hold) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.holds, c.lane)
