@@ -8,13 +8,14 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/lab"
 )
 
 type serveCmd struct {
-	Addr string `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Addr string `default:"127.0.0.1:8080" help:"Address to listen on. The routes ask for no password: beyond loopback, whoever reaches it can call them."`
 
 	settingsFlags
 	postgresFlags
@@ -41,6 +42,9 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 		return fmt.Errorf("%w: name another address with --addr", err)
 	}
 	defer listener.Close()
+	if beyondLoopback(listener.Addr()) {
+		fmt.Fprintf(s.err, "Listening on %s, beyond loopback: whoever can reach it can call the routes, which ask for no password and write into the database.\n", listener.Addr())
+	}
 	db, err := c.open(ctx, s, settings.ServerConnections())
 	if err != nil {
 		if ctx.Err() != nil {
@@ -63,7 +67,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 		}
 	}()
 
-	server := &http.Server{Handler: service, ErrorLog: log.New(io.Discard, "", 0)}
+	server := newServer(service)
 	defer server.Close()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -77,6 +81,19 @@ func (c *serveCmd) Run(ctx context.Context, s streams) (failed error) {
 	case err := <-served:
 		return err
 	}
+}
+
+// headerTimeout is how long a client may take to send a request's header.
+const headerTimeout = 10 * time.Second
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
+}
+
+// beyondLoopback reports whether other machines may reach the address.
+func beyondLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return !ok || !tcp.IP.IsLoopback()
 }
 
 // ready prints what can be done now.
