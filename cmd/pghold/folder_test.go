@@ -104,3 +104,21 @@ func TestNewFolder_ThatWasThere(t *testing.T) {
 		})
 	}
 }
+
+// A run that came to nothing leaves the folder above its own, unless it made that.
+func TestFolder_DiscardLeavesWhatWasThere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("there", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, parent := range []string{"there", "new"} {
+		f, err := newFolder(nowhere, parent+"/run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.discard()
+	}
+	if left := files(t, "."); !slices.Equal(left, []string{"there"}) {
+		t.Errorf("left: %q, want the folder that was there", left)
+	}
+}

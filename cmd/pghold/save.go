@@ -20,6 +20,7 @@ import (
 type folder struct {
 	name string
 	made bool // for this run; else it was there, and empty
+	nest bool // the folder above it was made for this run, too
 	kept bool
 	lock *os.File // the file unfinished, locked as long as the run lives
 }
@@ -62,10 +63,10 @@ func newFolderLike(s streams, name string) (*folder, error) {
 // takeFolder makes a folder, or takes one that is empty. fs.ErrExist says that it is
 // not, or another run's.
 func takeFolder(name string) (*folder, error) {
+	f := &folder{name: name, nest: !exists(filepath.Dir(name))}
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return nil, fmt.Errorf("the output folder cannot be made: %w", err)
 	}
-	f := &folder{name: name}
 	switch err := os.Mkdir(name, 0o777); {
 	case err == nil:
 		f.made = true
@@ -174,7 +175,9 @@ func (f *folder) discard() {
 	case f.kept:
 	case f.made:
 		os.RemoveAll(f.name)
-		os.Remove(filepath.Dir(f.name)) // if it was made for this and is empty
+		if f.nest {
+			os.Remove(filepath.Dir(f.name)) // if nothing else is there by now
+		}
 	default:
 		entries, _ := os.ReadDir(f.name)
 		for _, e := range entries {
