@@ -102,15 +102,15 @@ func TestOpenDatabase_CountsEveryLimitOnConnections(t *testing.T) {
 
 	wants("no limit", open(limited))
 	roleLimit(4) // the one that asks is in use
-	wants("a role with too few", open(limited), role, "room for 3 more connections", "needs 16", "alter role", "--pool-size")
-	roleLimit(need + 2)
+	wants("a role with too few", open(limited), role, "room for 3 more connections", "needs 17", "alter role", "--pool-size")
+	roleLimit(need + 3)
 	wants("a role with as many as it needs", open(limited))
 	other, err := pgx.Connect(t.Context(), limited)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sessions = 1
-	wants("a role with another session", open(limited), role, "room for 15 more")
+	wants("a role with another session", open(limited), role, "room for 16 more")
 	databaseLimit(need + 1)
 	wants("a database with too few", open(limited), database, "room for 14 more", "alter database")
 	wants("a superuser, who has no limit but the server's", open(dsn))

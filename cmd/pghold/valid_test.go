@@ -49,7 +49,7 @@ func TestLab_ThatWasRefusedConnections(t *testing.T) {
 	}
 	admin("alter role " + role + " connection limit 4")
 	status, stdout, stderr := pghold(t.Context(), quick(u.String(), "--out", "refused", outside, inside)...)
-	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "pghold: role \""+role+"\" has room for 3 more connections and the experiment needs 16") {
+	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "pghold: role \""+role+"\" has room for 3 more connections and the experiment needs 17") {
 		t.Errorf("refused at the start: status %d, %q, %q", status, stdout, stderr)
 	}
 
