@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pghold/pghold/internal/connstring"
 )
 
 // Database is a Postgres on which the lab may run: in a schema of its own, with
@@ -105,7 +107,7 @@ func (db *Database) Close() error {
 const connectTimeout = 10 * time.Second
 
 func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
-	cc, err := pgx.ParseConfig(dsn)
+	cc, err := connstring.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the connection string is not valid: %w", err)
 	}
@@ -116,7 +118,7 @@ func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, cc)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
-			strings.Join(strings.Fields(err.Error()), " "))
+			strings.Join(strings.Fields(connstring.Hide(cc, err).Error()), " "))
 	}
 	return conn, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/connstring"
 	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
@@ -43,7 +44,7 @@ func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
 	case experiment.PgxPool:
 		cfg, err := pgxpool.ParseConfig(dsn)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, connstring.Reason(err)
 		}
 		a.prepare(cfg.ConnConfig, application)
 		if err := pgxhold.Install(cfg, a.recorder, s.Pool); err != nil {
@@ -57,7 +58,7 @@ func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
 		return bounded{session.From(pool), s}, pool.Close, nil
 
 	case experiment.SQLPool:
-		cfg, err := pgx.ParseConfig(dsn)
+		cfg, err := connstring.Parse(dsn)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/internal/connstring"
 )
 
 // Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
@@ -56,11 +58,13 @@ type Config struct {
 	PrePing bool
 }
 
-// ParseConfig takes a connection string as pgx does (a URL or key=value pairs).
+// ParseConfig takes a connection string as pgx does (a URL or key=value pairs). Its
+// error says why the string is not valid, and has nothing of the string in it: where a
+// password begins and ends is not known then.
 func ParseConfig(dsn string) (*Config, error) {
 	cc, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("queuepool: the connection string is not valid: %w", connstring.Reason(err))
 	}
 	return &Config{ConnConfig: cc, Size: 5, MaxOverflow: 10, Timeout: 30 * time.Second}, nil
 }

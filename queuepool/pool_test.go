@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -612,6 +613,13 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 	}
 	if _, err := queuepool.ParseConfig("postgres://localhost:notaport/x"); err == nil {
 		t.Error("ParseConfig took a port that is no number")
+	}
+	for _, dsn := range []string{
+		"host=h port=x password = secret", "password=a secret host=h", "PASSWORD=secret port=x", "postgres://u:secret/x@h/d", "postgres://u:%secret@h/d",
+	} {
+		if _, err := queuepool.ParseConfig(dsn); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v; want an error without the password", dsn, err)
+		}
 	}
 }
 

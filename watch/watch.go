@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/internal/connstring"
 )
 
 // State is what a session is doing, told from its state and its wait event.
@@ -73,7 +75,7 @@ const statementTimeout = "5s"
 
 // Open connects a Sampler.
 func Open(ctx context.Context, dsn string) (*Sampler, error) {
-	cc, err := pgx.ParseConfig(dsn)
+	cc, err := connstring.Parse(dsn)
 	if err != nil {
 		return nil, err
 	}

@@ -100,6 +100,9 @@ func run(ctx context.Context, args []string, s streams) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if strayAddress(args) { // which kong, or a verb, would name
+		return fail(s, exitUsage, errStrayAddress)
+	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
 		return fail(s, exitUsage, fmt.Errorf("%w (see \"pghold --help\")", err))

@@ -2,20 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/pghold/pghold/internal/connstring"
 	"github.com/pghold/pghold/internal/pgtemp"
 	"github.com/pghold/pghold/lab"
 )
 
 // postgresFlags say where Postgres comes from.
 type postgresFlags struct {
-	DSN string `name:"dsn" placeholder:"URL" help:"Use this Postgres instead of starting a throwaway one; a schema is made there and dropped at the end. Also PGHOLD_DSN or DATABASE_URL." group:"Postgres:"`
+	DSN string `name:"dsn" placeholder:"URL" help:"Use this Postgres instead of starting a throwaway one; a schema is made there and dropped at the end. Also PGHOLD_DSN or DATABASE_URL. Everybody on this machine can read a password in --dsn in the list of processes: leave it out there, and set PGPASSWORD, or have it in ~/.pgpass or in the file that PGPASSFILE names." group:"Postgres:"`
 }
 
 // dsn returns the connection string and where it was found, or nothing.
@@ -30,6 +31,22 @@ func (f postgresFlags) dsn() (dsn, source string) {
 		}
 	}
 	return "", ""
+}
+
+var errStrayAddress = errors.New("an argument looks like a connection string, or like a part of one: give the whole of it to --dsn, in quotes")
+
+// strayAddress reports whether a connection string, or a part of one that the shell has
+// taken off, is elsewhere than after --dsn.
+func strayAddress(args []string) bool {
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "--dsn=") || i > 0 && args[i-1] == "--dsn" {
+			continue
+		}
+		if connstring.Like(arg) {
+			return true
+		}
+	}
+	return false
 }
 
 // database is a Postgres that is ready for the lab.
@@ -49,9 +66,9 @@ func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*d
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	dsn, source := f.dsn()
 	if dsn != "" {
-		cc, err := pgx.ParseConfig(dsn)
+		cc, err := connstring.Parse(dsn)
 		if err != nil {
-			return nil, usage(fmt.Errorf("%s: %w", source, err)) // pgx leaves the password out
+			return nil, usage(fmt.Errorf("%s: %w", source, err))
 		}
 		fmt.Fprintf(s.err, "Postgres: %s:%d, database %s, from %s\n", cc.Host, cc.Port, cc.Database, source)
 		db, err := lab.OpenDatabase(ctx, dsn, connections)

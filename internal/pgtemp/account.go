@@ -58,12 +58,13 @@ func (a account) command(ctx context.Context, program string, args ...string) *e
 	return cmd
 }
 
-// cleanEnv drops what would change the cluster: PGDATA, PGPORT, PGOPTIONS …, and
-// the locale, which may name one that this machine does not have.
+// cleanEnv drops what would change the cluster: PGDATA, PGPORT, PGOPTIONS …, the
+// locale, which may name one that this machine does not have, and DATABASE_URL, whose
+// password the account could read.
 func cleanEnv(env []string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "LC_") || name == "LANG" || name == "LANGUAGE"
+		return strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "LC_") || name == "LANG" || name == "LANGUAGE" || name == "DATABASE_URL"
 	})
 	return append(env, "LC_ALL=C")
 }

@@ -22,6 +22,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pghold/pghold/internal/connstring"
 )
 
 const (
@@ -87,7 +89,7 @@ func buildBouncer(ctx context.Context, cfg BouncerConfig, m machine) (_ *bouncer
 	// the server says to us.
 	direct, err := pgx.ConnectConfig(ctx, behind)
 	if err != nil {
-		return nil, fmt.Errorf("the server behind PgBouncer: %w", err)
+		return nil, fmt.Errorf("the server behind PgBouncer: %w", connstring.Hide(behind, err))
 	}
 	if err := direct.Close(ctx); err != nil {
 		return nil, fmt.Errorf("the server behind PgBouncer: %w", err)
@@ -138,7 +140,7 @@ func behindBouncer(cfg BouncerConfig) (*pgx.ConnConfig, error) {
 	}
 	behind, err := pgx.ParseConfig(cfg.DSN)
 	if err != nil {
-		return nil, err
+		return nil, connstring.Reason(err)
 	}
 	if behind.Database == "" {
 		behind.Database = behind.User
@@ -326,7 +328,7 @@ func (b *bouncer) ask(ctx context.Context) (again bool, err error) {
 	}
 	switch {
 	case errors.As(err, new(*pgconn.PgError)):
-		return false, fmt.Errorf("through PgBouncer: %w", err)
+		return false, fmt.Errorf("through PgBouncer: %w", connstring.Hide(b.behind, err))
 	case err != nil:
 		return false, fmt.Errorf("through PgBouncer: %w; the end of its log:%s", err, b.folder.logEnd())
 	}

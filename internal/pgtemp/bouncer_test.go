@@ -436,7 +436,7 @@ func TestStartBouncer_cannot(t *testing.T) {
 		want string
 	}{
 		{"no connections", BouncerConfig{DSN: dsn}, "PoolSize is 0"},
-		{"not an address", BouncerConfig{DSN: "postgres://u:geheim%@h/d", PoolSize: 1}, "cannot parse"},
+		{"not an address", BouncerConfig{DSN: "postgres://u:geheim%@h/d", PoolSize: 1}, "hexadecimal digits"},
 		{"wrong password", BouncerConfig{DSN: with(t, dsn, func(u *url.URL) { u.User = url.UserPassword("postgres", "geheim") }), PoolSize: 1},
 			"the server behind PgBouncer: "},
 		{"a setting that PgBouncer does not pass on", BouncerConfig{DSN: dsn + "&search_path=x", PoolSize: 1}, "search_path"},

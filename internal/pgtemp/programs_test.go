@@ -208,7 +208,7 @@ func TestMachine_programs_order(t *testing.T) {
 
 func TestCleanEnv(t *testing.T) {
 	t.Parallel()
-	got := cleanEnv([]string{"PGDATA=/real", "PGPORT=1", "PATH=/bin", "LC_TIME=xx", "LANG=xx", "LC_ALL=yy", "MYPG=1"})
+	got := cleanEnv([]string{"PGDATA=/real", "PGPORT=1", "PATH=/bin", "LC_TIME=xx", "LANG=xx", "LC_ALL=yy", "MYPG=1", "PGHOLD_DSN=postgres://u:p@h/d", "DATABASE_URL=postgres://u:p@h/d"})
 	if want := []string{"PATH=/bin", "MYPG=1", "LC_ALL=C"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
