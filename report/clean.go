@@ -1,25 +1,9 @@
 package report
 
-import (
-	"strconv"
-	"strings"
-	"unicode"
-)
+import "github.com/pghold/pghold/internal/printable"
 
-// clean makes text from outside safe to print in a line: white space becomes one
-// space, and what does not print (control characters, escape sequences, marks
-// that turn the direction of writing) is quoted, as \x1b.
-func clean(s string) string {
-	var b strings.Builder
-	for _, r := range strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ") {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
-}
+// clean makes text from outside safe to print in a line.
+func clean(s string) string { return printable.Line(s) }
 
 // shorten cuts text after so many characters, and shows that it did.
 func shorten(s string, limit int) string {

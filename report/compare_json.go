@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/printable"
 )
 
 type comparisonJSON struct {
@@ -99,7 +100,7 @@ func (c *Comparison) JSON(w io.Writer) error {
 	if err := enc.Encode(doc); err != nil {
 		return fmt.Errorf("writing the comparison as JSON: %w", err)
 	}
-	_, err = w.Write(quoteControls(b.Bytes()))
+	_, err = w.Write(printable.JSON(b.Bytes()))
 	return err
 }
 

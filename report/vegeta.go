@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
@@ -19,7 +20,7 @@ import (
 // with the route's name and in the order of the result. dir is the run's folder
 // or its result file. The figures are computed from the vegeta files beside it.
 //
-// Control characters in the texts of errors are quoted; vegeta prints them.
+// What does not print in the texts of errors is quoted; vegeta prints it.
 func Vegeta(w io.Writer, dir string) error {
 	r, err := Load(dir)
 	if err != nil {
@@ -127,16 +128,19 @@ func brokenFile(path string, r *experiment.Result, rr *experiment.RouteResult, f
 	return fmt.Errorf("%s %w: restore the file, or run %s again", clean(path), fmt.Errorf(format, args...), again)
 }
 
-// quoteInLine quotes control characters but leaves the lines of a text, so that
-// what has none is printed exactly as vegeta does.
+// quoteInLine quotes what does not print but leaves the lines of a text, and its tabs,
+// so that what has none is printed exactly as vegeta does.
 func quoteInLine(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if r == '\n' || r == '\t' || r >= 0x20 && r < 0x7f || r > 0x9f {
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsPrint(r):
 			b.WriteRune(r)
-			continue
+		case r <= 0xff:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
-		fmt.Fprintf(&b, `\x%02x`, r)
 	}
 	return b.String()
 }

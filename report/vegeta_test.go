@@ -219,15 +219,15 @@ func TestVegeta_takesRoutesThatWereSentNothing(t *testing.T) {
 	}
 }
 
-func TestVegeta_quotesControlCharacters(t *testing.T) {
+func TestVegeta_quotesWhatDoesNotPrint(t *testing.T) {
 	hs := hits("a_route", 2, 0)
-	hs[0].Error = "500 \x1b[2Jgone\u009b"
+	hs[0].Error = "500 \x1b[2Jgone\u009b\u202e"
 	dir := runFolder(t, []string{"a_route"}, map[string][]vegeta.Result{"a_route": hs})
 	var b bytes.Buffer
 	if err := Vegeta(&b, dir); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), `500 \x1b[2Jgone\x9b`+"\n") {
+	if !strings.Contains(b.String(), `500 \x1b[2Jgone\x9b\u202e`+"\n") {
 		t.Errorf("got %q", b.String())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	holds "github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdcheck"
 	"github.com/pghold/pghold/holdcheck/listing"
+	"github.com/pghold/pghold/internal/printable"
 )
 
 type checkCmd struct {
@@ -252,8 +254,13 @@ func printJSON(w io.Writer, r *holdcheck.Result) error {
 	if r.Findings == nil {
 		r.Findings = []holdcheck.Finding{}
 	}
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false) // there is a > in each ID
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	if err := enc.Encode(r); err != nil {
+		return err
+	}
+	_, err := w.Write(printable.JSON(b.Bytes()))
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/printable"
 	"github.com/pghold/pghold/lab"
 	"github.com/pghold/pghold/plan"
 )
@@ -31,7 +32,8 @@ const (
 )
 
 // streams are where the command reads and writes: results on out, everything
-// else on err.
+// else on err. What run gives to a verb writes to err what a terminal, or a log, may
+// have; results see to that themselves.
 type streams struct{ out, err io.Writer }
 
 type commands struct {
@@ -75,6 +77,7 @@ var errInterrupted = errors.New("interrupted")
 
 // run is the command: what it was given, and its exit status.
 func run(ctx context.Context, args []string, s streams) (status int) {
+	s.err = printable.Messages{Out: s.err}
 	// kong ends the program after --help and --version.
 	type exit int
 	defer func() {

@@ -20,7 +20,7 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, routes int) *progress {
-	return &progress{out: out, width: terminalWidth(out), routes: routes}
+	return &progress{out: raw(out), width: terminalWidth(out), routes: routes}
 }
 
 func (p *progress) show(s lab.Progress) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/internal/printable"
 	"github.com/pghold/pghold/lab"
 )
 
@@ -99,7 +100,7 @@ func beyondLoopback(addr net.Addr) bool {
 // ready prints what can be done now.
 func (c *serveCmd) ready(s streams, base string, settings experiment.Settings, db *database) {
 	w := settings.Compressed()
-	fmt.Fprintf(s.out, "Serving on %s with %s of %d+%d connections, Postgres %s\n\n", base, settings.Pool, settings.PoolSize, settings.MaxOverflow, db.Version)
+	fmt.Fprintf(s.out, "Serving on %s with %s of %d+%d connections, Postgres %s\n\n", base, settings.Pool, settings.PoolSize, settings.MaxOverflow, printable.Line(db.Version))
 	for _, r := range experiment.Routes {
 		fmt.Fprintf(s.out, "  %-4s %-38s %s\n", r.Method(), r.Path(), r.Summary)
 	}
@@ -111,5 +112,5 @@ Look at its connections meanwhile:
   %s -c "select pid, state, now() - state_change as since, left(query, 50) from pg_stat_activity where application_name = '%s'"
 
 Ctrl-C ends it.
-`, base, "/async_session_sleep_inside_session", w.Duration, w.Rate, w.ClientTimeout, db.psql, serveApplication)
+`, base, "/async_session_sleep_inside_session", w.Duration, w.Rate, w.ClientTimeout, printable.Quote(db.psql), serveApplication)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"sync"
+
+	"github.com/pghold/pghold/internal/printable"
 )
 
 // statusLine says on a terminal what a command does now, in one line that is
@@ -16,7 +18,7 @@ type statusLine struct {
 }
 
 func newStatusLine(out io.Writer) *statusLine {
-	return &statusLine{out: out, width: terminalWidth(out)}
+	return &statusLine{out: raw(out), width: terminalWidth(out)}
 }
 
 func (l *statusLine) show(what string) {
@@ -25,7 +27,7 @@ func (l *statusLine) show(what string) {
 	if l.ended || l.width == 0 {
 		return
 	}
-	text := []rune(what)
+	text := []rune(printable.Line(what)) // of packages, for example
 	io.WriteString(l.out, "\r\x1b[K"+string(text[:min(len(text), l.width-1)]))
 	l.drawn = true
 }

@@ -6,13 +6,22 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pghold/pghold/internal/printable"
 	"github.com/pghold/pghold/report"
 )
+
+// raw is what messages are written to, for lines that have escape sequences of our own.
+func raw(w io.Writer) io.Writer {
+	if m, ok := w.(printable.Messages); ok {
+		return m.Out
+	}
+	return w
+}
 
 // terminalWidth returns the width of the terminal that w is, or 0 where it is
 // none, or one that can do no more than a printer.
 func terminalWidth(w io.Writer) int {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" {
 		return 0
 	}

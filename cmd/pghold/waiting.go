@@ -33,7 +33,7 @@ const patient = time.Second
 // awaited returns what is sent on a channel. Where that takes longer than a second, and
 // out is a terminal, a line there says what it is at; it is gone at the end.
 func awaited[T any](ctx context.Context, ended <-chan T, out io.Writer, now *step) (T, error) {
-	return awaitedOn(ctx, ended, out, terminalWidth(out), now)
+	return awaitedOn(ctx, ended, raw(out), terminalWidth(out), now)
 }
 
 func awaitedOn[T any](ctx context.Context, ended <-chan T, out io.Writer, width int, now *step) (done T, _ error) {

@@ -7,18 +7,27 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/holdcheck"
+	"github.com/pghold/pghold/internal/printable"
 )
 
 // GitHub writes a result as commands of GitHub Actions, which shows each at its line.
 func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 	var b strings.Builder
-	say := func(level, file string, line int, title, message string) {
-		fmt.Fprintf(&b, "::%s file=%s,line=%d,title=%s::%s\n", level, escapeProperty(file), line, escapeProperty(clean(title)), escapeData(message))
+	// say writes a command: what does not print is quoted here, and nowhere else.
+	say := func(level, file string, line int, title string, message ...string) {
+		b.WriteString("::" + level + " ")
+		if file != "" {
+			fmt.Fprintf(&b, "file=%s,line=%d,", printable.Quote(escapeProperty(file)), line)
+		}
+		for i := range message {
+			message[i] = clean(message[i])
+		}
+		fmt.Fprintf(&b, "title=%s::%s\n", escapeProperty(clean(title)), escapeData(strings.Join(message, "\n")))
 	}
 	levels := map[holdcheck.Severity]string{holdcheck.High: "error", holdcheck.Medium: "warning", holdcheck.Low: "notice"}
 	for _, f := range r.Findings {
 		file, line := o.where(f)
-		lines := []string{clean(f.Message), clean(heldAt(f))}
+		lines := []string{f.Message, heldAt(f)}
 		if f.Held != nil {
 			lines = append(lines, "measured: "+seconds(*f.Held)+" inside holds")
 		}
@@ -26,23 +35,23 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 			lines = append(lines, also)
 		}
 		if f.Advice != "" {
-			lines = append(lines, clean(f.Advice))
+			lines = append(lines, f.Advice)
 		}
-		say(cmp.Or(levels[f.Severity], "notice"), file, line, "pghold: "+string(f.Kind)+" while a connection is held", strings.Join(lines, "\n"))
+		say(cmp.Or(levels[f.Severity], "notice"), file, line, "pghold: "+string(f.Kind)+" while a connection is held", lines...)
 	}
 	for _, c := range r.Complaints {
 		file, _ := o.inside(c.File)
-		say("error", file, c.Line, "pghold", clean(c.Text))
+		say("error", file, c.Line, "pghold", c.Text)
 	}
 	for _, u := range r.Unused {
 		file, _ := o.inside(u.File)
-		say("notice", file, u.Line, "pghold", clean(u.Text))
+		say("notice", file, u.Line, "pghold", u.Text)
 	}
 	for _, s := range r.Unread {
-		fmt.Fprintf(&b, "::notice title=pghold::%s\n", escapeData(clean(s)))
+		say("notice", "", 0, "pghold", s)
 	}
 	if s := outOfDate(r); s != "" {
-		fmt.Fprintf(&b, "::notice title=pghold::%s\n", escapeData(s))
+		say("notice", "", 0, "pghold", s)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -196,5 +197,37 @@ func TestGitHub_ACommandIsOneLine(t *testing.T) {
 	}
 	if !strings.HasPrefix(lines[0], "::error file=a%2Cb%3Ac.go,line=2,title=pghold%3A custom while a connection is held::100%25 ") {
 		t.Errorf("got %q", lines[0])
+	}
+}
+
+// A file's name is a property of its command: it can end neither that nor the line, and
+// a log shows it as it is.
+func TestGitHub_AFilesNameIsAProperty(t *testing.T) {
+	const name = "a\x1b[2Jb\u009b\u202e\r\nc,line=9::%0A x.go"
+	place := holdcheck.Place{File: name, Line: 1, What: name}
+	r := &holdcheck.Result{
+		Findings: []holdcheck.Finding{{Severity: holdcheck.High, Kind: holdcheck.Kind(name), Message: name, Hold: place, Slow: place, Advice: name,
+			Also: []holdcheck.Other{{Kind: holdcheck.Kind(name)}}}},
+		Complaints: []holdcheck.Remark{{File: name, Line: 2, Text: name}},
+		Unused:     []holdcheck.Remark{{File: name, Line: 3, Text: name}},
+		Unread:     []string{name},
+	}
+	var b bytes.Buffer
+	if err := GitHub(&b, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("%d lines, want 4: %q", len(lines), lines)
+	}
+	const file = `file=a\x1b[2Jb\u009b\u202e%0D%0Ac%2Cline=9%3A%3A%250A x.go,line=`
+	for i, line := range lines {
+		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("something does not print in %q", line)
+		}
+		properties, _, _ := strings.Cut(line[2:], "::")
+		if i < 3 && (!strings.Contains(properties, file) || strings.Count(properties, ",") != 2) {
+			t.Errorf("got %q, want %q in the properties, and three of them", properties, file)
+		}
 	}
 }

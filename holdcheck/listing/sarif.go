@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 
 	"github.com/pghold/pghold/holdcheck"
+	"github.com/pghold/pghold/internal/printable"
 )
 
 // The parts of SARIF 2.1.0 that are used, under its own names.
@@ -124,10 +126,15 @@ func SARIF(w io.Writer, r *holdcheck.Result, o Options) error {
 	for _, u := range r.Unused {
 		run.Results = append(run.Results, o.sarifRemark(unusedIgnore, "note", u))
 	}
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})
+	if err := enc.Encode(sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}); err != nil {
+		return err
+	}
+	_, err := w.Write(printable.JSON(b.Bytes()))
+	return err
 }
 
 func notifications(level string, texts []string) (ns []sarifNotification) {
