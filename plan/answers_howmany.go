@@ -44,6 +44,9 @@ type Sizing struct {
 	// Total is how many connections all replicas have then, and Surging during a
 	// rolling deploy. Of these the server sees AtServer: with a PgBouncer, its own.
 	Total, Surging, AtServer int
+	// LastingTotal, LastingSurging and LastingAtServer are the same where the load
+	// lasts.
+	LastingTotal, LastingSurging, LastingAtServer int
 	// Room is how many the server leaves for them; 0 where nobody asked.
 	Room int
 
@@ -51,11 +54,15 @@ type Sizing struct {
 	was  time.Duration // the pool timeout
 }
 
-// Fits reports whether the server has room for all, during a deploy too.
+// Fits reports whether the server has room for all that this load takes, during a deploy
+// too.
 func (s Sizing) Fits() bool { return s.Room == 0 || s.AtServer <= s.Room }
 
-// Reached reports whether the targets can be met: with more connections for which there
-// is room, or with another pool timeout.
+// FitsLasting is Fits where the load lasts.
+func (s Sizing) FitsLasting() bool { return s.Room == 0 || s.LastingAtServer <= s.Room }
+
+// Reached reports whether the targets can be met for this load: with more connections
+// for which there is room, or with another pool timeout.
 func (s Sizing) Reached() bool {
 	return s.Suffice || s.PoolTimeout > 0 || s.Connections > 0 && s.Fits()
 }
@@ -92,9 +99,10 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 	}
 	surging := s.Replicas + int(math.Ceil(float64(s.Replicas)*db.Surge-1e-9))
 	s.Total, s.Surging = s.Replicas*s.Connections, surging*s.Connections
-	s.AtServer = s.Surging
+	s.LastingTotal, s.LastingSurging = s.Replicas*s.Lasting, surging*s.Lasting
+	s.AtServer, s.LastingAtServer = s.Surging, s.LastingSurging
 	if q.Settings.PgBouncer > 0 {
-		s.AtServer = q.Settings.PgBouncer
+		s.AtServer, s.LastingAtServer = q.Settings.PgBouncer, q.Settings.PgBouncer
 	}
 	now, err := q.look()
 	if err != nil {
@@ -215,8 +223,10 @@ func (s Sizing) Conclusion() experiment.Conclusion {
 		c.Figures["connections_lasting"] = float64(s.Lasting)
 	}
 	switch {
-	case s.Suffice:
+	case s.Suffice && s.Lasting > 0 && s.Lasting <= s.Have:
 		text += fmt.Sprintf(" The %d that there are suffice.", s.Have)
+	case s.Suffice:
+		text += fmt.Sprintf(" The %d that there are suffice for this load.", s.Have)
 	case s.PoolTimeout > 0:
 		text += fmt.Sprintf(" Or none more than the %d that there are, and a pool timeout of %s in place of %s.", s.Have, words(s.PoolTimeout), words(s.was))
 		c.Figures["pool_timeout_s"] = s.PoolTimeout.Seconds()
@@ -228,14 +238,24 @@ func (s Sizing) Conclusion() experiment.Conclusion {
 // room says what the server makes of so many connections.
 func (s Sizing) room(figures map[string]float64) string {
 	text := ""
+	more := s.Lasting > s.Connections
 	if s.Replicas > 1 || s.Surging > s.Total {
 		text = fmt.Sprintf(" All in all %s", several(s.Total, "connection"))
 		if s.Surging > s.Total {
 			text += fmt.Sprintf(", %d during a rolling deploy", s.Surging)
 		}
+		if more {
+			text += fmt.Sprintf("; where the load lasts, %d", s.LastingTotal)
+			if s.LastingSurging > s.LastingTotal {
+				text += fmt.Sprintf(" and %d", s.LastingSurging)
+			}
+		}
 		text += "."
 	}
 	figures["total_connections"], figures["surging_connections"] = float64(s.Total), float64(s.Surging)
+	if s.Lasting > 0 {
+		figures["total_connections_lasting"], figures["surging_connections_lasting"] = float64(s.LastingTotal), float64(s.LastingSurging)
+	}
 	if s.Room == 0 {
 		return text
 	}
@@ -244,8 +264,18 @@ func (s Sizing) room(figures map[string]float64) string {
 	if s.AtServer != s.Surging {
 		seen = fmt.Sprintf("the %d of PgBouncer", s.AtServer)
 	}
-	if s.Fits() {
-		return text + fmt.Sprintf(" The server has room for %d: %s fit.", s.Room, seen)
+	more = more && s.LastingAtServer != s.AtServer // not where the server sees a PgBouncer's
+	room, exact := fmt.Sprintf(" The server has room for %d", s.Room), fmt.Sprintf(" (max_connections less %d reserved)", reserved)
+	switch {
+	case !s.Fits():
+		return text + room + exact + ": " + seen + " do not fit."
+	case more && !s.FitsLasting():
+		return text + room + exact + fmt.Sprintf(": they fit for this load, but the %d do not where it lasts.", s.LastingAtServer)
+	case more:
+		return text + room + fmt.Sprintf(": they fit, and so do the %d.", s.LastingAtServer)
 	}
-	return text + fmt.Sprintf(" The server has room for %d (max_connections less %d reserved): %s do not fit.", s.Room, reserved, seen)
+	if s.Lasting == 0 && s.AtServer == s.Surging {
+		return text + room + ": " + seen + " fit for this load."
+	}
+	return text + room + ": " + seen + " fit."
 }

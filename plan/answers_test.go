@@ -144,6 +144,50 @@ func TestHowMany_CarriesALoadThatLasts(t *testing.T) {
 	says(t, got.Conclusion(), "30 connections for this load of 5 s, and 200 where it lasts")
 }
 
+// What is run for months is the lasting load: its sum has to fit too.
+func TestHowMany_SaysOfTheLastingSumWhetherItFits(t *testing.T) {
+	q := ask(t, inside, func(q *Question) { q.Model.Replicas = 4 })
+	got, err := HowMany(q, targetsOf(t, "success>=0.999"), Database{MaxConnections: 100, Surge: 0.25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		why        string
+		max        int
+		want, not  string
+		shortFails bool
+	}{
+		{"only the short load's fit", 100, "The server has room for 97 (max_connections less 3 reserved): they fit for this load, but the 250 do not where it lasts.", "they fit.", false},
+		{"both fit", 400, "The server has room for 397: they fit, and so do the 250.", "but", false},
+		{"neither fits", 20, "The server has room for 17 (max_connections less 3 reserved): they do not fit.", "they fit", true},
+	} {
+		got.Room = c.max - reserved
+		answer := got.Conclusion()
+		says(t, answer, "The 15 that there are suffice for this load.", "All in all 32 connections, 40 during a rolling deploy; where the load lasts, 200 and 250.", c.want)
+		if strings.Contains(answer.Sentence, c.not) {
+			t.Errorf("%s: %q in %q", c.why, c.not, answer.Sentence)
+		}
+		if f := answer.Figures; f["total_connections_lasting"] != 200 || f["surging_connections_lasting"] != 250 {
+			t.Errorf("%s: figures %v", c.why, f)
+		}
+		if got.Fits() == c.shortFails {
+			t.Errorf("%s: the short load's fit: %v", c.why, got.Fits())
+		}
+	}
+	// A PgBouncer's are as many whatever the load.
+	q.Settings.PgBouncer = 50
+	if got, err = HowMany(q, targetsOf(t, "success>=0.1"), Database{MaxConnections: 60, Surge: 5}); err != nil {
+		t.Fatal(err)
+	}
+	says(t, got.Conclusion(), "The server has room for 57: the 50 of PgBouncer fit.")
+	// Where no number is enough for a load that lasts, nothing is said of it.
+	q = ask(t, "sync_session_sleep_inside_session", nil)
+	if got, err = HowMany(q, targetsOf(t, "success>=0.9"), Database{MaxConnections: 100}); err != nil {
+		t.Fatal(err)
+	}
+	says(t, got.Conclusion(), "where it lasts, no number is enough", "The server has room for 97: they fit for this load.")
+}
+
 func TestHowMany_AddsUpReplicasAndADeploy(t *testing.T) {
 	q := ask(t, inside, func(q *Question) { q.Model.Replicas = 4 })
 	got, err := HowMany(q, targetsOf(t, "p99<=3s"), Database{MaxConnections: 100, Surge: 0.25})
