@@ -57,7 +57,7 @@ Examples:
   pghold plan --from pghold-results/20261123-190515     predicts a run from what it measured
   pghold plan --validate 24 --seed 1
   pghold plan --validate 1 --group price
-  curl -s localhost:8080/debug/holds.json > holds.json
+  curl -s 'localhost:8080/debug/holds?format=json' > holds.json
   pghold plan --from holds.json --load 2 --target 'success>=0.999'
   pghold plan --from holds.json --breaks --what-if --client-timeout 10s`
 }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	holds "github.com/pghold/pghold"
+	"github.com/pghold/pghold/httphold"
+)
+
+// What the documentation and the help ask a service for, httphold's handler answers,
+// mounted as the documentation has it; and what they save as JSON, the verbs read.
+func TestDocumentation_AsksTheHandlerForWhatItServes(t *testing.T) {
+	texts := map[string]string{}
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "../../README.md") {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(b)
+	}
+	for _, verb := range []string{"lab", "plan", "check", "report", "serve"} {
+		_, out, _ := pghold(t.Context(), verb, "--help")
+		texts["pghold "+verb+" --help"] = out
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /debug/holds", httphold.Handler(holds.New(holds.Config{})))
+	fetched := regexp.MustCompile(`curl\b[^\n]*?[a-z0-9.]:\d+(/debug/[^\s']*)'?([^\n]*)`)
+	seen := 0
+	for where, text := range texts {
+		for _, m := range fetched.FindAllStringSubmatch(text, -1) {
+			seen++
+			path, rest := m[1], m[2]
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("%s: %q is answered %d", where, m[0], w.Code)
+				continue
+			}
+			if !strings.Contains(rest, ".json") {
+				continue
+			}
+			if _, err := holds.ReadSnapshot(w.Body.Bytes()); err != nil {
+				t.Errorf("%s: %q saves what cannot be read: %v", where, m[0], err)
+			}
+		}
+	}
+	if seen < 4 {
+		t.Errorf("%d URLs are documented; the pattern no longer finds them", seen)
+	}
+}
