@@ -62,6 +62,9 @@ func TestSettings_Collapses(t *testing.T) {
 	if s.Collapses() {
 		t.Error("a pool timeout below client timeout - slow call is said to collapse")
 	}
+	if s.PoolTimeout = 27950 * time.Millisecond; !s.Collapses() { // 50 ms are no margin
+		t.Error("a pool timeout that is not sound is said not to collapse")
+	}
 	s = experiment.Defaults()
 	s.Rate = 5
 	if s.Collapses() {

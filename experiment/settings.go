@@ -154,7 +154,7 @@ func (s Settings) SameQuestion(other Settings) bool {
 // connection that its client has gone before the answer is there.
 func (s Settings) Collapses() bool {
 	overloaded := s.Rate*s.Slow.Seconds() > float64(s.Connections())
-	return overloaded && s.PoolTimeout >= s.ClientTimeout-s.Slow
+	return overloaded && !TimeoutsOf(s, s.Slow).Sound()
 }
 
 // Validate says in one sentence what is wrong with the settings, naming the flag.

@@ -63,13 +63,8 @@ func warnings(res *experiment.Result, ran []ranCase, asked int) []string {
 		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
 			"so that the %s of load count as much as the wait for the last answers.", plain(s.Duration)))
 	}
-	for _, c := range ran {
-		if s := c.Settings; s.Collapses() && c.Route.HoldsThroughCall() && res.Route(c.Name) != nil {
-			out = append(out, fmt.Sprintf("The success ratio of the routes that hold their connection through the slow call depends on how long the load lasts, and falls to nothing: "+
-				"a request may wait %s for a connection (--pool-timeout), and its client leaves after %s, before the slow call of %s that follows is done. "+
-				"Keep the pool timeout below %s.", plain(s.PoolTimeout), plain(s.ClientTimeout), plain(s.Slow), plain(max(0, s.ClientTimeout-s.Slow))))
-			break
-		}
+	if w := collapse(res, ran); w != "" {
+		out = append(out, w)
 	}
 	for _, c := range ran {
 		for i, r := range c.runs {
@@ -88,6 +83,46 @@ func warnings(res *experiment.Result, ran []ranCase, asked int) []string {
 		out = append(out, fmt.Sprintf("%s has no overflow: it has one limit of %d connections, and the pool timeout is put on from outside.", s.Pool, s.Connections()))
 	}
 	return out
+}
+
+// collapse says what a load that lasts would do to the routes that hold their connection
+// through the slow call, and what to do about it; or nothing. It is about the settings of
+// the first of them.
+func collapse(res *experiment.Result, ran []ranCase) string {
+	var first *experiment.Timeouts
+	var forThreads, others bool
+	for _, c := range ran {
+		s := c.Settings
+		if !s.Collapses() || !c.Route.HoldsThroughCall() || res.Route(c.Name) == nil {
+			continue
+		}
+		t := experiment.TimeoutsOf(s, s.Slow)
+		if first == nil {
+			first = &t
+		} else if t != *first {
+			continue
+		}
+		waits := c.Route.Sync && float64(s.Threads) < s.Rate*s.ClientTimeout.Seconds()
+		forThreads, others = forThreads || waits, others || !waits
+	}
+	if first == nil {
+		return ""
+	}
+	falls := "falls to nothing"
+	if first.Pool == experiment.SQLPool {
+		falls = "falls" // who waits is served at random, and some are soon
+	}
+	text := "The success ratio of the routes that hold their connection through the slow call depends on how long the load lasts, and " + falls + ". " + first.Sentence()
+	if first.Most() <= 0 {
+		return text
+	}
+	if others {
+		text += " " + first.Advice()
+	}
+	if forThreads {
+		text += " For sync routes " + first.NoRepair(true) + "."
+	}
+	return text
 }
 
 // warningsOf are those of one run of a route.

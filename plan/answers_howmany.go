@@ -50,8 +50,8 @@ type Sizing struct {
 	// Room is how many the server leaves for them; 0 where nobody asked.
 	Room int
 
-	load time.Duration
-	was  time.Duration // the pool timeout
+	load     time.Duration
+	timeouts experiment.Timeouts // as they are
 }
 
 // Fits reports whether the server has room for all that this load takes, during a deploy
@@ -73,7 +73,7 @@ func (s Sizing) Reached() bool {
 func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 	s := Sizing{
 		Case: q.Name, Targets: targets, Have: q.Settings.Connections(), Replicas: q.replicas(),
-		load: q.Settings.Duration, was: q.Settings.PoolTimeout,
+		load: q.Settings.Duration, timeouts: q.timeouts(),
 	}
 	if db.MaxConnections > 0 {
 		s.Room = max(1, db.MaxConnections-reserved)
@@ -178,7 +178,7 @@ func carrying(q Question, targets []Target) int {
 			part = max(part, share[t.Field])
 		}
 	}
-	if q.Settings.PoolTimeout > q.longestPatience() && q.Settings.Pool != experiment.SQLPool {
+	if q.Settings.PoolTimeout > q.timeouts().Most() && q.Settings.Pool != experiment.SQLPool {
 		part = 1
 	}
 	used := q.Settings.Rate / float64(q.replicas()) * q.demand(q.slow()).checkout.Seconds()
@@ -228,7 +228,7 @@ func (s Sizing) Conclusion() experiment.Conclusion {
 	case s.Suffice:
 		text += fmt.Sprintf(" The %d that there are suffice for this load.", s.Have)
 	case s.PoolTimeout > 0:
-		text += fmt.Sprintf(" Or none more than the %d that there are, and a pool timeout of %s in place of %s.", s.Have, words(s.PoolTimeout), words(s.was))
+		text += fmt.Sprintf(" Or none more than the %d that there are, and %s%s in place of %s.", s.Have, s.timeouts.Limit(), words(s.PoolTimeout), words(s.timeouts.PoolTimeout))
 		c.Figures["pool_timeout_s"] = s.PoolTimeout.Seconds()
 	}
 	c.Sentence = text + s.room(c.Figures)

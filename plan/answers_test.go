@@ -102,6 +102,58 @@ func TestBudget_SaysWhatItMeansForTheLoad(t *testing.T) {
 	}
 }
 
+// Only QueuePool has a timeout of its own. A snapshot does not tell what pool it is of.
+func TestBudget_SaysNothingOfAPoolTimeoutWhereThereIsNone(t *testing.T) {
+	snapshot, err := FromSnapshot(service(), experiment.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		q    Question
+		want []string
+	}{
+		"pgxpool": {
+			ask(t, inside, func(q *Question) { q.Settings.Pool = experiment.PgxPool }),
+			[]string{"may last too long", "pgxpool has no pool timeout", "with a wait of at most 27.9 s, 1110."},
+		},
+		"database/sql": {
+			ask(t, inside, func(q *Question) { q.Settings.Pool = experiment.SQLPool }),
+			[]string{"may last too long", "database/sql has no pool timeout"},
+		},
+		"carried": {
+			ask(t, inside, func(q *Question) { q.Settings.Pool, q.Settings.Rate = experiment.PgxPool, 5 }),
+			[]string{"may last too long", "It does not matter at this load", "A wait of at most 27.9 s is sound."},
+		},
+		"sound": {
+			ask(t, inside, func(q *Question) { q.Settings.Pool, q.Settings.PoolTimeout = experiment.PgxPool, 5*time.Second }),
+			[]string{"are sound", "has waited 5 s, the longest that it may"},
+		},
+		"a thread": {
+			ask(t, "sync_session_sleep_inside_session", func(q *Question) { q.Settings.Pool = experiment.PgxPool }),
+			[]string{"no shorter wait repairs that: requests wait for a thread"},
+		},
+		"a snapshot": {snapshot[1], []string{"may last too long", "--pool-timeout and --pool tell"}},
+	} {
+		got, err := Budget(c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := got.Conclusion()
+		says(t, answer, c.want...)
+		for _, part := range []string{"The pool timeout", "a pool timeout", "the pool timeout"} {
+			if strings.Contains(answer.Sentence, part) {
+				t.Errorf("%s: %q in %q", name, part, answer.Sentence)
+			}
+		}
+	}
+	q := ask(t, inside, func(q *Question) { q.Settings.Pool, q.Settings.Duration = experiment.PgxPool, time.Minute })
+	got, err := HowMany(q, targetsOf(t, "throughput>=7"), Database{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, got.Conclusion(), "none more than the 15 that there are, and a wait of at most 27.9 s in place of 30 s")
+}
+
 func TestHowMany_FindsTheSmallestNumber(t *testing.T) {
 	for _, c := range []struct {
 		why     string

@@ -11,14 +11,9 @@ import (
 // answered in time.
 type Timeouts struct {
 	Case string
-	// PoolTimeout and ClientTimeout are those that the settings have.
-	PoolTimeout, ClientTimeout time.Duration
-	// Rest is what a request takes from its first checkout to its answer; where slow
-	// calls differ, of the slowest 5 % the fastest.
-	Rest time.Duration
-	// Most is the longest pool timeout that is sound: the client's, less Rest, less a
-	// margin of a twentieth of it. Not above zero where none is.
-	Most time.Duration
+	// Timeouts are those that the settings have. Where slow calls differ, Rest is with
+	// the fastest of the slowest 5 %.
+	experiment.Timeouts
 	// Load and Capacity are requests per second.
 	Load, Capacity float64
 	// Sent and Answered are how many requests are sent and answered in Lasting, where
@@ -33,19 +28,13 @@ type Timeouts struct {
 	first string // of what there is too little
 }
 
-// Sound reports whether the pool timeout is below the client's, less what a request
-// takes once it has a connection, less a margin.
-func (t Timeouts) Sound() bool { return t.PoolTimeout <= t.Most }
-
 // Budget checks the timeouts of a question.
 func Budget(q Question) (Timeouts, error) {
-	rest := q.demand(q.slowest()).rest + q.Model.Overheads.Request
 	t := Timeouts{
-		Case: q.Name, PoolTimeout: q.Settings.PoolTimeout, ClientTimeout: q.Settings.ClientTimeout, Rest: rest,
-		Most: q.longestPatience(), Load: q.Settings.Rate, Capacity: q.capacity(),
+		Case: q.Name, Timeouts: q.timeouts(), Load: q.Settings.Rate, Capacity: q.capacity(),
 		sync: q.Route.Sync,
 	}
-	if t.Sound() || t.Most <= 0 || t.Load <= t.Capacity {
+	if t.Sound() || t.Most() <= 0 || t.Load <= t.Capacity {
 		return t, nil
 	}
 	t.first = q.stations()[0].Name
@@ -76,15 +65,17 @@ func Budget(q Question) (Timeouts, error) {
 	return t, nil
 }
 
-// longestPatience is the longest pool timeout that is sound, to the millisecond.
-func (q Question) longestPatience() time.Duration {
-	rest := q.demand(q.slowest()).rest + q.Model.Overheads.Request
-	return (q.Settings.ClientTimeout - rest - max(rest/20, time.Millisecond)).Truncate(time.Millisecond)
+func (q Question) timeouts() experiment.Timeouts {
+	t := experiment.TimeoutsOf(q.Settings, q.demand(q.slowest()).rest+q.Model.Overheads.Request)
+	if q.Model.AnyPool {
+		t.Pool = ""
+	}
+	return t
 }
 
 // patiences are sound pool timeouts to try, the longest first.
 func (q Question) patiences() (all []time.Duration) {
-	most := min(q.longestPatience(), q.Settings.PoolTimeout)
+	most := min(q.timeouts().Most(), q.Settings.PoolTimeout)
 	for _, part := range []float64{1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.03} {
 		if d := time.Duration(part * float64(most)).Truncate(time.Millisecond); d > 0 {
 			all = append(all, d)
@@ -111,34 +102,25 @@ func (t Timeouts) Conclusion() experiment.Conclusion {
 	c := experiment.Conclusion{About: "timeouts", Cases: []string{t.Case}, Figures: map[string]float64{
 		"pool_timeout_s": t.PoolTimeout.Seconds(), "client_timeout_s": t.ClientTimeout.Seconds(), "rest_s": t.Rest.Seconds(),
 	}}
-	if t.Most <= 0 {
-		c.Sentence = fmt.Sprintf("No answer can be in time: once it has a connection a request takes %s, and its client leaves after %s.", words(t.Rest), words(t.ClientTimeout))
+	c.Sentence = t.Sentence()
+	if t.Most() <= 0 {
 		return c
 	}
-	c.Figures["sound_pool_timeout_s"] = t.Most.Seconds()
+	c.Figures["sound_pool_timeout_s"] = t.Most().Seconds()
 	if t.Sound() {
-		c.Sentence = fmt.Sprintf("The timeouts are sound: who gets a connection after %s, the pool timeout, needs %s more, and its client waits for %s.",
-			words(t.PoolTimeout), words(t.Rest), words(t.ClientTimeout))
 		return c
 	}
-	text := fmt.Sprintf("The pool timeout is too long: who gets a connection after %s needs %s more, but its client leaves after %s.",
-		words(t.PoolTimeout), words(t.Rest), words(t.ClientTimeout))
-	switch {
-	case t.Load <= t.Capacity:
-		text += fmt.Sprintf(" It does not matter at this load, which can be carried; a pool timeout of %s or less would be sound.", words(t.Most))
-	default:
-		c.Figures["lasting_s"], c.Figures["sent"], c.Figures["answered"] = t.Lasting.Seconds(), float64(t.Sent), float64(t.Answered)
-		text += fmt.Sprintf(" The load is more than the %s carry: where it lasts, for %s, %d of %d are answered", t.first, words(t.Lasting), t.Answered, t.Sent)
-		switch {
-		case t.Repair > 0:
-			c.Figures["repair_pool_timeout_s"], c.Figures["repaired"] = t.Repair.Seconds(), float64(t.Repaired)
-			text += fmt.Sprintf("; with a pool timeout of %s, %d.", words(t.Repair), t.Repaired)
-		case t.sync:
-			text += ", and no pool timeout repairs that: requests wait for a thread as well, and for that there is no timeout."
-		default:
-			text += ", and no pool timeout repairs that."
-		}
+	if t.Load <= t.Capacity {
+		c.Sentence += " It does not matter at this load, which can be carried. " + t.Advice()
+		return c
 	}
-	c.Sentence = text
+	c.Figures["lasting_s"], c.Figures["sent"], c.Figures["answered"] = t.Lasting.Seconds(), float64(t.Sent), float64(t.Answered)
+	c.Sentence += fmt.Sprintf(" The load is more than the %s carry: where it lasts, for %s, %d of %d are answered", t.first, words(t.Lasting), t.Answered, t.Sent)
+	if t.Repair == 0 {
+		c.Sentence += ", and " + t.NoRepair(t.sync) + "."
+		return c
+	}
+	c.Figures["repair_pool_timeout_s"], c.Figures["repaired"] = t.Repair.Seconds(), float64(t.Repaired)
+	c.Sentence += fmt.Sprintf("; with %s%s, %d.", t.Limit(), words(t.Repair), t.Repaired)
 	return c
 }

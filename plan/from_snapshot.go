@@ -27,8 +27,8 @@ const shortGap = time.Millisecond
 // rate (with its share of those that waited in vain); how many statements ran in a
 // hold, how long they took, and whether a transaction was open between them; and how
 // long holds were silent, the slow call's recorded lengths. What it does not have is
-// base's: the clients' and the pool's timeout, how long the load lasts, and, where the
-// pool did not tell, its size. A hold counts as a request: a recorder does not know
+// base's: the clients' and the pool's timeout, how long the load lasts, which kind of
+// pool it was (Model.AnyPool), and, where the pool did not tell, its size. A hold counts as a request: a recorder does not know
 // what a handler does without a connection.
 //
 // A silence is made after the first statement. As far as the pool is concerned, it does
@@ -160,7 +160,7 @@ func (p *recordedPool) question(name string, s *pghold.Series, rate float64, bas
 	}
 	n := float64(s.Held.Count())
 	statements := min(max(1, int(math.Round(float64(s.Statements)/n))), mostStatements)
-	q := Question{Case: experiment.Case{Name: name, Settings: base}}
+	q := Question{Case: experiment.Case{Name: name, Settings: base}, Model: Model{AnyPool: true}}
 	q.Settings.Rate = fourDigits(rate) // it is no more exact than that
 	q.Settings.Slow, q.Settings.SlowShape = 0, experiment.Fixed
 

@@ -43,6 +43,10 @@ type Model struct {
 	// connection of the app's pool for as long as that is open, and not for a
 	// transaction.
 	SessionMode bool
+	// AnyPool says that the settings' pool is only assumed: a snapshot does not tell
+	// which one it is of. It matters to what is said of timeouts, which only
+	// QueuePool has.
+	AnyPool bool
 	// Cores is how many statements the database runs at once. Default 0: any number.
 	Cores int
 	// Seed makes chance repeatable. Two predictions with one seed are the same.

@@ -111,6 +111,9 @@ func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) 
 		if named["slow"] {
 			q.Model.Calls = nil
 		}
+		if named["pool"] {
+			q.Model.AnyPool = false
+		}
 	}
 	return a, nil
 }
