@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -57,5 +58,26 @@ func TestDocumentation_AsksTheHandlerForWhatItServes(t *testing.T) {
 	}
 	if seen < 4 {
 		t.Errorf("%d URLs are documented; the pattern no longer finds them", seen)
+	}
+}
+
+// What the README says of a pool timeout below the client's is what was measured.
+func TestReadme_SaysOfThePoolTimeoutWhatWasMeasured(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := readResult(t, "../../docs/results/guards.json")
+	for variant, command := range map[string]string{
+		"none_lasting":                      "pghold lab async_session_sleep_inside_session --duration 30s",
+		"pool_timeout_below_client_lasting": "--pool-timeout 27.5s",
+	} {
+		r := measured.Route("async_session_sleep_inside_session@" + variant)
+		if r == nil {
+			t.Fatalf("%s was not measured", variant)
+		}
+		if want := fmt.Sprintf("%d of %d", r.Outcomes.OK, r.Requests); !strings.Contains(string(b), want) || !strings.Contains(string(b), command) {
+			t.Errorf("the README does not say %q, or not of %q", want, command)
+		}
 	}
 }
