@@ -2,7 +2,8 @@ package experiment
 
 // Conclusion is what follows from some cases of a result, in words and in figures.
 type Conclusion struct {
-	// About is what was asked: "timeouts", "connections", "breaks", "what_if".
+	// About is what was asked: "timeouts", "connections", "breaks", "what_if". Of
+	// Result.ContradictedBy it is "waiting".
 	About string `json:"about"`
 	// Cases are the names of those that the answer is true of.
 	Cases    []string `json:"cases"`

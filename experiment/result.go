@@ -30,6 +30,10 @@ type Result struct {
 	// Overheads are what the predictions of measured routes (RouteResult.Predicted) take
 	// from the run beside its settings.
 	Overheads *Overheads `json:"overheads_s,omitempty"`
+	// ContradictedBy is what was recorded of the service that a prediction is made of and
+	// that the prediction does not have: callers who wait for a connection. Its sentences
+	// are the first of Warnings.
+	ContradictedBy []Conclusion `json:"contradicted_by,omitempty"`
 	// Conclusions are what follows from the figures of a prediction.
 	Conclusions []Conclusion `json:"conclusions,omitempty"`
 	// Interrupted is true when the run was ended before its last route was done.

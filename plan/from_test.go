@@ -294,3 +294,60 @@ func TestLengths(t *testing.T) {
 		t.Errorf("got %+v", q)
 	}
 }
+
+func TestContradictions_AreWaitsThatThePredictionDoesNotHave(t *testing.T) {
+	// 12 connections, of which 6 are in use in the mean, for 2 s.
+	half := func(change func(*pghold.Snapshot)) *pghold.Snapshot {
+		s := service()
+		s.Taken = s.Began.Add(200 * time.Second)
+		change(s)
+		return s
+	}
+	main := func(change func(*pghold.PoolSnapshot)) *pghold.Snapshot {
+		return half(func(s *pghold.Snapshot) { change(&s.Pools[0]) })
+	}
+	for name, c := range map[string]struct {
+		s    *pghold.Snapshot
+		want string // in the sentence; "" where there is none
+	}{
+		"nobody waits": {main(func(*pghold.PoolSnapshot) {}), ""},
+		"many wait now": {main(func(p *pghold.PoolSnapshot) { p.Waiting = 40 }),
+			`pool "main" contradicts the prediction: 40 callers were waiting for a connection when the snapshot was taken; the prediction has `},
+		"those of a pool that does not tell its size are being served": {main(func(p *pghold.PoolSnapshot) {
+			p.Max, p.Waiting, p.Releases = 0, 3, p.Checkouts-3
+		}), ""},
+		"more of them than can be": {main(func(p *pghold.PoolSnapshot) {
+			p.Max, p.Waiting, p.Releases = 0, 30, p.Checkouts-15
+		}), "30 callers were waiting"},
+		"only database/sql's sums": {main(func(p *pghold.PoolSnapshot) { p.Waits, p.WaitTime = 278, 745*time.Second }),
+			"278 waits until then took 745 s in all, 207 ms for each connection taken"},
+		"only the holds' waits": {half(func(s *pghold.Snapshot) { s.Series[0].Wait = sketchOf(repeated(time.Second, 1000)...) }),
+			"waits until then took 1000 s in all, 278 ms for each connection taken"},
+		"connections were opened":         {main(func(p *pghold.PoolSnapshot) { p.Waits, p.WaitTime = 12, 300*time.Millisecond }), ""},
+		"some waited in vain":             {main(func(p *pghold.PoolSnapshot) { p.Timeouts = 36 }), "36 waits ended by a timeout"},
+		"one of thousands waited in vain": {main(func(p *pghold.PoolSnapshot) { p.Timeouts = 1 }), ""},
+		"an overload that is predicted": {func() *pghold.Snapshot { // 20 of 12 connections
+			s := service()
+			s.Pools[0].Waiting, s.Pools[0].Waits, s.Pools[0].WaitTime = 49, 3000, 20000*time.Second
+			return s
+		}(), ""},
+	} {
+		cs, err := Contradictions(c.s, experiment.Defaults(), func(q *Question) { q.Settings.Duration = time.Minute })
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case c.want == "" && len(cs) > 0:
+			t.Errorf("%s: got %q", name, cs[0].Sentence)
+		case c.want != "" && len(cs) != 1:
+			t.Errorf("%s: got %d contradictions", name, len(cs))
+		case c.want != "":
+			says(t, cs[0], c.want)
+			if !slices.Equal(cs[0].Cases, []string{AllRoutes, "/slow", "/fast"}) {
+				t.Errorf("%s: it is said of %q", name, cs[0].Cases)
+			}
+			if n := len(cs[0].Sentence); n > 580 { // a report shows 600
+				t.Errorf("%s: the sentence has %d characters", name, n)
+			}
+		}
+	}
+}

@@ -17,9 +17,9 @@ type TextOptions struct {
 	Width int
 }
 
-// Text writes a result for a terminal or a pipe: the figures of each route, with
-// the seed's below them where the settings ask the seed's question, then what
-// they mean, the warnings and the settings.
+// Text writes a result for a terminal or a pipe: what contradicts it, the figures of
+// each route, with the seed's below them where the settings ask the seed's question, then
+// what they mean, the other warnings and the settings.
 func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	width := 100
 	if o.Width != 0 {
@@ -29,6 +29,18 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	var parts []string
 	add := func(t tone, s string) { parts = append(parts, p.paint(t, s)+"\n") }
 
+	ws := warnings(r)
+	first := ws[:min(len(ws), len(r.ContradictedBy))]
+	textWarnings := func(t tone, ws []string) {
+		var lines []string
+		for _, s := range ws {
+			lines = append(lines, wrap("Warning: "+s, width, "  "))
+		}
+		if len(lines) > 0 {
+			add(t, strings.Join(lines, "\n"))
+		}
+	}
+	textWarnings(toneBad, first)
 	if s := endedEarly(r); s != "" {
 		add(toneBad, wrap(s, width, ""))
 	}
@@ -59,13 +71,7 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 			parts = append(parts, l)
 		}
 	}
-	if ws := warnings(r); len(ws) > 0 {
-		var lines []string
-		for _, s := range ws {
-			lines = append(lines, wrap("Warning: "+s, width, "  "))
-		}
-		add(tonePlain, strings.Join(lines, "\n"))
-	}
+	textWarnings(tonePlain, ws[len(first):])
 	add(toneQuiet, textSettings(r, width))
 
 	_, err := io.WriteString(w, strings.Join(parts, "\n"))

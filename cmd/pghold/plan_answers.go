@@ -30,6 +30,12 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 	if err != nil {
 		return nil, nil, err
 	}
+	if r.ContradictedBy, err = c.contradicted(a); err != nil {
+		return nil, nil, err
+	}
+	for _, by := range r.ContradictedBy {
+		r.Warnings = append(r.Warnings, by.Sentence)
+	}
 	r.Warnings = append(append(r.Warnings, a.warnings...), assumed(c, qs)...)
 	for _, q := range qs {
 		if ctx.Err() != nil {

@@ -24,6 +24,10 @@ type asked struct {
 	settings  experiment.Settings // that the result is said to have
 	warnings  []string
 	run       bool // questions are those of a lab's run
+
+	snapshot *holds.Snapshot     // that questions are made of, or nil
+	base     experiment.Settings // for what it does not have
+	rate     float64             // that was named; 0: none was
 }
 
 func (c *planCmd) questions(k *kong.Context) (asked, error) {
@@ -147,12 +151,32 @@ func (c *planCmd) ofFile(settings experiment.Settings, named map[string]bool) (a
 			settings.Duration = time.Minute
 		}
 		a.questions, err = plan.FromSnapshot(snapshot, settings)
+		a.snapshot, a.base = snapshot, settings
+		if named["rate"] {
+			a.rate = settings.Rate
+		}
 	}
 	if err != nil {
 		return a, fmt.Errorf("%s: %w", c.From, err)
 	}
 	a.settings = a.questions[0].Settings
 	return a, nil
+}
+
+// contradicted says what was recorded of the service that its prediction does not have.
+// What the load, the call and the pool are assumed to be in place of what they were does
+// not count for it; a rate that was named does, because it may be the true one.
+func (c *planCmd) contradicted(a asked) ([]experiment.Conclusion, error) {
+	if a.snapshot == nil {
+		return nil, nil
+	}
+	return plan.Contradictions(a.snapshot, a.base, func(q *plan.Question) {
+		m := &q.Model
+		m.Arrivals, m.Cores, m.Seed, m.SessionMode = plan.Arrivals(c.Arrivals), c.Cores, c.Seed, c.SessionMode
+		if a.rate > 0 {
+			q.Settings.Rate = a.rate
+		}
+	})
 }
 
 // cases are those that lab would run.

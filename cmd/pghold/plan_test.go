@@ -309,3 +309,42 @@ func TestPlan_SaysThatTheRunWasDisturbed(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A snapshot of an incident: 10 requests come per second, a pool of 4 serves fewer, and
+// the holds it served look like a load that it carries.
+func TestPlan_SaysFirstWhatWasRecordedAgainstThePrediction(t *testing.T) {
+	incident := saved(t, func(s *root.Snapshot) {
+		s.Taken = s.Began.Add(30 * time.Second) // it began in the last ten seconds or so
+		s.Pools[0].Waiting, s.Pools[0].Waits, s.Pools[0].WaitTime = 49, 36, 87*time.Second
+	})
+	r := planned(t, exitDone, "--from", incident)
+	if got := r.Routes[0]; got.SuccessRatio != 1 || got.Holds.MaxWaiting != 0 {
+		t.Fatalf("%v answered, %d wait: the test is about nothing", got.SuccessRatio, got.Holds.MaxWaiting)
+	}
+	const says = `What was recorded of pool "main" contradicts the prediction: 49 callers were waiting for a connection when the snapshot was taken and 36 waits until then took 87 s in all`
+	if len(r.ContradictedBy) != 1 || !strings.HasPrefix(r.Warnings[0], says) || r.Warnings[0] != r.ContradictedBy[0].Sentence {
+		t.Fatalf("got warnings %q, contradicted by %+v", r.Warnings, r.ContradictedBy)
+	}
+	by := r.ContradictedBy[0]
+	if f := by.Figures; f["waiting"] != 49 || f["waits"] != 36 || f["wait_s"] != 87 || f["predicted_max_waiting"] != 0 {
+		t.Errorf("figures %v", f)
+	}
+	if by.About != "waiting" || len(by.Cases) != 1 || by.Cases[0] != "GET /bad" {
+		t.Errorf("got %+v", by)
+	}
+	_, out, _ := pghold(t.Context(), "plan", "--from", incident)
+	if first := "Warning: What was recorded"; !strings.HasPrefix(out, first) || strings.Count(out, first) != 1 {
+		t.Errorf("it does not stand first, and once, in\n%s", out)
+	}
+	// Less load is no answer to it; the rate that comes is.
+	if r = planned(t, exitDone, "--from", incident, "--load", "0.5"); len(r.ContradictedBy) != 1 {
+		t.Error("at half of a load that was not carried, nothing is said")
+	}
+	if r = planned(t, exitDone, "--from", incident, "--rate", "10"); r.ContradictedBy != nil {
+		t.Errorf("with the rate that came, which gives an overload: %+v", r.ContradictedBy)
+	}
+	// Of a pool that carries its load nothing is said.
+	if r = planned(t, exitDone, "--from", saved(t, func(s *root.Snapshot) { s.Taken = s.Began.Add(30 * time.Second) })); r.ContradictedBy != nil {
+		t.Errorf("got %+v", r.ContradictedBy)
+	}
+}
