@@ -31,11 +31,15 @@ type asked struct {
 }
 
 func (c *planCmd) questions(k *kong.Context) (asked, error) {
+	flags := named(k)
+	if c.From != "" && flags["pgbouncer-size"] && !flags["pgbouncer"] {
+		c.PgBouncer = true // the run has one, or is to have one
+	}
 	settings, err := c.settings()
 	if err != nil {
 		return asked{}, err
 	}
-	a, err := c.from(settings, named(k))
+	a, err := c.from(settings, flags)
 	if err != nil {
 		return a, err
 	}
@@ -214,6 +218,7 @@ func override(s *experiment.Settings, to experiment.Settings, named map[string]b
 		"transaction-timeout":         func() { s.TransactionTimeout = to.TransactionTimeout },
 		"distance":                    func() { s.Distance = to.Distance },
 		"pgbouncer":                   func() { s.PgBouncer = to.PgBouncer },
+		"pgbouncer-size":              func() { s.PgBouncer = to.PgBouncer },
 		"accounts":                    func() { s.Accounts = to.Accounts },
 		"speed":                       func() { s.Speed = to.Speed },
 	} {

@@ -348,3 +348,32 @@ func TestPlan_SaysFirstWhatWasRecordedAgainstThePrediction(t *testing.T) {
 		t.Errorf("got %+v", r.ContradictedBy)
 	}
 }
+
+// The size of a PgBouncer counts with --from, whose run has one or not.
+func TestPlan_FromCountsThePgBouncersSize(t *testing.T) {
+	const with, without = "../../docs/results/pgbouncer.json", "../../docs/results/seed.json"
+	for _, c := range []struct {
+		want int
+		args []string
+	}{
+		{5, []string{"--from", with, inside}},
+		{20, []string{"--from", with, inside, "--pgbouncer-size", "20"}},
+		{20, []string{"--from", with, inside, "--pgbouncer", "--pgbouncer-size", "20"}},
+		{0, []string{"--from", with, inside, "--pgbouncer=false", "--pgbouncer-size", "20"}},
+		{0, []string{"--from", without, inside}},
+		{20, []string{"--from", without, inside, "--pgbouncer-size", "20"}},
+		{5, []string{"--from", without, inside, "--pgbouncer"}},
+		{2, []string{"--from", saved(t, nil), "--pgbouncer-size", "2"}},
+	} {
+		r := planned(t, exitDone, c.args...)
+		for i := range r.Routes {
+			if got := r.SettingsOf(&r.Routes[i]).PgBouncer; got != c.want {
+				t.Errorf("%q: %s has %d server connections, want %d", c.args, r.Routes[i].Name, got, c.want)
+			}
+		}
+	}
+	status, _, stderr := pghold(t.Context(), "plan", "--from", with, "--pgbouncer-size", "0")
+	if status != exitUsage || !strings.Contains(stderr, "--pgbouncer-size must be above zero, not 0") {
+		t.Errorf("status %d: %q", status, stderr)
+	}
+}
