@@ -75,9 +75,6 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 		Case: q.Name, Targets: targets, Have: q.Settings.Connections(), Replicas: q.replicas(),
 		load: q.Settings.Duration, timeouts: q.timeouts(),
 	}
-	if db.MaxConnections > 0 {
-		s.Room = max(1, db.MaxConnections-reserved)
-	}
 	var err error
 	if s.Connections, err = fewest(q, targets); err != nil {
 		return s, err
@@ -97,13 +94,7 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 			return s, err
 		}
 	}
-	surging := s.Replicas + int(math.Ceil(float64(s.Replicas)*db.Surge-1e-9))
-	s.Total, s.Surging = s.Replicas*s.Connections, surging*s.Connections
-	s.LastingTotal, s.LastingSurging = s.Replicas*s.Lasting, surging*s.Lasting
-	s.AtServer, s.LastingAtServer = s.Surging, s.LastingSurging
-	if q.Settings.PgBouncer > 0 {
-		s.AtServer, s.LastingAtServer = q.Settings.PgBouncer, q.Settings.PgBouncer
-	}
+	s.add(q, db)
 	now, err := q.look()
 	if err != nil {
 		return s, err
@@ -112,6 +103,31 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 		s.PoolTimeout, err = patience(q, func(r *experiment.RouteResult) bool { return allMet(targets, r) })
 	}
 	return s, err
+}
+
+// add adds up the connections of all replicas, for the database.
+func (s *Sizing) add(q Question, db Database) {
+	surging := s.Replicas + int(math.Ceil(float64(s.Replicas)*db.Surge-1e-9))
+	s.Total, s.Surging = s.Replicas*s.Connections, surging*s.Connections
+	s.LastingTotal, s.LastingSurging = s.Replicas*s.Lasting, surging*s.Lasting
+	s.AtServer, s.LastingAtServer = s.Surging, s.LastingSurging
+	if q.Settings.PgBouncer > 0 {
+		s.AtServer, s.LastingAtServer = q.Settings.PgBouncer, q.Settings.PgBouncer
+	}
+	if db.MaxConnections > 0 {
+		s.Room = max(1, db.MaxConnections-reserved)
+	}
+}
+
+// Room says whether the database has room for the connections that there are, during a
+// deploy too.
+func Room(q Question, db Database) experiment.Conclusion {
+	have := q.Settings.Connections()
+	s := Sizing{Case: q.Name, Connections: have, Lasting: have, Replicas: q.replicas()}
+	s.add(q, db)
+	c := experiment.Conclusion{About: "room", Cases: []string{q.Name}, Unreached: !s.Fits(), Figures: map[string]float64{"connections": float64(have)}}
+	c.Sentence = fmt.Sprintf("A pool has up to %s.", several(have, "connection")) + s.room(c.Figures)
+	return c
 }
 
 // fewest finds the smallest number of connections with which the targets are met, or 0.

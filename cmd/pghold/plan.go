@@ -23,7 +23,7 @@ type planCmd struct {
 	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
 	Target         []string `placeholder:"success>=0.999" sep:"none" help:"Say how many connections it takes; may be repeated. Of success and throughput (per second) the least, of p50, p90, p95, p99 and mean, which are latencies, the most. Exit with 3 where it cannot be reached." group:"Questions:"`
-	MaxConnections int      `default:"100" help:"The server's max_connections, in which all that --target takes must have room. 0: do not ask." group:"Questions:"`
+	MaxConnections int      `default:"100" help:"The server's max_connections, in which all that --target takes must have room, or, without --target, all that the pools may open: exit with 3 where it has not. 0: do not ask." group:"Questions:"`
 	Surge          float64  `default:"0.25" help:"How many replicas more there are during a rolling deploy, as a ratio." group:"Questions:"`
 	Breaks         bool     `help:"Say at what rate each route breaks, and by what." group:"Questions:"`
 	WhatIf         bool     `help:"Predict the same with the slow call moved out of the hold, beside it." group:"Questions:"`

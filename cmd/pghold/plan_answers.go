@@ -41,7 +41,7 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 		if ctx.Err() != nil {
 			return nil, nil, errInterrupted
 		}
-		cs, err := c.answers(q, targets, now)
+		cs, err := c.answers(q, a.room, targets, now)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -55,16 +55,20 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 	return r, &curve, err
 }
 
-func (c *planCmd) answers(q plan.Question, targets []plan.Target, now *step) ([]experiment.Conclusion, error) {
+func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now *step) ([]experiment.Conclusion, error) {
 	now.is(q.Name, "the timeouts")
 	budget, err := plan.Budget(q)
 	if err != nil {
 		return nil, err
 	}
 	all := []experiment.Conclusion{budget.Conclusion()}
+	db := plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge}
+	if room && len(targets) == 0 && db.MaxConnections > 0 {
+		all = append(all, plan.Room(q, db))
+	}
 	if len(targets) > 0 {
 		now.is(q.Name, "how many connections")
-		sizing, err := plan.HowMany(q, targets, plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge})
+		sizing, err := plan.HowMany(q, targets, db)
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,7 @@ type asked struct {
 	settings  experiment.Settings // that the result is said to have
 	warnings  []string
 	run       bool // questions are those of a lab's run
+	room      bool // whether the server has room for all was asked
 
 	snapshot *holds.Snapshot     // that questions are made of, or nil
 	base     experiment.Settings // for what it does not have
@@ -43,6 +44,7 @@ func (c *planCmd) questions(k *kong.Context) (asked, error) {
 	if err != nil {
 		return a, err
 	}
+	a.room = flags["max-connections"] || flags["surge"]
 	for i := range a.questions {
 		m := &a.questions[i].Model
 		m.Arrivals, m.Replicas, m.RandomReplica = plan.Arrivals(c.Arrivals), c.Replicas, c.RandomReplica

@@ -377,3 +377,38 @@ func TestPlan_FromCountsThePgBouncersSize(t *testing.T) {
 		t.Errorf("status %d: %q", status, stderr)
 	}
 }
+
+// --max-connections is a question of its own, without a target.
+func TestPlan_SaysWhetherThePoolsHaveRoom(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{exitDone, "A pool has up to 15 connections. All in all 60 connections, 75 during a rolling deploy. The server has room for 97: they fit.",
+			[]string{inside, "--replicas", "4", "--max-connections", "100"}},
+		{exitFound, "All in all 120 connections, 150 during a rolling deploy. The server has room for 97 (max_connections less 3 reserved): they do not fit.",
+			[]string{inside, "--replicas", "8", "--max-connections", "100"}},
+		{exitFound, "A pool has up to 15 connections. The server has room for 7 (max_connections less 3 reserved): they do not fit.",
+			[]string{inside, "--max-connections", "10", "--surge", "0"}},
+		{exitFound, "All in all 60 connections, 120 during a rolling deploy.", []string{inside, "--replicas", "4", "--surge", "1"}},
+		{exitDone, "The server has room for 57: the 50 of PgBouncer fit.", []string{inside, "--replicas", "8", "--max-connections", "60", "--pgbouncer", "--pgbouncer-size", "50"}},
+		{exitDone, "A pool has up to 4 connections.", []string{"--from", saved(t, nil), "--max-connections", "100"}},
+	} {
+		r := planned(t, c.status, c.args...)
+		if got := about(t, r, "room"); !strings.Contains(got.Sentence, c.want) || got.Unreached != (c.status == exitFound) || got.Figures["room_connections"] == 0 {
+			t.Errorf("%q: got %+v, want %q", c.args, got, c.want)
+		}
+	}
+	for _, args := range [][]string{{inside}, {inside, "--max-connections", "0"}, {inside, "--max-connections", "500", "--target", "success>=0.1"}} {
+		for _, c := range planned(t, exitDone, args...).Conclusions {
+			if c.About == "room" {
+				t.Errorf("%q: nobody asked, and %q", args, c.Sentence)
+			}
+		}
+	}
+	_, out, _ := pghold(t.Context(), "plan", "--max-connections", "100")
+	if strings.Count(out, "A pool has") != 1 {
+		t.Errorf("of four routes on the same pool it is not said once in\n%s", out)
+	}
+}
