@@ -84,13 +84,23 @@ func (q Question) replicate(replications int) ([]*experiment.RouteResult, error)
 	if !q.chance() {
 		replications = 1
 	}
+	var runs []*experiment.RouteResult
+	err := q.Model.sharing(min(runtime.GOMAXPROCS(0), replications), func(m Model, workers int) (err error) {
+		q.Model = m
+		runs, err = q.runs(replications, workers)
+		return err
+	})
+	return runs, err
+}
+
+func (q Question) runs(replications, workers int) ([]*experiment.RouteResult, error) {
 	runs := make([]*experiment.RouteResult, replications)
 	errs := make([]error, replications)
 	var next sync.Mutex
 	todo := 0
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), replications) {
-		workers.Go(func() {
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
 			for {
 				next.Lock()
 				i := todo
@@ -102,13 +112,14 @@ func (q Question) replicate(replications int) ([]*experiment.RouteResult, error)
 				m := q.Model
 				m.Seed += uint64(i)
 				one, err := Predict(q.Settings, []experiment.Case{q.Case}, m)
-				if errs[i] = err; err == nil {
-					runs[i] = &one.Routes[0]
+				if errs[i] = err; err != nil {
+					return
 				}
+				runs[i] = &one.Routes[0]
 			}
 		})
 	}
-	workers.Wait()
+	running.Wait()
 	for _, err := range errs {
 		if err != nil {
 			return nil, err

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,5 +46,40 @@ func TestSim_allocatesNothingPerEvent(t *testing.T) {
 	run()
 	if n := testing.AllocsPerRun(3, run); n > 10 {
 		t.Errorf("40,000 events made %v allocations", n)
+	}
+}
+
+// What would take more memory than there is room for is refused, and says what to lower;
+// whatever runs beside it.
+func TestAsk_RefusesWhatIsTooLarge(t *testing.T) {
+	for name, c := range map[string]struct {
+		q    Question
+		want string
+	}{
+		"requests that queue":        {ask(t, inside, nil), "requests under way at once would take more than 1 GB of memory: lower --rate, --duration or --pool-timeout"},
+		"requests that do not queue": {ask(t, outside, nil), "requests under way at once, and more to come, would take more than 1 GB"},
+		"with chance":                {ask(t, inside, func(q *Question) { q.Model.Arrivals = Poisson }), "lower --rate"},
+		"replicas":                   {ask(t, inside, func(q *Question) { q.Model.Replicas = 3 }), "lower --rate"},
+		"replicas that share":        {ask(t, inside, func(q *Question) { q.Model.Replicas, q.Model.Cores, q.Settings.Rate = 2000, 1, 1 }), "2000 replicas would take more than 1 GB of memory: lower --replicas"},
+		"accounts":                   {ask(t, "update_in_one_transaction", func(q *Question) { q.Settings.Accounts = 2000 }), "2000 accounts would take more than 1 GB of memory: lower --accounts"},
+	} {
+		q := c.q
+		q.Model.memory = 16 << 10
+		_, err := Ask(q.Settings, []Question{q}, 4)
+		var large *TooLargeError
+		if !errors.As(err, &large) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+	// What fits alone is predicted, one after the other where not beside others.
+	q := ask(t, inside, func(q *Question) { q.Model.Arrivals = Poisson })
+	want, err := Ask(q.Settings, []Question{q}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Model.memory = 120 << 10
+	got, err := Ask(q.Settings, []Question{q}, 4)
+	if err != nil || got.Routes[0].Outcomes != want.Routes[0].Outcomes {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -51,6 +51,8 @@ type Model struct {
 	Cores int
 	// Seed makes chance repeatable. Two predictions with one seed are the same.
 	Seed uint64
+
+	memory int64 // bytes that a simulation may keep; 0: mostMemory
 }
 
 // bouncerPatience is PgBouncer's query_wait_timeout, which nobody changes. It is of the
@@ -122,6 +124,16 @@ func predictCase(c experiment.Case, m Model) (*experiment.RouteResult, error) {
 // newSim returns a simulation of some of the model's replicas.
 func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 	s := c.Settings
+	accounts := 0
+	if c.Route.Updates() {
+		accounts = s.Accounts
+	}
+	if err := checkPlaces(replicas, accounts, m.room()); err != nil {
+		return nil, err
+	}
+	if err := checkQueue(Question{c, m}, replicas); err != nil {
+		return nil, err
+	}
 	call, err := sampler(m.shape(c), s.Slow+m.Overheads.Call, m.Calls)
 	if err != nil {
 		return nil, err
@@ -151,6 +163,7 @@ func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 		idleTimeout: int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
 		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), handover: int64(m.Overheads.Handover), network: int64(m.Overheads.Request),
 		call: call, jitters: jitter != Spread{}, jitter: jitter, randomReplica: m.RandomReplica,
+		room:  m.room(),
 		stats: &stats{clientTimeout: int64(s.ClientTimeout)},
 	}
 	for range replicas {

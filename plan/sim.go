@@ -49,6 +49,9 @@ type sim struct {
 	jitter         Spread
 	randomReplica  bool
 
+	room int64 // bytes that it may keep
+	err  error // that it needs more
+
 	stats *stats
 }
 
@@ -56,10 +59,10 @@ type sim struct {
 const forEver = math.MaxInt64
 
 // run sends a request at each of the times that the arrivals have, which do not
-// decrease, and goes on until the last of them has ended.
+// decrease, and goes on until the last of them has ended, or it is too large (err).
 func (s *sim) run(a arrivals) {
 	s.begin(a)
-	for s.step() {
+	for s.err == nil && s.step() {
 	}
 	s.end()
 }
@@ -133,6 +136,10 @@ func (s *sim) after(d int64, r int32, k kind) {
 }
 
 func (s *sim) arrive() {
+	if s.full() {
+		s.err = s.tooLarge()
+		return
+	}
 	var r int32
 	if n := len(s.free); n > 0 {
 		r = s.free[n-1]

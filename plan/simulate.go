@@ -18,7 +18,7 @@ func simulate(c experiment.Case, m Model) (*stats, error) {
 		return nil, err
 	}
 	sm.run(m.arrivals(c.Settings, m.chance(forArrivals)))
-	return sm.stats, nil
+	return sm.stats, sm.err
 }
 
 // forArrivals is of what the arrivals are, when they come by chance. They are the same
@@ -40,13 +40,21 @@ const groups = 32
 
 // simulateApart simulates each replica by itself, in as many goroutines as there are
 // processors, and adds up what was seen.
-func simulateApart(c experiment.Case, m Model) (*stats, error) {
+func simulateApart(c experiment.Case, m Model) (sum *stats, err error) {
+	err = m.sharing(min(runtime.GOMAXPROCS(0), groups, m.Replicas), func(m Model, workers int) error {
+		sum, err = simulateParts(c, m, workers)
+		return err
+	})
+	return sum, err
+}
+
+func simulateParts(c experiment.Case, m Model, workers int) (*stats, error) {
 	parts := make([]*stats, min(groups, m.Replicas))
 	errs := make([]error, len(parts))
 	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(parts)) {
-		workers.Go(func() {
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
 			for part := range next {
 				parts[part], errs[part] = simulatePart(c, m, part, len(parts))
 			}
@@ -56,7 +64,7 @@ func simulateApart(c experiment.Case, m Model) (*stats, error) {
 		next <- part
 	}
 	close(next)
-	workers.Wait()
+	running.Wait()
 	for i, part := range parts {
 		if errs[i] != nil {
 			return nil, errs[i]
@@ -78,6 +86,9 @@ func simulatePart(c experiment.Case, m Model, part, of int) (*stats, error) {
 	for n := part; n < m.Replicas; n += of {
 		sm.rng = m.chance(uint64(n))
 		sm.run(m.arrivalsOf(n, c.Settings, m.chance(forArrivals+uint64(n))))
+		if sm.err != nil {
+			return nil, sm.err
+		}
 		seen.merge(sm.stats)
 		sm.stats.reset()
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -91,6 +92,10 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 	d, err := awaited(ctx, ended, s.err, &now)
 	if err != nil {
 		return err
+	}
+	var large *plan.TooLargeError
+	if errors.As(d.err, &large) {
+		return usage(d.err)
 	}
 	if d.err != nil {
 		return d.err
