@@ -21,18 +21,12 @@ func Connector(c driver.Connector, pool *pghold.Pool) driver.Connector {
 	case wrapped(c):
 		panic(errWrapped.Error())
 	}
-	if closer, ok := c.(io.Closer); ok { // database/sql closes those that are
-		return closingConnector{&connector{c, pool}, closer}
-	}
 	return &connector{c, pool}
 }
 
 func wrapped(c driver.Connector) bool {
-	switch c.(type) {
-	case *connector, closingConnector:
-		return true
-	}
-	return false
+	_, ok := c.(*connector)
+	return ok
 }
 
 // connector has the original's Driver.
@@ -41,9 +35,12 @@ type connector struct {
 	pool *pghold.Pool
 }
 
-type closingConnector struct {
-	*connector
-	io.Closer
+// Close is called by database/sql when the pool is closed.
+func (c *connector) Close() error {
+	if closer, ok := c.Connector.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -51,21 +48,22 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &conn{inner: inner, pool: c.pool}
-	if inCaller() {
+	conn := newConn(inner, c.pool)
+	// Otherwise it is the goroutine that opens connections in the background.
+	if calledBy("database/sql.(*DB).conn") {
 		conn.hold = c.pool.Checkout(ctx)
 	}
-	return combineConn(base{conn}, connInterfaces(inner)), nil
+	return conn, nil
 }
 
-// inCaller reports whether Connect is called by who wants a connection, and not
-// by the goroutine that opens them in the background. Only the stack tells.
-func inCaller() bool {
+// calledBy reports whether a function is on the stack above the caller. database/sql
+// tells its driver in no other way what it calls it for.
+func calledBy(function string) bool {
 	var pcs [32]uintptr // deep enough for other wrappers in between
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if f.Function == "database/sql.(*DB).conn" {
+		if f.Function == function {
 			return true
 		}
 		if !more {

@@ -2,14 +2,14 @@ package sqlhold
 
 import (
 	"database/sql/driver"
+	"io"
 	"reflect"
 
 	"github.com/pghold/pghold"
 )
 
-// rows are a result set with what every one has; they are put together like a
-// connection, of the driver's own methods. Closing them ends their statement,
-// further result sets do not.
+// rows are a result set. Like conn they have every optional interface, but
+// RowsColumnScanner. Closing them ends their statement, further result sets do not.
 type rows struct {
 	driver.Rows
 	c    *conn
@@ -23,26 +23,49 @@ func (r *rows) Close() error {
 	return err
 }
 
-// The optional interfaces, without the driver.Rows that the driver package's have
-// in them.
-type (
-	nextResultSet interface {
-		HasNextResultSet() bool
-		NextResultSet() error
+func (r *rows) HasNextResultSet() bool {
+	n, ok := r.Rows.(driver.RowsNextResultSet)
+	return ok && n.HasNextResultSet()
+}
+
+func (r *rows) NextResultSet() error {
+	if n, ok := r.Rows.(driver.RowsNextResultSet); ok {
+		return n.NextResultSet()
 	}
-	columnScanType interface {
-		ColumnTypeScanType(index int) reflect.Type
+	return io.EOF
+}
+
+func (r *rows) ColumnTypeScanType(index int) reflect.Type {
+	if t, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+		return t.ColumnTypeScanType(index)
 	}
-	columnDatabaseTypeName interface {
-		ColumnTypeDatabaseTypeName(index int) string
+	return reflect.TypeFor[any]()
+}
+
+func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
+	if t, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return t.ColumnTypeDatabaseTypeName(index)
 	}
-	columnLength interface {
-		ColumnTypeLength(index int) (length int64, ok bool)
+	return ""
+}
+
+func (r *rows) ColumnTypeLength(index int) (length int64, ok bool) {
+	if t, ok := r.Rows.(driver.RowsColumnTypeLength); ok {
+		return t.ColumnTypeLength(index)
 	}
-	columnNullable interface {
-		ColumnTypeNullable(index int) (nullable, ok bool)
+	return 0, false
+}
+
+func (r *rows) ColumnTypeNullable(index int) (nullable, ok bool) {
+	if t, ok := r.Rows.(driver.RowsColumnTypeNullable); ok {
+		return t.ColumnTypeNullable(index)
 	}
-	columnPrecisionScale interface {
-		ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool)
+	return false, false
+}
+
+func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
+	if t, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok {
+		return t.ColumnTypePrecisionScale(index)
 	}
-)
+	return 0, 0, false
+}

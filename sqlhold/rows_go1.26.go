@@ -2,6 +2,12 @@
 
 package sqlhold
 
-// columnScanner is what result sets may have from Go 1.27 on. Before, none has it:
-// no other package's type has a method of this package.
-type columnScanner interface{ fromGo127() }
+import (
+	"database/sql/driver"
+
+	"github.com/pghold/pghold"
+)
+
+func newRows(inner driver.Rows, c *conn, hold *pghold.Checkout) driver.Rows {
+	return &rows{inner, c, hold}
+}

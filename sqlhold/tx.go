@@ -12,20 +12,54 @@ import (
 type tx struct {
 	inner driver.Tx
 	c     *conn
+	ctx   context.Context // of the whole transaction
 }
 
-func (t tx) Commit() error {
+func (t *tx) Commit() error {
 	hold := t.c.begin(context.Background())
 	err := t.inner.Commit()
 	t.c.executed(hold, ends, err)
 	return err
 }
 
-func (t tx) Rollback() error {
+// Rollback is called by database/sql itself when the transaction's context is over.
+// It then discards the connection unless that has both a SessionResetter and a
+// Validator, as every conn has; the error makes it do so all the same.
+func (t *tx) Rollback() error {
 	hold := t.c.begin(context.Background())
 	err := t.inner.Rollback()
 	t.c.executed(hold, ends, err)
+	if !t.c.keeps && t.ctx.Err() != nil && !calledBy("database/sql.(*Tx).Rollback") {
+		return &discard{err: err}
+	}
 	return err
+}
+
+// discard is the error of a rollback after which database/sql is to discard the
+// connection, and a sql.Conn around it, as it does after driver.ErrBadConn. Nobody
+// sees it: the rollback is database/sql's own.
+//
+// Before that, database/sql closes the statements that were prepared in the
+// transaction, but not where the driver's own error is ErrBadConn. So the first
+// question for ErrBadConn is answered for the driver's error.
+type discard struct {
+	err   error // the driver's, or nil
+	asked bool
+}
+
+func (d *discard) Error() string {
+	if d.err != nil {
+		return d.err.Error()
+	}
+	return "sqlhold: the connection is discarded after a cancelled transaction"
+}
+
+func (d *discard) Unwrap() error { return d.err }
+
+func (d *discard) Is(target error) bool {
+	asked := d.asked
+	d.asked = asked || target == driver.ErrBadConn
+	return asked && target == driver.ErrBadConn
 }
 
 // effect is what a statement does to the connection's transaction.
