@@ -1,4 +1,5 @@
-// Package ormtest shows that mappers (GORM, bun, sqlx, ent) on top of database/sql work unchanged through
+// Package ormtest shows that mappers (GORM, bun, sqlx, ent) on top of database/sql, and
+// drivers (pgx, lib/pq, modernc.org/sqlite) below it, work unchanged through
 // sqlhold. It is a module of its own so that pghold's does not depend on them, and
 // has nothing but tests.
 package ormtest
