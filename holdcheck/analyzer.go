@@ -3,6 +3,7 @@ package holdcheck
 import (
 	"go/types"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -12,7 +13,8 @@ import (
 // Analyzer finds slow calls inside holds, a package at a time, for go vet -vettool,
 // golangci-lint and gopls. What it knows of other packages are facts about their
 // functions. So it does not see implementations of an interface, or functions stored
-// in a field, of packages that the one at hand does not import; Check does.
+// in a field, of packages that the one at hand does not import; Check does. Its result
+// is a []string, as Result.LeftOut.
 var Analyzer = &analysis.Analyzer{
 	Name: "holdcheck",
 	Doc: `find slow calls that are made while a database connection is held
@@ -25,11 +27,15 @@ It reads one package at a time, with summaries of those that it imports. It does
 see implementations of interfaces in packages that are not imported: run "pghold
 check" for these.
 
+Test files, and other functions that take a testing.T or the like, are left out
+without -tests. As go vet -vettool it says where that hides a slow call.
+
 A comment "//pghold:ignore reason" on the line of the call, of the hold, or of the
 function says that it is meant.`,
-	URL:       address,
-	Run:       run,
-	FactTypes: []analysis.Fact{(*fact)(nil)},
+	URL:        address,
+	Run:        run,
+	ResultType: reflect.TypeFor[[]string](),
+	FactTypes:  []analysis.Fact{(*fact)(nil)},
 }
 
 var flags struct {
@@ -39,7 +45,7 @@ var flags struct {
 
 func init() {
 	Analyzer.Flags.StringVar(&flags.config, "config", "", "a file with further slow calls and openers, as for pghold check")
-	Analyzer.Flags.BoolVar(&flags.tests, "tests", false, "look at test files too")
+	Analyzer.Flags.BoolVar(&flags.tests, "tests", false, "look at test files too, and at functions for tests in other files")
 }
 
 // fact is a function's summary, as other packages get it.
@@ -50,8 +56,9 @@ func (*fact) AFact() {}
 func (f *fact) String() string { return "holdcheck" }
 
 func run(pass *analysis.Pass) (result any, err error) {
+	var leftOut []string
 	if curated(pass.Pkg.Path()) {
-		return nil, nil
+		return leftOut, nil
 	}
 	var config Config
 	if flags.config != "" {
@@ -87,9 +94,12 @@ func run(pass *analysis.Pass) (result any, err error) {
 		pass.ExportObjectFact(f, &fact{*s})
 	}
 	if !own {
-		return nil, nil
+		return leftOut, nil
 	}
-	found := u.find(func(n *node) bool { return flags.tests || !u.isTest(n) })
+	found := u.find(func(n *node) bool { return flags.tests || u.audience(n) == forService })
+	if !flags.tests {
+		leftOut = u.leftOut(func(*ssa.Package) bool { return true })
+	}
 	r := &Result{}
 	for _, f := range found {
 		r.Findings = append(r.Findings, f.finding(func(file string) string { return file }))
@@ -114,7 +124,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 			}
 		}
 	}
-	return nil, nil
+	return leftOut, nil
 }
 
 // vendored reports whether a package is a copy of another module's.

@@ -22,7 +22,9 @@ type Options struct {
 	Dir string
 	// Patterns are packages, as the go command takes them; the default is ./...
 	Patterns []string
-	// Tests reads test files too.
+	// Tests reads test files too, and tells of functions for tests in other files. Those
+	// are in packages that import testing, and take a testing.T, a testing.TB or another
+	// interface that fails a test, or are methods of a struct that has one.
 	Tests bool
 	// Config adds to the tables.
 	Config Config
@@ -57,8 +59,8 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	progress("looking for slow calls")
 	r := &Result{Errors: p.errors, Unread: p.unread}
 	rel := func(file string) string { return displayName(dir, file) }
-	found, files, unread := c.own(ctx, p, o)
-	r.Unread = slices.Concat(r.Unread, c.unread, unread)
+	found, files, unread, leftOut := c.own(ctx, p, o)
+	r.Unread, r.LeftOut = slices.Concat(r.Unread, c.unread, unread), leftOut
 	for _, f := range found {
 		r.Findings = append(r.Findings, f.finding(rel))
 	}
@@ -132,7 +134,7 @@ func (c *checker) dependency(p *program, sp *sourcePackage) {
 }
 
 // own looks at the repository itself.
-func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, files []*ast.File, unread []string) {
+func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, files []*ast.File, unread, leftOut []string) {
 	prog := c.program(p.fset)
 	roots := map[*types.Package]bool{}
 	var pkgs []*ssa.Package
@@ -167,7 +169,7 @@ func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, 
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	var whole []*ssa.Package
 	for i, pkg := range pkgs {
@@ -179,11 +181,14 @@ func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, 
 	}
 	u := newUnit(prog, true, c.tables, c.imported, whole)
 	u.propagate()
+	root := func(pkg *ssa.Package) bool { return pkg != nil && roots[pkg.Pkg] }
 	found = u.find(func(n *node) bool {
-		pkg := outermostOf(n.fn).Pkg
-		return pkg != nil && roots[pkg.Pkg] && (o.Tests || !u.isTest(n))
+		return root(outermostOf(n.fn).Pkg) && (o.Tests || u.audience(n) == forService)
 	})
-	return found, files, unread
+	if !o.Tests {
+		leftOut = u.leftOut(root)
+	}
+	return found, files, unread, leftOut
 }
 
 // build makes the functions of a package; false where that is not possible.

@@ -4,7 +4,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -336,13 +335,6 @@ func (u *unit) lookUp(s *site, obj *types.Func) {
 		}
 	}
 	s.facts = u.imported(obj)
-}
-
-// isTest reports whether a function is in a test file, or in a package that helps
-// tests.
-func (u *unit) isTest(n *node) bool {
-	pkg := outermostOf(n.fn).Pkg
-	return strings.HasSuffix(u.prog.Fset.Position(n.fn.Pos()).Filename, "_test.go") || pkg != nil && imports(pkg.Pkg, "testing")
 }
 
 // leaf is a slow call that a site itself is.

@@ -114,6 +114,10 @@ type Result struct {
 	// Unread are sentences about what could not be read, and why: functions that do
 	// not compile, packages that are not there.
 	Unread []string `json:"unread,omitempty"`
+	// LeftOut are sentences about slow calls in functions for tests that are not in
+	// test files: which packages have how many, and where. Options.Tests makes them
+	// findings.
+	LeftOut []string `json:"left_out,omitempty"`
 
 	// Complaints are about pghold:ignore comments that give no reason. They ignore
 	// nothing.

@@ -14,6 +14,7 @@ import (
 // raw is a finding before files are made relative and ignores are looked for.
 type raw struct {
 	hold   *hold
+	in     *node
 	site   Step
 	pos    token.Pos // of the call in the function that holds
 	leaves []leaf    // the worst and nearest first
@@ -66,7 +67,7 @@ func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []leaf) 
 	id := fmt.Sprint(h.place, site.File, site.Line, ls[0].Slow)
 	if !c.seen[id] {
 		c.seen[id] = true
-		c.found = append(c.found, raw{h, site, pos, ls})
+		c.found = append(c.found, raw{h, in, site, pos, ls})
 	}
 }
 

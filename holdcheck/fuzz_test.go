@@ -100,7 +100,7 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 		t.Fatal(err)
 	}
 	c := &checker{tables: tables, facts: map[*types.Func]*summary{}}
-	found, _, unread := c.own(t.Context(), r.program, Options{})
+	found, _, unread, _ := c.own(t.Context(), r.program, Options{})
 	var all []Finding
 	for _, one := range found {
 		all = append(all, one.finding(func(file string) string { return file }))

@@ -113,6 +113,69 @@ func TestVet_findingInDependency(t *testing.T) {
 	}
 }
 
+// TestVet_packageWithTests is that a test file, which makes the package that go vet
+// reads import testing, hides nothing in the package's other files.
+func TestVet_packageWithTests(t *testing.T) {
+	v := newVet(t, store, app)
+	v.write(t, "app/app_test.go", appTest)
+	text, status := v.run(t)
+	if got := findings(text); status != 1 || strings.Count(got, "\n") != 0 || !strings.Contains(got, "app.go:16:") {
+		t.Errorf("got the exit status %d and\n%s\nwant 1 and one finding, at app.go:16", status, got)
+	}
+	text, status = v.run(t, "-holdcheck.tests")
+	if got := findings(text); status != 1 || !strings.Contains(got, "app.go:16:") || !strings.Contains(got, "app_test.go:16:") {
+		t.Errorf("with tests: got the exit status %d and\n%s\nwant 1 and findings at app.go:16 and app_test.go:16", status, got)
+	}
+}
+
+const appTest = `package app
+
+import (
+	"database/sql"
+	"net/http"
+	"testing"
+)
+
+func TestPay(t *testing.T) {
+	db, err := sql.Open("", "")
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	http.Get("http://127.0.0.1")
+}
+`
+
+// TestVet_testingInPackage is that of a package whose files import testing only what
+// is a test's own is left out, and that this is said.
+func TestVet_testingInPackage(t *testing.T) {
+	v := newVet(t, strings.Replace(store, `"database/sql"`, "\"database/sql\"\n\t\"net/http\"\n\t\"testing\"", 1)+slowStore+`
+// Conformance is for the tests of those who have a store.
+func Conformance(t *testing.T, db *sql.DB) {
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	http.Get("http://127.0.0.1")
+}
+`, app)
+	v.write(t, "store/store_test.go", "package store\n\nimport \"testing\"\n\nfunc TestStore(t *testing.T) { Conformance(t, nil) }\n")
+	const left = "holdcheck: example.com/shop/store: 1 slow call in a hold is left out, in functions for tests: Conformance; -holdcheck.tests shows them\n"
+	text, status := v.run(t)
+	if got := findings(text); status != 1 || strings.Count(got, "\n") != 1 || !strings.Contains(got, "store.go:31:") || !strings.Contains(got, "app.go:16:") {
+		t.Errorf("got the exit status %d and\n%s\nwant 1 and two findings, at store.go:31 and app.go:16", status, got)
+	}
+	if n := strings.Count(text, left); n != 1 {
+		t.Errorf("it is said %d times what was left out, want once %q:\n%s", n, left, text)
+	}
+	text, status = v.run(t, "-holdcheck.tests")
+	if got := findings(text); status != 1 || strings.Count(got, "\n") != 2 || !strings.Contains(got, "store.go:42:") || strings.Contains(text, "left out") {
+		t.Errorf("with tests: got the exit status %d and\n%s\nwant 1 and a third finding, at store.go:42", status, text)
+	}
+}
+
 func TestMain_byHand(t *testing.T) {
 	tool := newVet(t, store, app).tool
 	for _, args := range [][]string{nil, {"./..."}, {"-h"}} {

@@ -27,7 +27,7 @@ type checkCmd struct {
 	Severity     string `default:"low" enum:"low,medium,high" help:"The least that is shown: low, medium or high. Default ${default}."`
 	FailOn       string `default:"" enum:"low,medium,high," placeholder:"medium" help:"The least for which the exit status is 3. Default medium, or --severity where that is more."`
 	NoUnresolved bool   `help:"Leave out calls that could not be followed."`
-	Tests        bool   `help:"Check test files too."`
+	Tests        bool   `help:"Check test files too, and functions for tests in other files."`
 
 	Config        string `placeholder:"FILE" help:"Further slow calls, openers, and what is not slow here. Default .pghold.json, in this folder or one above it up to the module's root."`
 	Baseline      string `placeholder:"FILE" help:"What is known already, and not told of. Default .pghold-baseline.json, looked for in the same folders."`

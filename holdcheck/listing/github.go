@@ -50,6 +50,9 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 	for _, s := range r.Unread {
 		say("notice", "", 0, "pghold", s)
 	}
+	for _, s := range r.LeftOut {
+		fmt.Fprintf(&b, "::notice title=pghold::%s; --tests shows them.\n", escapeData(clean(s)))
+	}
 	if s := outOfDate(r); s != "" {
 		say("notice", "", 0, "pghold", s)
 	}

@@ -73,6 +73,7 @@ func some() *holdcheck.Result {
 		Ignored:    []holdcheck.Ignored{{Finding: mail, Reason: "meant"}},
 		Errors:     []string{"internal/broken/a.go:3:1: undefined: x"},
 		Unread:     []string{"example.com/shop/internal/broken does not compile."},
+		LeftOut:    []string{"example.com/shop/storetest: 2 slow calls in holds are left out, in functions for tests: Conformance"},
 		Complaints: []holdcheck.Remark{{File: "app.go", Line: 12, Text: "pghold:ignore needs a reason"}},
 		Unused:     []holdcheck.Remark{{File: "app.go", Line: 20, Text: "pghold:ignore ignores nothing"}},
 		Hidden:     2,
@@ -99,7 +100,8 @@ func hostile() *holdcheck.Result {
 			Slow:    holdcheck.Place{File: "a,b:c.go", Line: 2, What: "y\r"},
 			Chain:   []holdcheck.Step{{File: "a,b:c.go", Line: 2, Func: "f\x1b"}},
 		}},
-		Unread: []string{"50% of\nit\x1b]0;title\x07"},
+		Unread:  []string{"50% of\nit\x1b]0;title\x07"},
+		LeftOut: []string{"50% left\nout\x1b]0;title\x07"},
 	}
 }
 
@@ -192,8 +194,8 @@ func TestGitHub_ACommandIsOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%d lines, want one for the finding and one for what was not read: %q", len(lines), lines)
+	if len(lines) != 3 {
+		t.Fatalf("%d lines, want one for the finding, one for what was not read and one for what was left out: %q", len(lines), lines)
 	}
 	if !strings.HasPrefix(lines[0], "::error file=a%2Cb%3Ac.go,line=2,title=pghold%3A custom while a connection is held::100%25 ") {
 		t.Errorf("got %q", lines[0])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 
 	"github.com/pghold/pghold/holdcheck"
 	"github.com/pghold/pghold/internal/printable"
@@ -107,7 +108,7 @@ func SARIF(w io.Writer, r *holdcheck.Result, o Options) error {
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{Name: "pghold", Version: o.Version, InformationURI: docs}},
 		Invocations: []sarifInvocation{{
-			Successful: len(r.Errors) == 0, Notifications: append(notifications("error", r.Errors), notifications("note", r.Unread)...),
+			Successful: len(r.Errors) == 0, Notifications: slices.Concat(notifications("error", r.Errors), notifications("note", r.Unread), notifications("note", r.LeftOut)),
 		}},
 		Results: []sarifResult{},
 	}

@@ -223,6 +223,9 @@ func (t *text) remarks(r *holdcheck.Result) {
 	for _, s := range r.Unread {
 		lines = append(lines, "note: "+s)
 	}
+	for _, s := range r.LeftOut {
+		lines = append(lines, "note: "+s+"; --tests shows them.")
+	}
 	if s := outOfDate(r); s != "" {
 		lines = append(lines, "note: "+s)
 	}
