@@ -13,10 +13,10 @@ type slowCalls struct {
 	ended []slowCall // the longest of those that have, at most maxSlowCalls
 	left  []leftCalls
 
-	// more is how many are open beside these, and moreBegan the sum of the instants
-	// at which they began.
-	more      int
-	moreBegan time.Duration
+	// more is how many are open beside these, and moreSilent the sum of how long the
+	// hold was silent before each.
+	more       int
+	moreSilent time.Duration
 
 	// What is known of the silence that lasts now: how much of it some call had taken
 	// when the last one ended, and the name of the one that took most of it. since is
@@ -30,9 +30,10 @@ type slowCalls struct {
 type slowCall struct {
 	what     string
 	site     *place
-	began    time.Duration
-	duration time.Duration
-	of       *call // nil when it has ended
+	began    time.Duration // or when the hold did, where that was later
+	silent   time.Duration // of the hold, before
+	duration time.Duration // of its silence since
+	of       *call         // nil when it has ended
 }
 
 // leftCalls sums up calls that were not kept one by one: of at most maxPlaces
@@ -51,17 +52,22 @@ func (s *slowCalls) begin(call slowCall) {
 		return
 	}
 	s.more++
-	s.moreBegan += call.began
+	s.moreSilent += call.silent
 }
 
-// end ends the call, in a hold that has been silent, or busy, since an instant.
-func (s *slowCalls) end(call slowCall, silentSince, now time.Duration) {
+// fills reports whether a call that lasted for a time within the hold took so much of
+// its silence that it is the hold's. What does not only ran beside statements.
+func fills(silent, lasted time.Duration) bool { return silent >= longGap || 2*silent >= lasted }
+
+// end ends the call, in a hold that has been silent, or busy, since an instant, and was
+// silent for a time in all.
+func (s *slowCalls) end(call slowCall, silentSince, now, silent time.Duration) {
 	if i := slices.IndexFunc(s.open, func(o slowCall) bool { return o.of == call.of }); i >= 0 {
 		call = s.open[i]
 		s.open = slices.Delete(s.open, i, i+1)
 	} else {
 		s.more--
-		s.moreBegan -= call.began
+		s.moreSilent -= call.silent
 	}
 	if len(s.open)+s.more == 0 {
 		s.covered += now - max(s.since, silentSince)
@@ -69,8 +75,15 @@ func (s *slowCalls) end(call slowCall, silentSince, now time.Duration) {
 	if in := now - max(call.began, silentSince); in > s.longest {
 		s.longest, s.in = in, call.what
 	}
-	call.duration, call.of = now-call.began, nil
-	s.keep(call)
+	s.done(call, now, silent)
+}
+
+// done keeps a call that has ended, where it counts.
+func (s *slowCalls) done(call slowCall, now, silent time.Duration) {
+	call.duration, call.of = silent-call.silent, nil
+	if fills(call.duration, now-call.began) {
+		s.keep(call)
+	}
 }
 
 // keep keeps a call that has ended among the longest.
@@ -109,16 +122,15 @@ func (s *slowCalls) leave(more leftCalls) {
 }
 
 // endAll ends what is open: the hold is over.
-func (s *slowCalls) endAll(now time.Duration) {
+func (s *slowCalls) endAll(now, silent time.Duration) {
 	for _, call := range s.open {
-		call.duration, call.of = now-call.began, nil
-		s.keep(call)
+		s.done(call, now, silent)
 	}
 	if s.more > 0 {
-		d := time.Duration(s.more)*now - s.moreBegan
+		d := time.Duration(s.more)*silent - s.moreSilent
 		s.leave(leftCalls{SlowCalls: SlowCalls{What: Folded, Count: uint64(s.more), Duration: d, Longest: d / time.Duration(s.more)}})
 	}
-	s.open, s.more, s.moreBegan = nil, 0, 0
+	s.open, s.more, s.moreSilent = nil, 0, 0
 }
 
 // silence begins a new one.
@@ -146,15 +158,17 @@ func (s *slowCalls) filled(silentSince, now time.Duration) string {
 }
 
 // describe returns the calls, the longest first, and what the others come to.
-func (s *slowCalls) describe(now time.Duration) (calls []SlowCall, left int, leftTime time.Duration) {
+func (s *slowCalls) describe(now, silent time.Duration) (calls []SlowCall, left int, leftTime time.Duration) {
 	for _, call := range s.ended {
 		calls = append(calls, SlowCall{call.what, call.site.Site, call.duration, false})
 	}
 	for _, call := range s.open {
-		calls = append(calls, SlowCall{call.what, call.site.Site, now - call.began, true})
+		if d := silent - call.silent; fills(d, now-call.began) {
+			calls = append(calls, SlowCall{call.what, call.site.Site, d, true})
+		}
 	}
 	slices.SortStableFunc(calls, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })
-	left, leftTime = s.more, time.Duration(s.more)*now-s.moreBegan
+	left, leftTime = s.more, time.Duration(s.more)*silent-s.moreSilent
 	for _, l := range s.left {
 		left += int(l.Count)
 		leftTime += l.Duration

@@ -139,27 +139,39 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	c.gapsLeft = addGaps(c.gapsLeft, left)
 }
 
-// beginCall begins a slow call in the hold.
-func (c *Checkout) beginCall(k *call, in *callIn) {
+// beginCall begins a slow call in the hold, which knows how long it was silent before.
+func (c *Checkout) beginCall(call slowCall) (_ slowCall, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.released {
-		return
+		return call, false
 	}
 	if c.calls == nil {
 		c.calls = &slowCalls{}
 	}
-	c.calls.begin(slowCall{what: k.what, site: in.site, began: in.began, of: k})
+	call.silent = c.silent(call.began)
+	c.calls.begin(call)
+	return call, true
 }
 
 // endCall ends it, where the hold has not.
-func (c *Checkout) endCall(k *call, in *callIn) {
+func (c *Checkout) endCall(call slowCall) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.released {
 		return
 	}
-	c.calls.end(slowCall{what: k.what, site: in.site, began: in.began, of: k}, c.since, c.pool.recorder.now())
+	now := c.pool.recorder.now()
+	c.calls.end(call, c.since, now, c.silent(now))
+}
+
+// silent is how long the hold was silent until an instant that is not before its last
+// statement, or nearly so. The caller holds mu.
+func (c *Checkout) silent(now time.Duration) time.Duration {
+	if c.running > 0 {
+		now = c.since
+	}
+	return max(now, c.since) - c.began - c.busy
 }
 
 // Release ends the hold. Further calls do nothing.
@@ -177,7 +189,7 @@ func (c *Checkout) Release() {
 		c.endSilence(now, nil)
 	}
 	if c.calls != nil {
-		c.calls.endAll(now)
+		c.calls.endAll(now, now-c.began-c.busy)
 	}
 	c.running, c.released, c.since = 0, true, now
 	c.mu.Unlock()
@@ -264,7 +276,7 @@ func (c *Checkout) hold(now time.Duration) Hold {
 		h.LongestGap.Before = g.before.Site
 	}
 	if c.calls != nil {
-		h.SlowCalls, h.SlowCallsLeftOut, h.SlowCallsLeftOutTime = c.calls.describe(now)
+		h.SlowCalls, h.SlowCallsLeftOut, h.SlowCallsLeftOutTime = c.calls.describe(now, h.Silent())
 	}
 	return h
 }

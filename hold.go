@@ -84,8 +84,10 @@ type Gap struct {
 type SlowCall struct {
 	// What is what was called: "GET api.example.com/v1/charges", "sleep". It must
 	// hold nothing that is secret or different every time.
-	What     string
-	Site     Site
+	What string
+	Site Site
+	// Duration is how long the call lasted while the hold did and no statement was
+	// running: not before the checkout, and not beside a statement.
 	Duration time.Duration
 	Open     bool // it has not ended yet
 }

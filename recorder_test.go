@@ -416,10 +416,9 @@ func TestRecorder_UnderLoad(t *testing.T) {
 				c := wait.Checkout()
 				c.BeginStatement()
 				c.EndStatement(true)
-				call := pghold.Start(ctx, "x")
+				pghold.Start(ctx, "x").End()
 				c.BeginStatement()
 				c.EndStatement(false)
-				call.End()
 				c.Release()
 			}
 		})

@@ -16,8 +16,12 @@ type scope struct {
 	label string // of the goroutine, "" outside of Do
 	mu    sync.Mutex
 	open  []*Checkout
+	calls []*call   // that have not ended, at most maxOpenCalls
 	last  *Checkout // that was released, within Do
 }
+
+// maxOpenCalls is how many slow calls of a scope holds that begin later know of.
+const maxOpenCalls = 64
 
 type scopeKey struct{}
 
@@ -45,6 +49,9 @@ func (s *scope) add(c *Checkout) {
 	}
 	s.mu.Lock()
 	s.open = append(s.open, c)
+	for _, k := range s.calls {
+		k.join(c, c.began)
+	}
 	s.mu.Unlock()
 }
 
@@ -79,22 +86,38 @@ func (s *scope) panicked() {
 type Call struct{ c *call } // nil where there is nobody to tell
 
 type call struct {
+	scope *scope
 	what  string
-	holds []callIn
+	pcs   deepStack
+	holds []callIn // the scope's lock guards it
 	ended atomic.Bool
 }
 
-// callIn is a call in one of the holds that were open when it began.
+// callIn is a call in one of the holds that were open when it began, or have begun
+// since.
 type callIn struct {
-	hold  *Checkout
-	site  *place
-	began time.Duration // since the recorder of the hold was made
+	hold *Checkout
+	call slowCall
+}
+
+// join makes the call one of a hold's, from an instant on. The caller holds the
+// scope's lock.
+func (k *call) join(c *Checkout, began time.Duration) {
+	c.shard.mu.Lock()
+	site := deep(&c.shard.sites.slow, &k.pcs, c.pool.recorder.cfg.Skip)
+	c.shard.mu.Unlock()
+	if in, ok := c.beginCall(slowCall{what: k.what, site: site, began: began, of: k}); ok {
+		k.holds = append(k.holds, callIn{c, in})
+	}
 }
 
 // Start tells of a slow call that begins: whatever the context's handler waits for
-// now and that is not the database. Each hold that is open in the context's route
-// will know of it. what names it as in SlowCall. Without a route, or with no hold
-// open, there is nothing to tell, and it costs next to nothing.
+// now and that is not the database. Each hold of the context's route that is open
+// before it ends will know of it, and counts the time in which both the call lasted
+// and no statement was running. Where that is less than 1 ms, and less than half of
+// the call's time in the hold, the call is not the hold's: something else ran beside
+// its statements. what names the call as in SlowCall. Without a route there is nothing
+// to tell, and it costs next to nothing.
 //
 //	call := pghold.Start(ctx, "POST api.example.com/v1/charges")
 //	defer call.End()
@@ -103,30 +126,21 @@ func Start(ctx context.Context, what string) Call {
 	if s == nil {
 		return Call{}
 	}
-	s.mu.Lock()
-	if len(s.open) == 0 {
-		s.mu.Unlock()
-		return Call{}
-	}
-	holds := make([]callIn, len(s.open))
-	for i, c := range s.open {
-		holds[i].hold = c
-	}
-	s.mu.Unlock()
-
 	// A slow call takes long enough for a deep stack, which has those for whom a
 	// helper took the connection.
-	var pcs deepStack
-	runtime.Callers(2, pcs[:])
-	now, k := time.Now(), &call{what: what, holds: holds}
-	for i := range holds {
-		in := &holds[i]
-		c := in.hold
-		in.began = now.Sub(c.pool.recorder.started)
-		c.shard.mu.Lock()
-		in.site = deep(&c.shard.sites.slow, &pcs, c.pool.recorder.cfg.Skip)
-		c.shard.mu.Unlock()
-		c.beginCall(k, in)
+	k := &call{scope: s, what: what}
+	runtime.Callers(2, k.pcs[:])
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.calls) < maxOpenCalls {
+		s.calls = append(s.calls, k)
+	}
+	if len(s.open) > 0 {
+		k.holds = make([]callIn, 0, len(s.open))
+	}
+	for _, c := range s.open {
+		k.join(c, max(c.began, now.Sub(c.pool.recorder.started)))
 	}
 	return Call{k}
 }
@@ -134,11 +148,17 @@ func Start(ctx context.Context, what string) Call {
 // End tells that the slow call has ended. In a hold that was released meanwhile it
 // lasted until then. Further calls do nothing.
 func (call Call) End() {
-	if call.c == nil || call.c.ended.Swap(true) {
+	k := call.c
+	if k == nil || k.ended.Swap(true) {
 		return
 	}
-	for i := range call.c.holds {
-		in := &call.c.holds[i]
-		in.hold.endCall(call.c, in)
+	k.scope.mu.Lock()
+	if i := slices.Index(k.scope.calls, k); i >= 0 {
+		k.scope.calls = slices.Delete(k.scope.calls, i, i+1)
+	}
+	holds := k.holds
+	k.scope.mu.Unlock()
+	for i := range holds {
+		holds[i].hold.endCall(holds[i].call)
 	}
 }

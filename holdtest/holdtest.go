@@ -8,7 +8,9 @@
 //	}
 //
 // It finds what happened while the recorder looked on, whatever the slow call took: a
-// test's slow API is a fast one. What no test runs it does not find; holdcheck reads
+// test's slow API is a fast one. A call counts where it overlaps the hold's silence, from
+// the checkout on, also if it began before. One that ran beside statements, with less
+// than 1 ms and less than half of its time in silence, is not found. What no test runs it does not find; holdcheck reads
 // the source instead. It makes no request and sets nothing up.
 //
 // # The test's own transaction

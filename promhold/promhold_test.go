@@ -321,8 +321,8 @@ func TestCollector_CountersNeverGoDown(t *testing.T) {
 				ctx := pghold.WithRoute(context.Background(), fmt.Sprint("GET /", i%3))
 				c := pool.Wait(ctx).Checkout()
 				c.BeginStatement()
-				pghold.Start(ctx, fmt.Sprint("host ", i%150)).End()
 				c.EndStatement(true)
+				pghold.Start(ctx, fmt.Sprint("host ", i%150)).End()
 				c.Release()
 			}
 		})
