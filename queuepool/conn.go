@@ -27,8 +27,15 @@ type Conn struct {
 	released atomic.Bool
 }
 
-// Conn returns the pgx connection. It must not be used after Release.
-func (c *Conn) Conn() *pgx.Conn { return c.member.conn }
+// Conn returns the pgx connection. After Release it panics, because the
+// connection may be another's by then. A *pgx.Conn that was taken before must not
+// be used after Release either; the pool cannot see that.
+func (c *Conn) Conn() *pgx.Conn {
+	if c.released.Load() {
+		panic("queuepool: Conn used after Release")
+	}
+	return c.member.conn
+}
 
 // Release gives the connection back. Where a transaction is open it is rolled
 // back first, at most for 5 s; a connection that cannot be, or that is closed or
