@@ -261,17 +261,19 @@ func (s *Session) Exec(ctx context.Context, sql string, args ...any) (pgconn.Com
 }
 
 // Query runs a statement that returns rows, as pgx does. The session can run
-// nothing else until they are read to the end or closed.
+// nothing else until they are read to the end or closed. Where it fails, the rows
+// are not nil but carry the same error, so that pgx.CollectRows can be given them
+// unseen.
 func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	c, err := s.enter(ctx)
 	if err != nil {
-		return nil, err
+		return failedRows{err}, err
 	}
 	var br pgx.BatchResults
 	if s.begins(c) {
 		if br, err = s.begin(ctx, c, sql, args); err != nil {
 			s.leave()
-			return nil, err
+			return failedRows{err}, err
 		}
 	}
 	r := &rows{session: s, batch: br}
@@ -283,7 +285,7 @@ func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	s.open(r)
 	if err != nil {
 		r.Close()
-		return nil, err
+		return failedRows{err}, err
 	}
 	return r, nil
 }
