@@ -110,6 +110,9 @@ func fullResult() *experiment.Result {
 	full.Routes[0].NotPredicted = "a sentence"
 	full.Routes[0].NotValid = "a sentence"
 	full.Failed = "a sentence"
+	full.ContradictedBy = []experiment.Conclusion{{
+		About: "waiting", Cases: []string{"r@1"}, Sentence: "49 wait.", Figures: map[string]float64{"waiting": 49}, Unreached: true,
+	}}
 	return full
 }
 

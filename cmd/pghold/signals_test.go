@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,17 +71,22 @@ func onServer(dsn string) []string {
 
 // A terminal that closes sends more than one SIGHUP; a supervisor sends SIGTERM.
 func TestProcess_ToldToEnd(t *testing.T) {
+	// Where these tests run under nohup, their programs do too, unless SIGHUP has a handler
+	// here: only what is ignored is inherited.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	program, _ := build(t)
-	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
+	for _, told := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		t.Run(told.String(), func(t *testing.T) {
 			dsn := pgtest.DSN(t)
 			// The second route takes a minute: a connection is held 200 ms by each of 300 requests.
 			cmd := command(t, program, t.TempDir(), "lab", "--no-web", "--dsn", dsn, "--rate", "1000", "--duration", "300ms", "--slow", "200ms",
 				"--pool-size", "1", "--max-overflow", "0", "--pool-timeout", "1h", "--client-timeout", "1h", outside, inside)
-			stderr := &trigger{on: "1/2 ", do: func() { syscall.Kill(-cmd.Process.Pid, signal) }}
+			stderr := &trigger{on: "1/2 ", do: func() { syscall.Kill(-cmd.Process.Pid, told) }}
 			stdout := &trigger{on: outside, do: func() {
-				if signal == syscall.SIGHUP {
-					syscall.Kill(-cmd.Process.Pid, signal)
+				if told == syscall.SIGHUP {
+					syscall.Kill(-cmd.Process.Pid, told)
 				}
 			}}
 			cmd.Stdout, cmd.Stderr = stdout, stderr
