@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // SendBatch sends several statements in one round trip, as pgx does, BEGIN with
@@ -15,43 +16,72 @@ func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 		return pgx.FailedBatchResults(b, err)
 	}
 	if !s.begins(c) {
-		r := &batchResults{BatchResults: c.SendBatch(ctx, b), session: s}
-		s.open(r)
-		return r
+		return s.openBatch(c.SendBatch(ctx, b))
 	}
-	with := &pgx.Batch{}
-	with.BeginTx(s.opts.Tx)
+	with := s.beginning()
 	with.QueuedQueries = append(with.QueuedQueries, b.QueuedQueries...)
 	br := c.SendBatch(ctx, with)
 	if _, err := br.Exec(); err != nil {
 		br.Close()
-		s.leave()
+		s.leave(err)
 		return pgx.FailedBatchResults(b, err)
 	}
-	r := &batchResults{BatchResults: br, session: s}
-	s.open(r)
+	return s.openBatch(br)
+}
+
+func (s *Session) openBatch(br pgx.BatchResults) pgx.BatchResults {
+	r := &batchResults{result: result{session: s, finish: br.Close}, of: br}
+	s.open(&r.result)
 	return r
 }
 
 // batchResults end their statement when they are closed.
 type batchResults struct {
-	pgx.BatchResults
-	session *Session
+	result
+	of pgx.BatchResults
 }
 
-func (r *batchResults) Close() error {
-	err := r.BatchResults.Close()
-	if r.session != nil {
-		r.session.leave()
-		r.session = nil
+func (r *batchResults) Exec() (tag pgconn.CommandTag, err error) {
+	if ended := r.use(func() { tag, err = r.of.Exec() }); ended != nil {
+		return tag, ended
 	}
-	return err
+	return tag, err
 }
 
-func (r *batchResults) abandon() { r.Close() }
+func (r *batchResults) Query() (of pgx.Rows, err error) {
+	if ended := r.use(func() { of, err = r.of.Query() }); ended != nil {
+		return failedRows{ended}, ended
+	}
+	if err != nil {
+		return failedRows{err}, err
+	}
+	return &rows{Rows: of, result: &r.result, ofBatch: true}, nil
+}
+
+func (r *batchResults) QueryRow() (of pgx.Row) {
+	if ended := r.use(func() { of = r.of.QueryRow() }); ended != nil {
+		return failedRow{ended}
+	}
+	return batchRow{of, &r.result}
+}
+
+func (r *batchResults) Close() error { return r.close() }
 
 // Tx returns nil: the transaction is the session's.
 func (r *batchResults) Tx() pgx.Tx { return nil }
+
+// batchRow is one of a batch's, which its Scan does not end.
+type batchRow struct {
+	of    pgx.Row
+	batch *result
+}
+
+func (r batchRow) Scan(dest ...any) (err error) {
+	if ended := r.batch.use(func() { err = r.of.Scan(dest...) }); ended != nil {
+		return ended
+	}
+	return err
+}
 
 // CopyFrom copies rows into a table, as pgx does. Where it is the first
 // statement, BEGIN is a round trip of its own: COPY cannot share one.
@@ -60,11 +90,13 @@ func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []
 	if err != nil {
 		return 0, err
 	}
-	defer s.leave()
 	if s.begins(c) {
-		if _, err := s.begin(ctx, c, "", nil); err != nil {
-			return 0, err
-		}
+		_, err = s.begin(ctx, c, "", nil)
 	}
-	return c.CopyFrom(ctx, table, columns, src)
+	var n int64
+	if err == nil {
+		n, err = c.CopyFrom(ctx, table, columns, src)
+	}
+	s.leave(err)
+	return n, err
 }

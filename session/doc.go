@@ -25,10 +25,14 @@
 // same. There is no object-relational mapping here and so nothing that expires
 // at a commit.
 //
-// It differs in two things. BEGIN travels with the first statement in one round
-// trip, where SQLAlchemy's drivers spend one of their own. And a session that
+// It differs in three things. BEGIN travels with the first statement in one round
+// trip, where SQLAlchemy's drivers spend one of their own. A session that
 // was closed stays closed: using it is an error ([ErrClosed]), where SQLAlchemy
-// would silently check out again.
+// would silently check out again. And a statement that fails before its transaction has
+// begun, or takes the connection with it, fails the session ([ErrFailed]) until Rollback,
+// as one does that fails in the server: there, a later statement would begin anew and
+// Commit would succeed without what failed. What does not fail the session: a pool that
+// has no connection, and with autocommit any statement.
 //
 // # Pools
 //

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,11 @@ var (
 	// ErrInUse is returned by a session that is used by two goroutines at once,
 	// or while the rows of its last query are still open.
 	ErrInUse = errors.New("session: in use by another goroutine, or the rows of its last query are still open")
+
+	// ErrFailed is returned by a statement of a session whose transaction an earlier
+	// one has ended by failing, or kept from beginning. errors.Is finds that one's error
+	// too. Rollback, or a Commit, which is an error then, lets the session begin anew.
+	ErrFailed = errors.New("session: an earlier statement failed, and the transaction with it: roll back first")
 )
 
 // rollbackTimeout bounds the rollback of a session that ends, whose own context
@@ -49,14 +56,11 @@ type Session struct {
 	mu      sync.Mutex // guards what follows; not held while a statement runs
 	conn    Conn       // nil until the first statement, and after Commit, Rollback and Close
 	running bool       // a statement runs, or its result is open
-	result  result     // the open result, if that is the reason for running
+	result  *result    // the open result, if that is the reason for running
+	failed  error      // of the statement that has ended the transaction, or kept it from beginning
 	outside bool       // Outside runs
 	closed  bool
 }
-
-// result is what a statement left open: rows to be read, a row to be scanned, a
-// batch to be closed.
-type result interface{ abandon() }
 
 // New makes a session. Nothing is checked out before its first statement. The
 // caller must Close it.
@@ -77,16 +81,20 @@ func (s *Session) enter(ctx context.Context) (*pgx.Conn, error) {
 	if err := s.lock(); err != nil {
 		return nil, err
 	}
+	if err := s.failed; err != nil {
+		s.leave(nil)
+		return nil, fmt.Errorf("%w: %w", ErrFailed, err)
+	}
 	if s.conn != nil {
 		return s.conn.Conn(), nil
 	}
 	if s.opts.Autocommit && s.opts.Tx != (pgx.TxOptions{}) {
-		s.leave()
+		s.leave(nil)
 		return nil, errors.New("session: Options has both Autocommit and Tx: without a transaction there is nothing that Tx could apply to")
 	}
 	c, err := s.pool.Acquire(ctx)
 	if err != nil {
-		s.leave()
+		s.leave(nil)
 		return nil, err
 	}
 	//pghold:ignore mu is held for a few assignments, never while something waits
@@ -112,20 +120,33 @@ func (s *Session) lock() error {
 	return nil
 }
 
-// leave ends what enter began. Where the session was closed meanwhile, by
-// another goroutine, what that had to leave undone is done now.
-func (s *Session) leave() {
+// leave ends what enter began, with the statement's error. Where the session was
+// closed meanwhile, by another goroutine, what that had to leave undone is done now, and
+// the rollback's error returned.
+func (s *Session) leave(failed error) error {
 	s.mu.Lock()
 	s.running, s.result = false, nil
 	closed, conn := s.closed, s.conn
-	if closed {
+	switch {
+	case closed:
 		s.conn = nil
+	case failed != nil && conn != nil && !s.opts.Autocommit && !inTransaction(conn.Conn()):
+		s.failed = failed // the next would begin anew, as if this had never been
 	}
 	s.mu.Unlock()
-	if closed && conn != nil {
-		rollback(context.Background(), conn.Conn())
-		conn.Release()
+	if !closed || conn == nil {
+		return nil
 	}
+	defer conn.Release()
+	return rollback(context.Background(), conn.Conn())
+}
+
+func inTransaction(c *pgx.Conn) bool { return !c.IsClosed() && c.PgConn().TxStatus() != 'I' }
+
+func (s *Session) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // begins reports whether the next statement has to begin a transaction.
@@ -134,7 +155,7 @@ func (s *Session) begins(c *pgx.Conn) bool {
 }
 
 // open notes that the statement's result is now with the caller.
-func (s *Session) open(r result) {
+func (s *Session) open(r *result) {
 	s.mu.Lock()
 	s.result = r
 	s.mu.Unlock()
@@ -143,9 +164,13 @@ func (s *Session) open(r result) {
 // Commit commits the transaction, if one is open, and releases the connection,
 // whether or not that worked. The session can be used again: its next statement
 // begins anew. A transaction in which a statement has failed cannot be
-// committed: the error is pgx.ErrTxCommitRollback.
+// committed: the error is pgx.ErrTxCommitRollback, also where that statement was the
+// first, and no transaction was begun for it.
 func (s *Session) Commit(ctx context.Context) error {
-	return s.end(func(c *pgx.Conn) error {
+	return s.end(func(c *pgx.Conn, failed error) error {
+		if failed != nil {
+			return fmt.Errorf("%w, because a statement failed: %w", pgx.ErrTxCommitRollback, failed)
+		}
 		if c.IsClosed() {
 			return errors.New("session: the connection was lost, and the transaction with it")
 		}
@@ -167,54 +192,52 @@ func (s *Session) Commit(ctx context.Context) error {
 // Rollback rolls the transaction back, if one is open, and releases the
 // connection. The session can be used again. It works although ctx has ended.
 func (s *Session) Rollback(ctx context.Context) error {
-	return s.end(func(c *pgx.Conn) error { return rollback(ctx, c) })
+	return s.end(func(c *pgx.Conn, _ error) error { return rollback(ctx, c) })
 }
 
-// end runs finish where a transaction is open, and releases the connection.
-func (s *Session) end(finish func(*pgx.Conn) error) error {
+// end runs finish where a transaction is open, or has failed, and releases the
+// connection.
+func (s *Session) end(finish func(c *pgx.Conn, failed error) error) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.leave(nil)
 	s.mu.Lock()
-	conn := s.conn
-	s.conn = nil
+	conn, failed := s.conn, s.failed
+	s.conn, s.failed = nil, nil
 	s.mu.Unlock()
 	if conn == nil {
 		return nil
 	}
 	defer conn.Release()
-	if c := conn.Conn(); c.PgConn().TxStatus() != 'I' {
-		return finish(c)
+	if c := conn.Conn(); failed != nil || c.PgConn().TxStatus() != 'I' {
+		return finish(c, failed)
 	}
 	return nil
 }
 
 // Close rolls back what is open, releases the connection and ends the session.
-// Closing again does nothing. While another goroutine runs a statement, Close
-// returns ErrInUse and that goroutine releases when its statement is done.
+// Closing again does nothing. While another goroutine runs a statement, or is in a call
+// that reads its rows, Close returns ErrInUse, and that goroutine releases when the
+// statement or the call is done. Rows that are still open then end with ErrClosed.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return nil
 	}
-	open := s.result
-	s.mu.Unlock()
-	if open != nil {
-		open.abandon()
+	s.closed = true // from now on, whoever leaves releases
+	running, open, conn := s.running, s.result, s.conn
+	if !running {
+		s.conn = nil
 	}
-
-	s.mu.Lock()
-	s.closed = true
-	if s.running {
-		s.mu.Unlock()
+	s.mu.Unlock()
+	switch {
+	case open != nil:
+		return open.abandon()
+	case running:
 		return ErrInUse
-	}
-	conn := s.conn
-	s.conn = nil
-	s.mu.Unlock()
-	if conn == nil {
+	case conn == nil:
 		return nil
 	}
 	defer conn.Release()
@@ -236,15 +259,26 @@ func rollback(ctx context.Context, c *pgx.Conn) error {
 	return nil
 }
 
-// Exec runs a statement and returns what the server says of it, as pgx does.
+// Exec runs a statement and returns what the server says of it, as pgx does. Without
+// arguments the text may be several statements, also where it is the session's first;
+// what it returns is the last one's.
 func (s *Session) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	c, err := s.enter(ctx)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	defer s.leave()
-	if !s.begins(c) {
+	tag, err := s.exec(ctx, c, sql, args)
+	s.leave(err)
+	return tag, err
+}
+
+func (s *Session) exec(ctx context.Context, c *pgx.Conn, sql string, args []any) (pgconn.CommandTag, error) {
+	switch {
+	case !s.begins(c):
 		return c.Exec(ctx, sql, args...)
+	case len(args) == 0 && strings.Contains(strings.TrimRight(sql, "; \t\r\n"), ";"):
+		// Perhaps several statements, which only a simple query may have.
+		return c.Exec(ctx, s.beginning().QueuedQueries[0].SQL+";\n"+sql)
 	}
 	br, err := s.begin(ctx, c, sql, args)
 	if err != nil {
@@ -272,21 +306,22 @@ func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	var br pgx.BatchResults
 	if s.begins(c) {
 		if br, err = s.begin(ctx, c, sql, args); err != nil {
-			s.leave()
+			s.leave(err)
 			return failedRows{err}, err
 		}
 	}
-	r := &rows{session: s, batch: br}
+	var of pgx.Rows
 	if br != nil {
-		r.Rows, err = br.Query()
+		of, err = br.Query()
 	} else {
-		r.Rows, err = c.Query(ctx, sql, args...)
+		of, err = c.Query(ctx, sql, args...)
 	}
-	s.open(r)
+	r := newRows(s, of, br)
 	if err != nil {
 		r.Close()
 		return failedRows{err}, err
 	}
+	s.open(r.result)
 	return r, nil
 }
 
@@ -297,10 +332,10 @@ func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	if err != nil {
 		return failedRow{err}
 	}
-	r := &row{session: s}
+	r := &row{result: result{session: s}}
 	if s.begins(c) {
 		if r.batch, err = s.begin(ctx, c, sql, args); err != nil {
-			s.leave()
+			s.leave(err)
 			return failedRow{err}
 		}
 	}
@@ -309,7 +344,8 @@ func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	} else {
 		r.row = c.QueryRow(ctx, sql, args...)
 	}
-	s.open(r)
+	r.finish = func() error { return r.scan(nil) }
+	s.open(&r.result)
 	return r
 }
 
@@ -318,8 +354,7 @@ func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 // has options that a batch cannot carry, or no statement is given: then only
 // the transaction was begun, and the statement is still to be run.
 func (s *Session) begin(ctx context.Context, c *pgx.Conn, sql string, args []any) (pgx.BatchResults, error) {
-	batch := &pgx.Batch{}
-	batch.BeginTx(s.opts.Tx)
+	batch := s.beginning()
 	alone := sql == "" || len(args) > 0 && isQueryOption(args[0])
 	if !alone {
 		batch.Queue(sql, args...)
@@ -333,6 +368,13 @@ func (s *Session) begin(ctx context.Context, c *pgx.Conn, sql string, args []any
 		return nil, br.Close()
 	}
 	return br, nil
+}
+
+// beginning is a batch that begins a transaction.
+func (s *Session) beginning() *pgx.Batch {
+	batch := &pgx.Batch{}
+	batch.BeginTx(s.opts.Tx)
+	return batch
 }
 
 // isQueryOption reports whether the first argument of a statement is one of

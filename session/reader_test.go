@@ -1,0 +1,116 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+
+	"github.com/pghold/pghold/session"
+)
+
+// Close beside a goroutine that is reading leaves the rows to it, and the connection: both
+// end when its call does.
+func TestSession_ClosedWhileAnotherGoroutineReads(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		ctx := t.Context()
+		unblock := block(t, e)
+		s := session.New(e, session.Options{})
+		// The server sends the first row before it waits at the third: what the second adds is
+		// larger than its buffer.
+		rows, err := s.Query(ctx, "select repeat('x', 100000), case i when 3 then pg_advisory_xact_lock(1)::text end from generate_series(1, 3) i")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rows.Next() {
+			t.Fatal(rows.Err())
+		}
+		ended := make(chan bool)
+		go func() { ended <- rows.Next() }()
+		for !session.Reading(rows) {
+			runtime.Gosched()
+		}
+		if err := s.Close(); !errors.Is(err, session.ErrInUse) {
+			t.Errorf("Close: got %v, want ErrInUse", err)
+		}
+		if !s.Held() {
+			t.Error("Close took the connection away from under a reader")
+		}
+		unblock()
+		if <-ended || !errors.Is(rows.Err(), session.ErrClosed) {
+			t.Errorf("the reader was given a row, or the error %v; want ErrClosed", rows.Err())
+		}
+		if s.Held() {
+			t.Error("the reader did not release the connection")
+		}
+		if n := e.count(t); n != 0 { // on the pool's one connection
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
+// Whenever Close comes, the reader ends, nothing panics, and the pool has its connection
+// back.
+func TestSession_CloseBesideAReader(t *testing.T) {
+	type reader = func(context.Context, *session.Session, chan<- struct{}) error
+	read := func(rows interface {
+		Next() bool
+		Scan(...any) error
+		RawValues() [][]byte
+		Err() error
+	}, begun chan<- struct{}) error {
+		for i := 0; rows.Next(); i++ {
+			if i == 0 {
+				close(begun)
+			}
+			var n int
+			rows.RawValues()
+			if err := rows.Scan(&n); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+	const many = "select * from generate_series(1, 5000)"
+	for name, f := range map[string]reader{
+		"rows": func(ctx context.Context, s *session.Session, begun chan<- struct{}) error {
+			rows, err := s.Query(ctx, many)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			return read(rows, begun)
+		},
+		"rows of a batch": func(ctx context.Context, s *session.Session, begun chan<- struct{}) error {
+			batch := s.SendBatch(ctx, queue(many, "select 1"))
+			defer batch.Close()
+			rows, err := batch.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			return read(rows, begun)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEveryPool(t, func(t *testing.T, e *env) {
+				for range 20 {
+					s := session.New(e, session.Options{})
+					begun, done := make(chan struct{}), make(chan error)
+					go func() { done <- f(t.Context(), s, begun) }()
+					<-begun
+					if err := s.Close(); err != nil && !errors.Is(err, session.ErrInUse) {
+						t.Errorf("Close: %v", err)
+					}
+					if err := <-done; err != nil && !errors.Is(err, session.ErrClosed) {
+						t.Errorf("the reader: %v", err)
+					}
+					if s.Held() {
+						t.Fatal("nobody has released the connection")
+					}
+				}
+				e.count(t)
+			})
+		})
+	}
+}
