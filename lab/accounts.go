@@ -9,7 +9,7 @@ import (
 
 // with runs f on a connection of its own: not one of the app's, which are measured.
 func (db *Database) with(ctx context.Context, f func(*pgx.Conn) error) error {
-	conn, err := connect(ctx, db.dsn)
+	conn, err := connect(ctx, db.network, db.dsn)
 	if err != nil {
 		return err
 	}

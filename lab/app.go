@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ import (
 type App struct {
 	settings   experiment.Settings // in wall-clock time
 	compressed bool                // they are not the experiment's own
+	network    Network
 	pool       session.Pool
 	closePool  func()
 	sql        statements
@@ -68,13 +70,20 @@ type AppConfig struct {
 // NewApp makes an app on a database that was set up. It opens no connection before
 // the first request, except for the worker of an outbox.
 func NewApp(cfg AppConfig) (*App, error) {
+	recorded := pghold.Config{Skip: wrappers}
+	if cfg.Database.network != nil {
+		// A goroutine profile takes no virtual time, so its cost does not bound how often
+		// one is taken: for each of the thousands of pool timeouts, of thousands of goroutines.
+		recorded.StuckAfter = math.MaxInt64
+	}
 	a := &App{
 		settings: cfg.Settings.Compressed(), compressed: cfg.Settings.Speed > 1,
-		recorder: pghold.New(pghold.Config{Skip: wrappers}), mux: http.NewServeMux(),
+		recorder: pghold.New(recorded), mux: http.NewServeMux(),
 		sql: statementsOf(cfg.Database), threads: semaphore.NewWeighted(int64(cfg.Settings.Threads)),
 		outboxed: make(chan struct{}, 1),
 	}
-	a.provider = newProvider(cfg.Provider, a.settings)
+	a.network = cfg.Database.network
+	a.provider = newProvider(cfg.Provider, a.settings, a.network)
 	dsn := cfg.Database.dsn
 	if cfg.Via != "" {
 		dsn = cfg.Via

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -40,17 +41,22 @@ type attack struct {
 	bytesIn  int64
 }
 
-func newAttack(c experiment.Case) *attack {
+func newAttack(c experiment.Case, n Network) *attack {
 	wall := c.Settings.Compressed()
+	options := []func(*vegeta.Attacker){
+		vegeta.Timeout(wall.ClientTimeout),
+		vegeta.Connections(wall.InFlight() + 1), // keep as many alive as can be in use
+		vegeta.Redirects(vegeta.NoFollow),
+	}
+	if n != nil { // first: the others change the client's settings
+		client := &http.Client{Transport: &http.Transport{DialContext: n.Dial}}
+		options = append([]func(*vegeta.Attacker){vegeta.Client(client)}, options...)
+	}
 	return &attack{
 		of: c, settings: wall, speed: c.Settings.Speed,
-		pacer: &pacer{rate: wall.Rate, requests: uint64(wall.Requests())},
-		attacker: vegeta.NewAttacker(
-			vegeta.Timeout(wall.ClientTimeout),
-			vegeta.Connections(wall.InFlight()+1), // keep as many alive as can be in use
-			vegeta.Redirects(vegeta.NoFollow),
-		),
-		codes: map[string]int{}, errors: map[string]int{},
+		pacer:    &pacer{rate: wall.Rate, requests: uint64(wall.Requests())},
+		attacker: vegeta.NewAttacker(options...),
+		codes:    map[string]int{}, errors: map[string]int{},
 	}
 }
 

@@ -19,9 +19,10 @@ import (
 // a name that nobody else has, which Close drops. Until then it keeps a connection,
 // which tells other runs that this one lives.
 type Database struct {
-	dsn    string
-	schema string
-	keeper *pgx.Conn // has the lock on the schema's name; nil where none can
+	dsn     string
+	network Network
+	schema  string
+	keeper  *pgx.Conn // has the lock on the schema's name; nil where none can
 	// Version is the server's, "15.18".
 	Version string
 	// Swept says what OpenDatabase found there of runs that were killed, and what it
@@ -39,8 +40,15 @@ const closeTimeout = 10 * time.Second
 // connections of the app beside those in use, by max_connections and by the limits of
 // the role and of the database, and sets the schema up. It drops the schemas of runs
 // that were killed.
-func OpenDatabase(ctx context.Context, dsn string, connections int) (_ *Database, err error) {
-	conn, err := connect(ctx, dsn)
+func OpenDatabase(ctx context.Context, dsn string, connections int) (*Database, error) {
+	return OpenDatabaseIn(ctx, nil, dsn, connections)
+}
+
+// OpenDatabaseIn is OpenDatabase for a lab whose parts another network connects. Of a
+// server in memory it neither keeps a connection nor drops what others have left: nobody
+// else is there.
+func OpenDatabaseIn(ctx context.Context, network Network, dsn string, connections int) (_ *Database, err error) {
+	conn, err := connect(ctx, network, dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +61,7 @@ func OpenDatabase(ctx context.Context, dsn string, connections int) (_ *Database
 
 	suffix := make([]byte, 4)
 	rand.Read(suffix)
-	db := &Database{dsn: dsn, schema: schemaPrefix + hex.EncodeToString(suffix)}
+	db := &Database{dsn: dsn, network: network, schema: schemaPrefix + hex.EncodeToString(suffix)}
 	if err := conn.QueryRow(ctx, `select split_part(current_setting('server_version'), ' ', 1)`).Scan(&db.Version); err != nil {
 		return nil, fmt.Errorf("asking Postgres for its version: %w", err)
 	}
@@ -61,12 +69,16 @@ func OpenDatabase(ctx context.Context, dsn string, connections int) (_ *Database
 		return nil, err
 	}
 
-	if kept = db.own(ctx, conn); kept {
-		db.keeper = conn
+	if network == nil {
+		if kept = db.own(ctx, conn); kept {
+			db.keeper = conn
+		}
 	}
 	_, err = conn.Exec(ctx, db.setup())
 	if err == nil {
-		db.Swept = db.sweep(ctx, conn)
+		if network == nil {
+			db.Swept = db.sweep(ctx, conn)
+		}
 		return db, nil
 	}
 	var pgErr *pgconn.PgError
@@ -94,7 +106,7 @@ func (db *Database) Close() error {
 	conn := db.keeper
 	if conn == nil || conn.Ping(ctx) != nil { // somebody may have ended it
 		var err error
-		if conn, err = connect(ctx, db.dsn); err != nil {
+		if conn, err = connect(ctx, db.network, db.dsn); err != nil {
 			return err
 		}
 	}
@@ -106,13 +118,16 @@ func (db *Database) Close() error {
 // connectTimeout is for a --dsn that sets none of its own.
 const connectTimeout = 10 * time.Second
 
-func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+func connect(ctx context.Context, network Network, dsn string) (*pgx.Conn, error) {
 	cc, err := connstring.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the connection string is not valid: %w", err)
 	}
 	if cc.ConnectTimeout == 0 {
 		cc.ConnectTimeout = connectTimeout
+	}
+	if network != nil {
+		cc.DialFunc = network.Dial
 	}
 	cc.RuntimeParams["application_name"] = "pghold lab"
 	conn, err := pgx.ConnectConfig(ctx, cc)

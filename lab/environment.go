@@ -27,7 +27,7 @@ func startEnvironment(ctx context.Context, db *Database, o Options, c experiment
 			err = errors.Join(err, e.close())
 		}
 	}()
-	if e.upstream, err = startProvider(c.Settings); err != nil {
+	if e.upstream, err = startProvider(c.Settings, db.network); err != nil {
 		return nil, err
 	}
 	e.app = AppConfig{
@@ -49,12 +49,16 @@ func startEnvironment(ctx context.Context, db *Database, o Options, c experiment
 }
 
 // startProvider starts the slow API for an app with these settings.
-func startProvider(s experiment.Settings) (*upstream.Server, error) {
+func startProvider(s experiment.Settings, n Network) (*upstream.Server, error) {
 	cfg := upstream.Config{Delay: s.Compressed().Slow, Shape: s.SlowShape}
 	if s.Speed > 1 {
-		cfg.Sleep = sleepExactly
+		cfg.Sleep = exactly(n)
 	}
-	return upstream.Start(cfg)
+	listener, err := listen(n)
+	if err != nil {
+		return nil, err
+	}
+	return upstream.Serve(listener, cfg)
 }
 
 func (e *environment) close() (err error) {
@@ -87,7 +91,7 @@ func (e *environment) updates(ctx context.Context, retries int) (*experiment.Upd
 		Recorded: len(recorded), Lost: len(recorded) - sum, Retries: retries,
 		Calls: ledger.TotalCalls, CallsRepeated: ledger.TotalCalls - len(ledger.Calls),
 	}
-	if childrenAreServed && e.c.Settings.PgBouncer == 0 {
+	if childrenAreServed && e.db.network == nil && e.c.Settings.PgBouncer == 0 {
 		if u.Killed, err = e.kill(ctx); err != nil {
 			return nil, fmt.Errorf("killing the app: %w", err)
 		}

@@ -2,9 +2,14 @@ package lab
 
 import (
 	"context"
+	"maps"
+	"reflect"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/watch"
 )
 
 // Checkouts returns how many connections the app has taken and given back.
@@ -64,4 +69,35 @@ func (a *App) Written() int {
 		return 0
 	}
 	return len(a.trace.done)
+}
+
+// Connect makes a connection to the database.
+func (db *Database) Connect(ctx context.Context, parameters map[string]string) (*pgx.Conn, error) {
+	cc, err := pgx.ParseConfig(db.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if db.network != nil {
+		cc.DialFunc = db.network.Dial
+	}
+	maps.Copy(cc.RuntimeParams, parameters)
+	return pgx.ConnectConfig(ctx, cc)
+}
+
+// OpenSampler connects what watches the server's sessions.
+func (db *Database) OpenSampler(ctx context.Context) (*watch.Sampler, error) {
+	return db.openSampler(ctx)
+}
+
+// In names the schema in a statement.
+func (db *Database) In(sql string) string { return db.in(sql) }
+
+// Statements are the app's, by their names.
+func (db *Database) Statements() map[string]string {
+	named := map[string]string{}
+	v := reflect.ValueOf(statementsOf(db))
+	for i := range v.NumField() {
+		named[v.Type().Field(i).Name] = v.Field(i).String()
+	}
+	return named
 }

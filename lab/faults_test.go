@@ -121,7 +121,7 @@ func TestOpenDatabase_CountsEveryLimitOnConnections(t *testing.T) {
 
 // What is refused in the middle of a run is not what the experiment is about.
 func TestRun_RefusedConnectionsAreNotValid(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	for _, pool := range experiment.Pools {
 		t.Run(pool, func(t *testing.T) {
 			dsn := pgtest.DSN(t)
@@ -153,7 +153,7 @@ func TestRun_RefusedConnectionsAreNotValid(t *testing.T) {
 // Handlers whose session is ended while they make their call answer as if nothing had
 // happened.
 func TestRun_KilledConnectionsAreNotValid(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	dsn := pgtest.DSN(t)
 	s := quickly()
 	s.Speed = 5
@@ -180,7 +180,7 @@ func TestRun_KilledConnectionsAreNotValid(t *testing.T) {
 
 // A worker of the outbox answers nobody, so that no client sees it fail.
 func TestRun_WorkersThatFailAreNotValid(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	dsn := pgtest.DSN(t)
 	s := quickly()
 	db := openDatabase(t, dsn, s)
@@ -224,7 +224,7 @@ func TestKeepMedian_OneRunThatIsNotValidIsEnough(t *testing.T) {
 
 // What was finished before an error is kept, as after Ctrl-C.
 func TestRun_AnErrorInALateRouteKeepsTheOthers(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	for name, stop := range map[string]func(t *testing.T, pg *pgtemp.Server, dir string){
 		"the server is gone": func(_ *testing.T, pg *pgtemp.Server, _ string) { pg.Stop() },
 		"the file cannot be made": func(t *testing.T, _ *pgtemp.Server, dir string) {

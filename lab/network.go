@@ -39,6 +39,7 @@ func (t *traffic) openings(speed float64) experiment.Quantiles {
 type distant struct {
 	net.Conn
 	distance time.Duration // the time of a round trip
+	sleep    func(context.Context, time.Duration) error
 	traffic  *traffic
 	dialled  time.Time
 	counting atomic.Bool // opening the connection is over
@@ -46,7 +47,7 @@ type distant struct {
 }
 
 // install makes a configuration's connections distant, and count what they do.
-func install(cc *pgconn.Config, distance time.Duration, t *traffic) {
+func install(cc *pgconn.Config, distance time.Duration, sleep func(context.Context, time.Duration) error, t *traffic) {
 	dial, after := cc.DialFunc, cc.AfterConnect
 	var opening sync.Map // from local address to *distant: pools and TLS wrap connections further
 	cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -55,7 +56,7 @@ func install(cc *pgconn.Config, distance time.Duration, t *traffic) {
 		if err != nil {
 			return nil, err
 		}
-		d := &distant{Conn: c, distance: distance, traffic: t, dialled: began}
+		d := &distant{Conn: c, distance: distance, sleep: sleep, traffic: t, dialled: began}
 		opening.Store(c.LocalAddr().String(), d)
 		return d, nil
 	}
@@ -92,7 +93,7 @@ func (d *distant) Read(b []byte) (int, error) {
 		d.traffic.roundTrips.Add(1)
 	}
 	if d.distance > 0 {
-		sleepExactly(context.Background(), d.distance)
+		d.sleep(context.Background(), d.distance)
 	}
 	return n, err
 }

@@ -43,8 +43,7 @@ func newObserver(sampler *watch.Sampler, application string, speed float64, w io
 // watch samples until ctx ends, and tells what it saw each time. It fails when
 // Postgres does not answer.
 func (o *observer) watch(ctx context.Context, tell func(watch.Sample)) error {
-	ticker := time.NewTicker(max(minSamplePeriod, time.Duration(float64(samplePeriod)/o.speed)))
-	defer ticker.Stop()
+	var ticker *time.Ticker // after the first, so that no sample falls on the instant of a request
 	for {
 		sample, err := o.sample(ctx)
 		if ctx.Err() != nil {
@@ -54,6 +53,10 @@ func (o *observer) watch(ctx context.Context, tell func(watch.Sample)) error {
 			return err
 		}
 		tell(sample)
+		if ticker == nil {
+			ticker = time.NewTicker(max(minSamplePeriod, time.Duration(float64(samplePeriod)/o.speed)))
+			defer ticker.Stop()
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -96,7 +96,10 @@ func (a *App) prepare(cc *pgx.ConnConfig, application string) {
 		a.ends(e)
 		return onPgError(c, e)
 	}
-	install(&cc.Config, s.Distance, &a.traffic)
+	if a.network != nil {
+		cc.DialFunc = a.network.Dial
+	}
+	install(&cc.Config, s.Distance, exactly(a.network), &a.traffic)
 }
 
 // bounded gives the pools that wait as long as the context allows the pool

@@ -28,8 +28,11 @@ type provider struct {
 	timeout   time.Duration // no call may take longer than a client waits
 }
 
-func newProvider(url string, s experiment.Settings) *provider {
+func newProvider(url string, s experiment.Settings, n Network) *provider {
 	t := &http.Transport{MaxIdleConnsPerHost: s.InFlight() + 1} // keep as many alive as can be in use
+	if n != nil {
+		t.DialContext = n.Dial
+	}
 	client := &http.Client{Transport: httphold.Transport(t)}
 	return &provider{
 		url: url, transport: t, client: client, timeout: s.ClientTimeout,

@@ -18,7 +18,7 @@ import (
 )
 
 func TestRun_RepeatsInRounds(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	s := experiment.Defaults()
 	s.Speed, s.Duration, s.Rate = 20, time.Second, 50
 	routes, err := experiment.FindRoutes([]string{asyncOutside, asyncInside})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -82,7 +81,7 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 		}
 	}
 	o.Repeat = max(1, o.Repeat)
-	sampler, err := watch.Open(ctx, db.dsn)
+	sampler, err := db.openSampler(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connecting the observer: %w", err)
 	}
@@ -177,7 +176,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 		return nil, err
 	}
 	defer app.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen(db.network)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +201,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 
 	// The observer runs until it is told to stop. Its failure, or the end of ctx,
 	// ends the attack and everything that waits.
-	attack := newAttack(c)
+	attack := newAttack(c, db.network)
 	observing, stopObserving := context.WithCancel(ctx)
 	began := time.Now()
 	measured := func() (*experiment.RouteResult, *experiment.Trace) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -84,72 +83,6 @@ func bouncer(dsn string) func(context.Context, int) (string, func() error, error
 	}
 }
 
-// attempts is how often a run is made until the machine was quiet enough for its
-// figures to be compared: something else than tests may be running there.
-const attempts = 4
-
-// raceDetector is true where it slows everything down: then the tests still run
-// the experiment, and check what holds at any pace, but compare no times.
-var raceDetector bool
-
-// besideOthersUnderRace lets a test run beside others where no times are compared
-// anyway.
-func besideOthersUnderRace(t *testing.T) {
-	if raceDetector {
-		t.Parallel()
-	}
-}
-
-// overhead is how much of a slow call an outside route may spend on waiting for
-// connections and on statements before the machine counts as busy.
-const overhead = 0.01
-
-// disturbance says why the times of a result should not be compared, or nothing.
-func disturbance(res *experiment.Result) string {
-	for _, w := range res.Warnings {
-		if strings.Contains(w, "is not valid") {
-			return w
-		}
-	}
-	for _, r := range res.Routes {
-		if r.Name != syncOutside && r.Name != asyncOutside {
-			continue
-		}
-		if spent := r.Time.PoolWait + r.Time.Busy; spent > time.Duration(overhead*float64(res.Settings.Slow)) {
-			return fmt.Sprintf("%s: a request spent %v on waiting for a connection and on statements", r.Name, spent)
-		}
-	}
-	return ""
-}
-
-// runUndisturbed runs routes until the machine was quiet enough.
-func runUndisturbed(t *testing.T, s experiment.Settings, names ...string) (*experiment.Result, string) {
-	t.Helper()
-	if !raceDetector {
-		pgtest.Alone(t)
-	}
-	for range attempts - 1 {
-		res, dir := run(t, s, names...)
-		why := disturbance(res)
-		if why == "" || raceDetector {
-			return res, dir
-		}
-		t.Logf("once more, because the machine was busy: %s", why)
-	}
-	return run(t, s, names...)
-}
-
-// needQuiet ends a test of times where the machine was busy in every attempt: the lab
-// itself says of such figures that they are not valid.
-func needQuiet(t *testing.T, results ...*experiment.Result) {
-	t.Helper()
-	for _, res := range results {
-		if why := disturbance(res); why != "" && !raceDetector {
-			t.Skipf("NOT COMPARED: the machine was busy in each of %d attempts: %s", attempts, why)
-		}
-	}
-}
-
 // seedCases are the seed's four routes.
 func seedCases(s experiment.Settings) []experiment.Case {
 	return experiment.CasesOf(experiment.RoutesOf("seed"), s)
@@ -176,7 +109,7 @@ func checkWhole(t *testing.T, s experiment.Settings, r *experiment.RouteResult) 
 	if r.Requests != s.Requests() || o.OK+o.ClientTimeout+o.PoolTimeout+o.Rejected+o.Error != r.Requests {
 		t.Errorf("%s: %d requests, want %d; they ended as %+v", r.Name, r.Requests, s.Requests(), o)
 	}
-	if o.Error != 0 && s.IdleInTransactionTimeout == 0 {
+	if o.Error != 0 && s.IdleInTransactionTimeout+s.TransactionTimeout == 0 {
 		t.Errorf("%s: %d requests failed: %v", r.Name, o.Error, r.Errors)
 	}
 	if r.NotValid != "" {
@@ -205,67 +138,24 @@ func near(t *testing.T, what string, got, want, share float64) {
 	}
 }
 
-// The experiment at ten times the speed, where each millisecond of this machine
-// counts ten. Sixteen rounds of 2 s end 0.25 s before the client's time-out, so
-// the last round of 15 successes is won or lost by 25 ms of the clock.
+// The experiment on a real Postgres, at ten times the speed. How it comes out then is
+// the machine's affair (TestVirtual_TheSeed has that); what it says has to fit together.
 func TestRun_TheSeed(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	s := experiment.Defaults()
 	s.Speed = 10
-	res, dir := runUndisturbed(t, s)
-	needQuiet(t, res)
+	res, dir := run(t, s)
 	for _, r := range res.Routes {
 		checkFiles(t, dir, &r)
+		checkHolds(t, dir, &r)
+		if r.Connections.Left > s.PoolSize {
+			t.Errorf("%s: %d connections were left in the pool, want %d at most", r.Name, r.Connections.Left, s.PoolSize)
+		}
 	}
 	for _, want := range []string{"not capacity", "falls to nothing", "10 times the speed"} {
 		if !strings.Contains(strings.Join(res.Warnings, "\n"), want) {
 			t.Errorf("no warning says %q: %q", want, res.Warnings)
 		}
-	}
-	if raceDetector {
-		t.Log("under the race detector the times are not compared")
-		return
-	}
-
-	out := res.Route(syncOutside)
-	near(t, "sync outside: success", out.SuccessRatio, 1, 0)
-	near(t, "sync outside: throughput", out.Throughput, 19.07, 0.04)
-	near(t, "sync outside: p50", out.Latency.P50.Seconds(), 11.6, 0.03)
-	near(t, "sync outside: p99", out.Latency.P99.Seconds(), 21.2, 0.06)
-
-	out = res.Route(asyncOutside)
-	near(t, "async outside: success", out.SuccessRatio, 1, 0)
-	near(t, "async outside: throughput", out.Throughput, 71.5, 0.04)
-	near(t, "async outside: p50", out.Latency.P50.Seconds(), 2, 0.03)
-
-	for _, name := range []string{syncInside, asyncInside} {
-		in := res.Route(name)
-		if ok := in.Outcomes.OK; ok < 225 || ok > 245 {
-			t.Errorf("%s: %d successes, want 225 to 245", name, ok)
-		}
-		if h := in.Holds; h.Handover.P50 <= 0 || h.Handover.P50 > h.Held.P50/10 {
-			t.Errorf("%s: connections take %v to who waits for them, and are held for %v", name, h.Handover.P50, h.Held.P50)
-		}
-		near(t, name+": elapsed", in.Elapsed.Seconds(), 34.99, 0.02)
-		near(t, name+": throughput", in.Throughput, float64(in.Outcomes.OK)/34.99, 0.04)
-		near(t, name+": p50", in.Latency.P50.Seconds(), 30, 0.03)
-		if in.Connections.Max != 15 || in.Connections.MaxSilentInTransaction != 15 {
-			t.Errorf("%s: the server saw %+v, want 15 connections, all silent in transaction", name, in.Connections)
-		}
-		near(t, name+": held", in.Holds.Held.Mean.Seconds(), 2, 0.05)
-		if in.Holds.BusyRatio > 0.03 {
-			t.Errorf("%s: its holds are busy for %.1f %% of their time", name, 100*in.Holds.BusyRatio)
-		}
-	}
-	for _, r := range res.Routes {
-		checkHolds(t, dir, &r)
-		if r.Connections.Left != 5 {
-			t.Errorf("%s: %d connections were left in the pool, want 5", r.Name, r.Connections.Left)
-		}
-		near(t, r.Name+": slow call", r.Time.Slow.Seconds(), 2, 0.05)
-	}
-	if wait := res.Route(asyncInside).Holds.MaxWaiting; wait < 400 {
-		t.Errorf("async inside: at most %d requests waited for a connection, want more than 400", wait)
 	}
 }
 
@@ -288,26 +178,14 @@ func checkHolds(t *testing.T, dir string, r *experiment.RouteResult) {
 		t.Errorf("%s: the holds are of %q, taken at %+v", r.Name, series.Route, series.Site)
 	}
 	if r.Name == syncOutside || r.Name == asyncOutside {
-		if len(series.SlowCalls) != 0 || !raceDetector && longestGap(series) > 50*time.Millisecond {
-			t.Errorf("%s: slow calls %v, longest gap %v; want none, and less than 50 ms", r.Name, series.SlowCalls, longestGap(series))
+		if len(series.SlowCalls) != 0 {
+			t.Errorf("%s: slow calls %v in its holds, want none", r.Name, series.SlowCalls)
 		}
 		return
 	}
 	if c := series.SlowCalls; len(c) != 1 || c[0].What != "sleep" || int(c[0].Count) != r.Holds.Count || c[0].Site.Func != "github.com/pghold/pghold/lab.(*App).inside" {
 		t.Errorf("%s: %d holds with the slow calls %+v; want one sleep in each, with the handler's line", r.Name, r.Holds.Count, series.SlowCalls)
 	}
-	if !raceDetector {
-		near(t, r.Name+": silent in transaction, the app's count by the server's", r.Holds.SilentInTransaction.Seconds(), r.Connections.SilentInTransaction.Seconds(), 0.03)
-	}
-}
-
-// longestGap is the longest in any of the holds, in wall-clock time.
-func longestGap(s *pghold.Series) time.Duration {
-	longest := s.Worst.LongestGap.Duration
-	for _, g := range s.Gaps {
-		longest = max(longest, g.Longest)
-	}
-	return longest
 }
 
 // checkFiles checks that a route's files say what its result says.
@@ -355,32 +233,8 @@ func checkFiles(t *testing.T, dir string, r *experiment.RouteResult) {
 	}
 }
 
-// A load that lasts longer brings not one success more, and a pool timeout below
-// client timeout minus slow call repairs it. The same as the seed's with 3
-// connections and a fifth of the load: floor(28 s / (2 s - 3/20 s)) = 15 rounds
-// and one, of 3.
-func TestRun_LastingOverload(t *testing.T) {
-	besideOthersUnderRace(t)
-	s := experiment.Defaults()
-	s.Rate, s.PoolSize, s.MaxOverflow, s.Duration, s.Speed = 20, 1, 2, 30*time.Second, 10
-	res, _ := runUndisturbed(t, s, asyncInside)
-	needQuiet(t, res)
-	if ok := res.Routes[0].Outcomes.OK; !raceDetector && (ok < 45 || ok > 49) {
-		t.Errorf("after 30 s of overload %d successes, want 45 to 48, as after 5 s", ok)
-	}
-	s.PoolTimeout = 27500 * time.Millisecond
-	repaired, _ := runUndisturbed(t, s, asyncInside)
-	needQuiet(t, repaired)
-	if got, before := repaired.Routes[0].Outcomes.OK, res.Routes[0].Outcomes.OK; !raceDetector && got < before+30 {
-		t.Errorf("with a shorter pool timeout %d successes, want at least 30 more than %d", got, before)
-	}
-	if strings.Contains(strings.Join(repaired.Warnings, "\n"), "falls to nothing") {
-		t.Error("the repaired settings are still warned of")
-	}
-}
-
 func TestRun_EveryPool(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	for _, pool := range experiment.Pools {
 		t.Run(pool, func(t *testing.T) {
 			s := experiment.Defaults()
@@ -401,29 +255,6 @@ func TestRun_EveryPool(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// With cancel-on-disconnect nobody works for clients that have gone; without, the
-// sync route works on for all of them.
-func TestRun_CancelOnDisconnect(t *testing.T) {
-	besideOthersUnderRace(t)
-	s := experiment.Defaults()
-	s.Rate, s.PoolSize, s.MaxOverflow, s.Threads, s.Duration, s.ClientTimeout, s.Speed = 20, 2, 0, 10, 2*time.Second, 6*time.Second, 10
-	without, _ := run(t, s, syncInside)
-	s.CancelOnDisconnect = true
-	with, _ := run(t, s, syncInside)
-	if got := without.Routes[0].Holds.Count; got != s.Requests() {
-		t.Errorf("without it %d of %d requests were worked on, want all", got, s.Requests())
-	}
-	if got, all := with.Routes[0].Holds.SilentInTransaction, without.Routes[0].Holds.SilentInTransaction; !raceDetector && got > all/4 {
-		t.Errorf("with it connections were held in silence for %v, without for %v; want less than a quarter", got, all)
-	}
-	if without.Routes[0].DrainedAfter < 10*time.Second {
-		t.Errorf("without it the handlers went on for %v after the last client had left, want more than 10 s", without.Routes[0].DrainedAfter)
-	}
-	if got := with.Routes[0].DrainedAfter; !raceDetector && got > 2*time.Second {
-		t.Errorf("with it the handlers went on for %v after the last client had left", got)
 	}
 }
 

@@ -67,7 +67,7 @@ func (a *App) slowCall(ctx context.Context) error {
 // sleep waits for d or until ctx ends, whose error it then returns.
 func (a *App) sleep(ctx context.Context, d time.Duration) error {
 	if a.compressed {
-		return sleepExactly(ctx, d)
+		return exactly(a.network)(ctx, d)
 	}
 	return sleep(ctx, d)
 }

@@ -30,7 +30,7 @@ func StartService(ctx context.Context, db *Database, s experiment.Settings, appl
 	if err := db.emptyAccounts(ctx, s.Accounts); err != nil {
 		return nil, err
 	}
-	if v.provider, err = startProvider(s); err != nil {
+	if v.provider, err = startProvider(s, db.network); err != nil {
 		return nil, err
 	}
 	cfg := AppConfig{Database: db, Settings: s, Routes: experiment.Routes, Application: application, Provider: v.provider.URL()}

@@ -17,6 +17,9 @@ import (
 
 func dsnOf(t *testing.T) string { return pgtest.DSN(t) }
 
+// raceDetector is true where it slows everything down.
+var raceDetector bool
+
 // updates is how many updates each of the ways makes, from so many clients at once,
 // on so few accounts that they meet all the time.
 const (
@@ -26,13 +29,10 @@ const (
 
 // The naive split loses updates; nothing else loses one of 10,000.
 func TestUpdates_LostOnlyByTheNaiveSplit(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	n := 10_000
 	if raceDetector {
 		n = 1_000
-	}
-	if !raceDetector {
-		pgtest.Alone(t)
 	}
 	for _, route := range experiment.RoutesOf("price") {
 		t.Run(route.Name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestUpdates_LostOnlyByTheNaiveSplit(t *testing.T) {
 // is recorded nowhere; with an outbox all is recorded, and with the key none is paid
 // twice.
 func TestUpdates_Killed(t *testing.T) {
-	besideOthersUnderRace(t)
+	t.Parallel()
 	s := small()
 	s.Rate, s.Duration, s.PoolSize, s.MaxOverflow = 20, time.Second, 15, 0
 	s = patient(s)

@@ -79,6 +79,12 @@ func Open(ctx context.Context, dsn string) (*Sampler, error) {
 	if err != nil {
 		return nil, err
 	}
+	return OpenConfig(ctx, cc)
+}
+
+// OpenConfig connects a Sampler with a configuration from pgx.ParseConfig, of which it
+// sets the application's name.
+func OpenConfig(ctx context.Context, cc *pgx.ConnConfig) (*Sampler, error) {
 	cc.RuntimeParams["application_name"] = "pghold watch"
 	conn, err := pgx.ConnectConfig(ctx, cc)
 	if err != nil {

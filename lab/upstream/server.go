@@ -55,13 +55,19 @@ type Server struct {
 
 // Start serves on a free port of 127.0.0.1.
 func Start(cfg Config) (*Server, error) {
-	s, err := newServer(cfg)
-	if err != nil {
-		return nil, err
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
+	}
+	return Serve(l, cfg)
+}
+
+// Serve serves on a listener, which Close closes.
+func Serve(l net.Listener, cfg Config) (*Server, error) {
+	s, err := newServer(cfg)
+	if err != nil {
+		l.Close()
+		return nil, err
 	}
 	s.url = "http://" + l.Addr().String()
 	s.http = &http.Server{Handler: s, ConnState: s.watch, BaseContext: func(net.Listener) context.Context { return s.ctx }}
