@@ -219,8 +219,7 @@ func (k *talk) see() {
 	}
 }
 
-// gone waits until the server has ended so many of the sessions that all but rest are
-// gone.
+// gone waits until the server has only rest sessions left.
 func (k *talk) gone(rest int) {
 	k.t.Helper()
 	k.until(func(s watch.Sample) bool { return len(s.Sessions) == rest })

@@ -28,8 +28,8 @@ const room = `
 	from here, me where datconnlimit >= 0 and not rolsuper
 	order by 2 limit 1`
 
-// checkRoom returns an error that says what to raise where there is no room for so many
-// more connections.
+// checkRoom returns an error that says what to raise where there is no room for need more
+// connections.
 func checkRoom(ctx context.Context, conn *pgx.Conn, need int) error {
 	var limit string
 	var free int

@@ -121,7 +121,7 @@ func readHolds(t *testing.T, dir string, r *experiment.RouteResult) *pghold.Snap
 	return s
 }
 
-// The server ends the session of a transaction that is silent for too long. Who goes on
+// The server ends the session of a transaction that is silent for too long. A request that goes on
 // with it fails, and has paid for nothing.
 func TestRun_IdleInTransactionTimeout(t *testing.T) {
 	t.Parallel()

@@ -265,8 +265,9 @@ func TestVirtual_RoundTrips(t *testing.T) {
 	}
 }
 
-// The server ends transactions that are silent for too long, or last for too long. Who
-// does not use his again does not notice; who does fails, and has paid for nothing.
+// The server ends transactions that are silent for too long, or last for too long. A
+// request that does not use its transaction again does not notice; one that does fails,
+// and has paid for nothing.
 func TestVirtual_TransactionsThatAreEnded(t *testing.T) {
 	for name, limit := range map[string]func(*experiment.Settings){
 		"idle in transaction": func(s *experiment.Settings) { s.IdleInTransactionTimeout = time.Second },

@@ -110,7 +110,7 @@ func collapse(res *experiment.Result, ran []ranCase) string {
 	}
 	falls := "falls to nothing"
 	if first.Pool == experiment.SQLPool {
-		falls = "falls" // who waits is served at random, and some are soon
+		falls = "falls" // its waiters are served at random, some of them soon
 	}
 	text := "The success ratio of the routes that hold their connection through the slow call depends on how long the load lasts, and " + falls + ". " + first.Sentence()
 	if first.Most() <= 0 {

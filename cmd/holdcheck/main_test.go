@@ -147,8 +147,8 @@ func TestPay(t *testing.T) {
 }
 `
 
-// TestVet_testingInPackage is that of a package whose files import testing only what
-// is a test's own is left out, and that this is said.
+// TestVet_testingInPackage checks that of a package that imports testing outside of its
+// tests only the functions for tests are left out, and that the tool says so.
 func TestVet_testingInPackage(t *testing.T) {
 	v := newVet(t, strings.Replace(store, `"database/sql"`, "\"database/sql\"\n\t\"net/http\"\n\t\"testing\"", 1)+slowStore+`
 // Conformance is for the tests of those who have a store.

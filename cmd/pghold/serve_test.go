@@ -25,8 +25,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { close(p); return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Who does not send the whole header is not waited for, and who waits for a slow answer is
-// not hurried.
+// A client that does not finish its header is cut off. One that waits for a slow answer
+// is not.
 func TestNewServer_HeaderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
