@@ -30,7 +30,8 @@ type Tracer interface {
 // Config says how a Pool behaves. Make one with ParseConfig, which fills in
 // SQLAlchemy's defaults, and change what should differ.
 type Config struct {
-	// ConnConfig is how connections are opened.
+	// ConnConfig is how connections are opened. Its ConnectTimeout, the string's
+	// connect_timeout, bounds the attempt at each of its hosts; 0 means 10 s.
 	ConnConfig *pgx.ConnConfig
 
 	// Size is how many connections are kept when nobody uses them; 0 means that
@@ -54,7 +55,8 @@ type Config struct {
 	Recycle time.Duration
 
 	// PrePing asks the server whether a connection still works before it is
-	// checked out, at the price of a round trip. Default false.
+	// checked out, at the price of a round trip. One that has not answered after
+	// 2 s is replaced, and so are all that are as old. Default false.
 	PrePing bool
 }
 

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	resetTimeout  = 5 * time.Second // for the rollback at release
-	hangUpTimeout = time.Second     // for the server to let go of a connection
-	openTimeout   = time.Minute     // for an attempt to connect, beside ConnConfig.ConnectTimeout
+	resetTimeout   = 5 * time.Second  // for the rollback at release
+	hangUpTimeout  = time.Second      // for the server to let go of a connection
+	pingTimeout    = 2 * time.Second  // for PrePing
+	connectTimeout = 10 * time.Second // for each host of an attempt to connect, where ConnConfig.ConnectTimeout is 0
+	openTimeout    = time.Minute      // for an attempt to connect, all hosts together
 )
 
 // Conn is a connection that is checked out.
@@ -53,10 +55,7 @@ func (c *Conn) Release() {
 		c.pool.put(c.member)
 		return
 	}
-	go func() {
-		hangUp(c.member)
-		c.pool.vacate()
-	}()
+	go c.pool.drop(c.member)
 }
 
 // reset makes a connection fit for its next user and reports whether it is.
@@ -73,20 +72,35 @@ func reset(conn *pgx.Conn) bool {
 	return err == nil && conn.PgConn().TxStatus() == 'I'
 }
 
-// connect opens a connection. An attempt that was broken off may be one
-// connection more on the server for a while, so it is made in the background and
-// goes on when ctx has ended; its connection then goes to the pool.
-func (p *Pool) connect(ctx context.Context) (*member, error) {
+// ping reports whether the server answers on a connection.
+func ping(ctx context.Context, m *member) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return m.conn.Ping(ctx) == nil
+}
+
+// connect opens a connection, in place of old where that is not nil. An attempt
+// that was broken off may be one connection more on the server for a while, so it
+// is made in the background and goes on when ctx has ended; its connection then
+// goes to the pool. What ends it is its own time-out, or Close.
+func (p *Pool) connect(ctx context.Context, old *member) (*member, error) {
 	type attempt struct {
 		member *member
 		err    error
 	}
 	done := make(chan attempt, 1)
 	go func() {
+		if old != nil {
+			hangUp(old)
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 		defer cancel()
+		defer context.AfterFunc(p.closing, cancel)()
 		m, err := p.dial(ctx)
 		if err != nil {
+			if p.closing.Err() != nil {
+				err = ErrClosed
+			}
 			p.vacate()
 		}
 		done <- attempt{m, err}

@@ -35,6 +35,16 @@
 //   - Closing an overflow connection waits, within limits, until the server has
 //     let go of it, so that the server never has more than Size + MaxOverflow.
 //   - A cancelled context ends the wait.
+//   - An attempt to connect ends after 10 s for each host where the configuration
+//     sets no limit, PrePing after 2 s, and Close breaks off attempts. SQLAlchemy
+//     leaves these limits to the driver.
+//
+// # In production
+//
+// On a network that dies without a word, attempts to connect and statements keep
+// their places in the pool until something ends them. Set connect_timeout (2 s suits
+// most networks), a deadline for each statement, keepalives and TCP_USER_TIMEOUT: the example
+// of [Config] does. docs/guide.md says more, and what an outage was with and without.
 //
 // # Go's other pools
 //

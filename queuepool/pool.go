@@ -47,6 +47,10 @@ type Pool struct {
 	limit  int    // of open; math.MaxInt where there is none
 	tracer Tracer // nil where nobody asked
 
+	// closing ends when Close is called, and with it every attempt to connect.
+	closing  context.Context
+	breakOff context.CancelFunc
+
 	// generation is that of connections opened now. It moves on when one of the
 	// current generation is lost; older ones are then replaced at checkout.
 	generation atomic.Uint64
@@ -84,7 +88,11 @@ func New(cfg *Config) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{cfg: *cfg, limit: cfg.Size + cfg.MaxOverflow, emptied: make(chan struct{})}
+	p.closing, p.breakOff = context.WithCancel(context.Background())
 	p.cfg.ConnConfig = cfg.ConnConfig.Copy()
+	if p.cfg.ConnConfig.ConnectTimeout == 0 {
+		p.cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
 	p.tracer, _ = cfg.ConnConfig.Tracer.(Tracer)
 	if cfg.Size == 0 || cfg.MaxOverflow == -1 {
 		p.limit = math.MaxInt
@@ -97,7 +105,10 @@ func New(cfg *Config) (*Pool, error) {
 // Config.Timeout, with the context's error when ctx ended first, with ErrClosed,
 // or with pgx's error when a connection could not be opened. ctx bounds the
 // checkout only, not the use of the connection. It does not break off an attempt
-// to connect that has begun: what comes of it goes to the next.
+// to connect that has begun: what comes of it goes to the next. Such an attempt
+// keeps one of the pool's places until it ends, which it does after
+// ConnConfig.ConnectTimeout for each host (10 s where that is 0), after 1 min in
+// all, or with Close.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	if p.tracer == nil {
 		return p.acquire(ctx)
@@ -213,27 +224,20 @@ func (p *Pool) timedOut() error {
 // that was lost, or dead; a nil m is opened. On an error its place is free again,
 // or will be.
 func (p *Pool) ready(ctx context.Context, m *member) (*member, error) {
-	if m != nil && (m.generation != p.generation.Load() || p.cfg.Recycle > 0 && time.Since(m.opened) > p.cfg.Recycle) {
-		hangUp(m)
-		m = nil
-	}
-	if m != nil && p.cfg.PrePing {
-		if err := m.conn.Ping(ctx); err != nil {
-			if ctx.Err() == nil {
-				p.lost(m)
-			}
-			hangUp(m)
-			if ctx.Err() != nil {
-				p.vacate()
-				return nil, ctx.Err()
-			}
-			m = nil
+	switch {
+	case m == nil:
+		return p.connect(ctx, nil)
+	case m.generation != p.generation.Load(), p.cfg.Recycle > 0 && time.Since(m.opened) > p.cfg.Recycle:
+		return p.connect(ctx, m)
+	case p.cfg.PrePing && !ping(ctx, m):
+		if ctx.Err() != nil { // which says nothing about m, but a ping that was broken off has closed it
+			go p.drop(m)
+			return nil, ctx.Err()
 		}
+		p.lost(m)
+		return p.connect(ctx, m)
 	}
-	if m != nil {
-		return m, nil
-	}
-	return p.connect(ctx)
+	return m, nil
 }
 
 // put takes back a connection that works: for the first who waits, for the idle
@@ -247,11 +251,16 @@ func (p *Pool) put(m *member) {
 		p.idle = append(p.idle, m)
 	default:
 		p.mu.Unlock()
-		hangUp(m)
-		p.vacate()
+		p.drop(m)
 		return
 	}
 	p.mu.Unlock()
+}
+
+// drop closes a connection and gives up its place.
+func (p *Pool) drop(m *member) {
+	hangUp(m)
+	p.vacate()
 }
 
 // vacate gives up a place whose connection is gone or never came to be.
@@ -275,8 +284,9 @@ func (p *Pool) next() chan<- *member {
 	return w.ready
 }
 
-// Close closes the idle connections, turns away who waits and who comes, and
-// returns when the connections in use have come back and are closed too.
+// Close closes the idle connections, breaks off attempts to connect, turns away who
+// waits and who comes, and returns when the connections in use have come back and
+// are closed too. For each the server has 1 s to let go of it.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	if p.closed {
@@ -295,9 +305,9 @@ func (p *Pool) Close() {
 	for _, w := range waiters {
 		close(w.ready)
 	}
+	p.breakOff()
 	for _, m := range idle {
-		hangUp(m)
-		p.vacate()
+		go p.drop(m)
 	}
 	<-p.emptied
 }
