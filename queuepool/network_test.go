@@ -198,6 +198,25 @@ func TestPool_WhatAcquireDoesOnItsOwnIsLimited(t *testing.T) {
 	}
 }
 
+func TestPool_APingInVainReplacesTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, true)
+		p := n.pool(t, func(c *queuepool.Config) { c.Size, c.PrePing = 2, true })
+		a, b := acquire(t, p), acquire(t, p)
+		a.Release()
+		b.Release()
+		n.down.Store(true)
+		if _, err := p.Acquire(t.Context()); err == nil {
+			t.Error("a dead network gave a connection")
+		}
+		n.down.Store(false)
+		acquire(t, p).Release()
+		if got := p.Stat().Connects; got != 3 {
+			t.Errorf("%d connections were opened, want 3: one that is as old as one that was lost is not asked, but replaced", got)
+		}
+	})
+}
+
 func TestPool_CloseDoesNotWaitForADeadNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, true)
