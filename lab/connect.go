@@ -14,7 +14,9 @@ import (
 // is.
 //
 // One in memory, in a testing/synctest bubble, makes a run one in virtual time.
-// Speed must be 1 then, and nothing of the lab runs in a process of its own.
+// Speed must be 1 then, and nothing of the lab runs in a process of its own. Where it
+// also has a method Sleep(context.Context, time.Duration) error, that is how the routes
+// that only sleep make their slow call, so that each can have a length of its own.
 type Network interface {
 	Listen() (net.Listener, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)

@@ -66,6 +66,11 @@ func (a *App) slowCall(ctx context.Context) error {
 
 // sleep waits for d or until ctx ends, whose error it then returns.
 func (a *App) sleep(ctx context.Context, d time.Duration) error {
+	if n, ok := a.network.(interface {
+		Sleep(context.Context, time.Duration) error
+	}); ok {
+		return n.Sleep(ctx, d)
+	}
 	if a.compressed {
 		return exactly(a.network)(ctx, d)
 	}

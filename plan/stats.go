@@ -31,6 +31,8 @@ type stats struct {
 	trips                 int // to the database and back
 
 	recorded, lost, retries, calls, callsAgain int
+
+	each func(arrived, latency int64, how experiment.Outcome) // is told of each request, where it is not nil
 }
 
 func (s *stats) arrived(now int64) {
@@ -53,6 +55,9 @@ func (s *stats) answered(now, network int64, how experiment.Outcome, q *request)
 		s.okLatency.add(d)
 	}
 	s.end = max(s.end, q.arrived+d)
+	if s.each != nil {
+		s.each(q.arrived, d, how)
+	}
 }
 
 // whole counts a request whose handler has reached its end.
