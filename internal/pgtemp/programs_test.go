@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -66,6 +67,68 @@ func TestStart_noPrograms(t *testing.T) {
 	}
 	if now := libraryLogsNow(); !slices.Equal(now, logs) {
 		t.Errorf("the library's log was left: %q, before %q", now, logs)
+	}
+}
+
+// withNPM gives a machine an npm client that runs a script.
+func withNPM(t *testing.T, m machine, script string) machine {
+	t.Helper()
+	dir := newBase(t)
+	check(t, os.WriteFile(filepath.Join(dir, "npm"), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	t.Cleanup(func() {
+		check(t, os.Remove(filepath.Join(dir, "npm")))
+		check(t, os.RemoveAll(filepath.Join(cacheOf(m), "npm-"+npmVersion)))
+	})
+	m.getenv = func(name string) string { return map[string]string{"PATH": dir}[name] }
+	return m
+}
+
+func TestMachine_programs_npmIsTheSecondWay(t *testing.T) {
+	// npm install --prefix DIR … NAME@VERSION
+	m := withNPM(t, bare(t, http.NotFound), `
+for package; do :; done
+native=$3/node_modules/${package%@*}/native
+mkdir -p "$native/bin"
+for name in initdb postgres; do printf '#!/bin/sh\n' > "$native/bin/$name"; chmod 755 "$native/bin/$name"; done`)
+	a, err := runAs()
+	check(t, err)
+	var told []string
+	say := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+	want := filepath.Join(cacheOf(m), "npm-"+npmVersion, "bin")
+	for range 2 { // the second time it is there
+		bin, err := m.programs(t.Context(), a, say)
+		if err != nil || bin != want {
+			t.Fatalf("got %q, %v, want %q", bin, err, want)
+		}
+	}
+	if len(told) != 2 || !strings.Contains(told[0], string(downloadVersion)) ||
+		!strings.Contains(told[1], "That failed") || !strings.Contains(told[1], "npm's @embedded-postgres/") {
+		t.Errorf("Log was told %q, want the first way announced, that it failed, and the second", told)
+	}
+	if got := names(t, cacheOf(m)); !slices.Equal(got, []string{"npm-" + npmVersion}) {
+		t.Errorf("in the cache: %q, want only the version", got)
+	}
+}
+
+func TestMachine_programs_namesAllWaysThatFailed(t *testing.T) {
+	m := withNPM(t, bare(t, http.NotFound), `echo "npm error code E404" >&2; echo more >&2; exit 1`)
+	a, err := runAs()
+	check(t, err)
+	_, err = m.programs(t.Context(), a, func(string, ...any) {})
+	var none *NoProgramsError
+	if !errors.As(err, &none) {
+		t.Fatalf("got %v, want a NoProgramsError", err)
+	}
+	for _, want := range []string{string(downloadVersion), "npm's @embedded-postgres/", "npm error code E404"} {
+		if !strings.Contains(none.Cause.Error(), want) {
+			t.Errorf("the error does not say %s: %v", want, none.Cause)
+		}
+	}
+	if strings.Contains(none.Cause.Error(), "more") {
+		t.Errorf("the error has all that npm said: %v", none.Cause)
+	}
+	if got := names(t, cacheOf(m)); len(got) != 0 {
+		t.Errorf("in the cache: %q, want nothing", got)
 	}
 }
 
