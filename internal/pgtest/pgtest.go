@@ -36,7 +36,7 @@ const (
 	maxConnections = 200
 	// leaveLimit is how long a session that was closed may take to be gone: the
 	// client does not wait for the server.
-	leaveLimit = 2 * time.Second
+	leaveLimit = 5 * time.Second
 )
 
 var (
@@ -57,7 +57,6 @@ var (
 //	func() error { return goleak.Find() }
 func Main(m *testing.M, checks ...func() error) {
 	underMain.Store(true)
-	share()
 	code := m.Run()
 	if cluster.server != nil {
 		checks = append([]func() error{cluster.server.Stop}, checks...)
