@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"flag"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,8 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.ServeChild()
+	// Tests in parallel wait for slow calls, and none asks how long they took.
+	flag.Set("test.parallel", "6")
 	pgtest.Main(m)
 }
 
@@ -138,12 +141,12 @@ func near(t *testing.T, what string, got, want, share float64) {
 	}
 }
 
-// The experiment on a real Postgres, at ten times the speed. How it comes out then is
+// The experiment on a real Postgres, at twenty times the speed. How it comes out then is
 // the machine's affair (TestVirtual_TheSeed has that); what it says has to fit together.
 func TestRun_TheSeed(t *testing.T) {
 	t.Parallel()
 	s := experiment.Defaults()
-	s.Speed = 10
+	s.Speed = 20
 	res, dir := run(t, s)
 	for _, r := range res.Routes {
 		checkFiles(t, dir, &r)
@@ -152,7 +155,7 @@ func TestRun_TheSeed(t *testing.T) {
 			t.Errorf("%s: %d connections were left in the pool, want %d at most", r.Name, r.Connections.Left, s.PoolSize)
 		}
 	}
-	for _, want := range []string{"not capacity", "falls to nothing", "10 times the speed"} {
+	for _, want := range []string{"not capacity", "falls to nothing", "20 times the speed"} {
 		if !strings.Contains(strings.Join(res.Warnings, "\n"), want) {
 			t.Errorf("no warning says %q: %q", want, res.Warnings)
 		}

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"flag"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -20,20 +21,19 @@ func dsnOf(t *testing.T) string { return pgtest.DSN(t) }
 // raceDetector is true where it slows everything down.
 var raceDetector bool
 
-// updates is how many updates each of the ways makes, from so many clients at once,
-// on so few accounts that they meet all the time.
+// updates is how many updates each of the ways makes.
+var updates = flag.Int("updates", 1_000, "how many updates each way of making them makes, to see whether it loses one")
+
+// So many clients at once make them, on so few accounts that they meet all the time.
 const (
 	updateClients = 40
 	contended     = 20
 )
 
-// The naive split loses updates; nothing else loses one of 10,000.
+// The naive split loses updates; nothing else loses one: -updates 10000.
 func TestUpdates_LostOnlyByTheNaiveSplit(t *testing.T) {
 	t.Parallel()
-	n := 10_000
-	if raceDetector {
-		n = 1_000
-	}
+	n := *updates
 	for _, route := range experiment.RoutesOf("price") {
 		t.Run(route.Name, func(t *testing.T) {
 			s := experiment.Defaults()

@@ -28,7 +28,7 @@ import (
 // while the routes run, stay when they are done, and the report that takes their place
 // has the figures of result.json.
 func TestLab_ThePageWhileItRuns(t *testing.T) {
-	ctx, _, ended, stderr := watched(t, "lab", "--dsn", pgtest.DSN(t), "--speed", "20", "--out", "run")
+	ctx, _, ended, stderr := watched(t, "lab", "--dsn", pgtest.DSN(t), "--speed", "5", "--duration", "1s", "--client-timeout", "6s", "--pool-timeout", "6s", "--out", "run")
 	for i, r := range experiment.RoutesOf("seed") {
 		waitFor(t, ctx, fmt.Sprintf("document.querySelectorAll('#cards > section').length > %d && document.body.innerText.includes(%q)", i, r.Name))
 	}
