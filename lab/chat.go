@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/openai/openai-go/v3"
-
 	"github.com/pghold/pghold/session"
 )
 
@@ -93,19 +91,14 @@ func (a *App) localUser(ctx context.Context) (u *User, err error) {
 	return u, err
 }
 
-func greeting(u *User) openai.ChatCompletionNewParams {
-	return openai.ChatCompletionNewParams{
-		Model:    "the-lab-s-own",
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Greet " + u.Name)},
-	}
-}
+func greeting(u *User) string { return "Greet " + u.Name }
 
 // ask returns the model's whole answer.
 func (a *App) ask(ctx context.Context, u *User) (string, error) {
 	defer tripOf(ctx).slow(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, a.provider.timeout)
 	defer cancel()
-	answer, err := a.provider.chat.Chat.Completions.New(ctx, greeting(u))
+	answer, err := a.provider.model.complete(ctx, greeting(u))
 	if err != nil {
 		return "", failed(ctx, responseOf(err), err)
 	}
@@ -121,31 +114,33 @@ func (a *App) passOn(ctx context.Context, u *User, send func(string) error) erro
 	defer tripOf(ctx).slow(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, a.provider.timeout)
 	defer cancel()
-	stream := a.provider.chat.Chat.Completions.NewStreaming(ctx, greeting(u))
-	defer stream.Close()
 	whole := false
-	for stream.Next() {
-		for _, c := range stream.Current().Choices {
-			if err := send(c.Delta.Content); err != nil {
-				return err
+	var unsent error
+	err := a.provider.model.stream(ctx, greeting(u), func(piece *completion) error {
+		for _, c := range piece.Choices {
+			if unsent = send(c.Delta.Content); unsent != nil {
+				return unsent
 			}
 			whole = whole || c.FinishReason != ""
 		}
-	}
-	if err := stream.Err(); err != nil {
+		return nil
+	})
+	switch {
+	case unsent != nil:
+		return unsent
+	case err != nil:
 		return failed(ctx, responseOf(err), err)
-	}
-	if !whole {
+	case !whole:
 		return failed(ctx, nil, errors.New("its stream ended before the answer did"))
 	}
 	return nil
 }
 
-// responseOf is the response that an error of the client is about, or nil.
+// responseOf is the response that an error of the model is about, or nil.
 func responseOf(err error) *http.Response {
-	var e *openai.Error
+	var e *modelError
 	if errors.As(err, &e) {
-		return e.Response
+		return e.response
 	}
 	return nil
 }

@@ -140,6 +140,7 @@ var wrappers = []string{
 	"github.com/pghold/pghold/lab.tracedPool",
 	"github.com/pghold/pghold/lab.bounded",
 	"github.com/pghold/pghold/lab.(*App).slowCall",
+	"github.com/pghold/pghold/lab.model",
 }
 
 // timedPool adds to a request's trip what the recorder knows of its holds: for how long

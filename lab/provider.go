@@ -11,9 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-
 	"github.com/pghold/pghold/experiment"
 	"github.com/pghold/pghold/httphold"
 )
@@ -24,7 +21,7 @@ type provider struct {
 	url       string
 	transport *http.Transport
 	client    *http.Client
-	chat      openai.Client
+	model     model
 	timeout   time.Duration // no call may take longer than a client waits
 }
 
@@ -36,8 +33,7 @@ func newProvider(url string, s experiment.Settings, n Network) *provider {
 	client := &http.Client{Transport: httphold.Transport(t)}
 	return &provider{
 		url: url, transport: t, client: client, timeout: s.ClientTimeout,
-		chat: openai.NewClient(option.WithBaseURL(url+"/v1/"), option.WithAPIKey("none is needed"),
-			option.WithHTTPClient(client), option.WithMaxRetries(0)),
+		model: model{url + "/v1", client},
 	}
 }
 

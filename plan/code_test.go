@@ -27,7 +27,7 @@ import (
 )
 
 var (
-	settings = flag.Int("settings", 60, "in how many settings the model is compared with the lab, request by request (and in half as many where things coincide)")
+	settings = flag.Int("settings", 60, "in how many settings the model is compared with the lab, request by request (and in a quarter as many where things coincide)")
 	seed     = flag.Uint64("seed", 20261127, "of these settings")
 )
 
@@ -236,7 +236,7 @@ func firstDifference(code, model []ended) string {
 func TestModel_ReachesWhatTheCodeDoesInATie(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 3))
 	routes := experiment.RoutesOf("seed")
-	of, reached, ties := max(8, *settings/2), 0, 0
+	of, reached, ties := max(8, *settings/4), 0, 0
 	for i := range of {
 		c := experiment.Case{Route: routes[i%len(routes)], Settings: experiment.Defaults()}
 		c.Name = fmt.Sprintf("%s@%d", c.Route.Name, i+1)
@@ -332,7 +332,7 @@ func orders(t *testing.T, c experiment.Case, rng *rand.Rand) (all reached) {
 // database/sql serves anybody of those who wait. In the model too, and so as many are
 // answered and sent away, in the mean of many runs.
 func TestModel_IsAsLikelyAsDatabaseSQL(t *testing.T) {
-	cases, all := untied(t, max(4, *settings/15), *seed+1)
+	cases, all := untied(t, max(2, *settings/30), *seed+1)
 	const ofCode, ofModel = 6, 200
 	for i, c := range cases {
 		if c.Route.Sync || !c.Route.HoldsThroughCall() {

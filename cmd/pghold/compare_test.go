@@ -49,7 +49,7 @@ func TestLab_RepeatAndCompare(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dsn := pgtest.DSN(t)
 	for _, run := range [][]string{{"a", "--repeat", "4"}, {"b", "--repeat", "4", "--slow", "20s"}, {"c"}} {
-		status, out, err := pghold(t.Context(), quick(dsn, append([]string{"--no-web", outside, holding, "--out"}, run...)...)...)
+		status, out, err := pghold(t.Context(), quick(dsn, append([]string{"--no-web", outside, holding, "--rate", "10", "--out"}, run...)...)...)
 		if status != exitDone {
 			t.Fatalf("%q: status %d: %s", run, status, err)
 		}

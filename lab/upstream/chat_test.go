@@ -10,58 +10,45 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/openai/openai-go/v3"
-
 	"github.com/pghold/pghold/lab/upstream"
 )
 
 const answer = "You said: hello there. I have thought about it, and it took its time."
 
-func TestChat_OpenAIsClientReadsTheAnswer(t *testing.T) {
+func TestChat_AnswersWhole(t *testing.T) {
 	s := instant(t)
-	got, err := openAI(t, s).Chat.Completions.New(t.Context(), ask(openai.SystemMessage("be brief"), openai.UserMessage("hello"),
-		openai.UserMessage([]openai.ChatCompletionContentPartUnionParam{openai.TextContentPart("hello "), openai.TextContentPart("there")}), openai.AssistantMessage("yes?")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := serve(t.Context(), s, chatPath, `{"model": "slow-1", "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"},
+		{"role": "user", "content": [{"type": "text", "text": "hello "}, {"type": "text", "text": "there"}]}, {"role": "assistant", "content": "yes?"}]}`)
+	got := read(t, w.Body.String())[0]
 	if len(got.Choices) != 1 || got.Choices[0].Message.Content != answer || got.Choices[0].Message.Role != "assistant" || got.Choices[0].FinishReason != "stop" {
 		t.Errorf("got %+v, want %q", got.Choices, answer)
 	}
 	if got.ID == "" || got.Model != "slow-1" || got.Object != "chat.completion" || got.Created == 0 {
 		t.Errorf("got id %q, model %q, object %q, created %d", got.ID, got.Model, got.Object, got.Created)
 	}
-	if u := got.Usage; u.PromptTokens != 6 || u.CompletionTokens != 14 || u.TotalTokens != 20 {
-		t.Errorf("got the usage %d + %d = %d, want 6 + 14 = 20", u.PromptTokens, u.CompletionTokens, u.TotalTokens)
+	if u := got.Usage; u.Prompt != 6 || u.Completion != 14 || u.Total != 20 {
+		t.Errorf("got the usage %d + %d = %d, want 6 + 14 = 20", u.Prompt, u.Completion, u.Total)
 	}
 	if l := s.Ledger(); l.Chats != 1 || l.TotalCalls != 0 {
 		t.Errorf("the ledger has %+v, want one chat", l)
 	}
 }
 
-func TestChat_OpenAIsClientReadsTheStream(t *testing.T) {
-	s := instant(t)
-	q := ask()
-	q.StreamOptions.IncludeUsage = openai.Bool(true)
-	stream := openAI(t, s).Chat.Completions.NewStreaming(t.Context(), q)
-	var all openai.ChatCompletionAccumulator
-	n := 0
-	for stream.Next() {
-		chunk := stream.Current()
-		if !all.AddChunk(chunk) {
-			t.Errorf("OpenAI's accumulator does not take %s", chunk.RawJSON())
-		}
-		if len(chunk.Choices) > 0 && chunk.Choices[0].Delta.Content != "" {
-			n++
+func TestChat_AnswersInPieces(t *testing.T) {
+	w := serve(t.Context(), instant(t), chatPath, strings.Replace(streamBody, "{", `{"stream_options": {"include_usage": true}, `, 1))
+	pieces := read(t, w.Body.String())
+	if len(pieces) != 21 || pieces[20].Usage.Total != 16 || len(pieces[20].Choices) != 0 {
+		t.Fatalf("got %d pieces, want 20 and the usage", len(pieces))
+	}
+	whole := ""
+	for i, p := range pieces[:20] {
+		whole += p.Choices[0].Delta.Content
+		if role, end := p.Choices[0].Delta.Role, p.Choices[0].FinishReason; (role == "assistant") != (i == 0) || (end == "stop") != (i == 19) {
+			t.Errorf("piece %d has the role %q and the end %q", i, role, end)
 		}
 	}
-	if err := stream.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if n != 20 || len(all.Choices) != 1 || all.Choices[0].Message.Content != answer || all.Choices[0].Message.Role != "assistant" || all.Choices[0].FinishReason != "stop" {
-		t.Errorf("got %d chunks of %+v, want 20 of %q", n, all.Choices, answer)
-	}
-	if all.Usage.TotalTokens != 16 {
-		t.Errorf("got the usage %d, want 16", all.Usage.TotalTokens)
+	if whole != answer {
+		t.Errorf("got %q, want %q", whole, answer)
 	}
 }
 
@@ -100,11 +87,8 @@ func TestChat_TakesItsDelay(t *testing.T) {
 }
 
 func TestChat_MentionsOnlySoMuch(t *testing.T) {
-	got, err := openAI(t, instant(t)).Chat.Completions.New(t.Context(), ask(openai.UserMessage(strings.Repeat("é", 10_000))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if said := got.Choices[0].Message.Content; !strings.HasPrefix(said, "You said: "+strings.Repeat("é", 80)+"….") {
+	w := serve(t.Context(), instant(t), chatPath, `{"messages": [{"role": "user", "content": "`+strings.Repeat("é", 10_000)+`"}]}`)
+	if said := read(t, w.Body.String())[0].Choices[0].Message.Content; !strings.HasPrefix(said, "You said: "+strings.Repeat("é", 80)+"….") {
 		t.Errorf("got %q, want 80 characters of the question", said)
 	}
 }
@@ -118,11 +102,6 @@ func TestChat_RefusesWhatIsNoQuestion(t *testing.T) {
 			t.Errorf("%.60s is answered %+v", body, w)
 		}
 	}
-	_, err := openAI(t, s).Chat.Completions.New(t.Context(), openai.ChatCompletionNewParams{Model: "slow-1", Messages: []openai.ChatCompletionMessageParamUnion{}})
-	var refused *openai.Error
-	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest || refused.Type != "invalid_request_error" || refused.Code != "" || !strings.Contains(refused.Message, "messages") {
-		t.Errorf("OpenAI's client reads %v, %+v", err, refused)
-	}
 	if l := s.Ledger(); l.Chats != 0 {
 		t.Errorf("%d chats are in the ledger, want none", l.Chats)
 	}
@@ -134,7 +113,7 @@ func TestChat_EndsWhenItsClientLeaves(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := openAI(t, s).Chat.Completions.New(ctx, ask())
+		_, err := post(ctx, httpClient(t), s, chatPath, wholeBody, "")
 		ended <- err
 	}()
 	<-c.asleep

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 	"go.uber.org/goleak"
 
 	"github.com/pghold/pghold/lab/upstream"
@@ -61,17 +59,35 @@ func httpClient(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func openAI(t *testing.T, s *upstream.Server) *openai.Client {
-	client := openai.NewClient(option.WithBaseURL(s.URL()+"/v1"), option.WithAPIKey("none"),
-		option.WithMaxRetries(0), option.WithHTTPClient(httpClient(t)))
-	return &client
+// said is what a client reads of an answer, or of a piece of one.
+type said struct {
+	ID, Object, Model string
+	Created           int64
+	Choices           []struct {
+		Message, Delta struct{ Role, Content string }
+		FinishReason   string `json:"finish_reason"`
+	}
+	Usage struct {
+		Prompt     int `json:"prompt_tokens"`
+		Completion int `json:"completion_tokens"`
+		Total      int `json:"total_tokens"`
+	}
 }
 
-func ask(messages ...openai.ChatCompletionMessageParamUnion) openai.ChatCompletionNewParams {
-	if len(messages) == 0 {
-		messages = append(messages, openai.UserMessage("hello there"))
+// read returns the pieces of a stream, which ends with [DONE], or a whole answer.
+func read(t *testing.T, body string) (pieces []said) {
+	t.Helper()
+	for event := range strings.SplitSeq(strings.TrimSuffix(body, "data: [DONE]\n\n"), "\n\n") {
+		if event == "" {
+			continue
+		}
+		var s said
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(event, "data: ")), &s); err != nil {
+			t.Fatalf("%v: %s", err, event)
+		}
+		pieces = append(pieces, s)
 	}
-	return openai.ChatCompletionNewParams{Model: "slow-1", Messages: messages}
+	return pieces
 }
 
 // receipt is what a charge is answered.

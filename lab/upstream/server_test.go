@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -31,8 +32,18 @@ func TestServer_CloseEndsWhoWaits(t *testing.T) {
 	charge := func(key string) func() error {
 		return func() error { _, err := pay(t.Context(), client, s, "op", key); return err }
 	}
-	call("a whole answer", func() error { _, err := whole(t.Context(), openAI(t, s)); return err })
-	call("a streamed answer", func() error { _, err := streamed(t.Context(), openAI(t, s)); return err })
+	chat := func(body string) func() error {
+		return func() error {
+			res, err := post(t.Context(), client, s, chatPath, body, "")
+			if err == nil {
+				defer res.Body.Close()
+				_, err = io.ReadAll(res.Body)
+			}
+			return err
+		}
+	}
+	call("a whole answer", chat(wholeBody))
+	call("a streamed answer", chat(streamBody))
 	call("a charge", charge("k1"))
 	for range 3 {
 		<-c.asleep
