@@ -196,7 +196,7 @@ func (p *Pool) report(s Shortage) {
 		p.shortage.mu.Unlock()
 		return
 	}
-	p.shortage.told = now
+	p.shortage.told = max(now, 1)
 	p.shortage.mu.Unlock()
 	s.Pool = p.name
 	s.Holders = p.Holders()
