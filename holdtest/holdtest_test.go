@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,41 +32,35 @@ func (t *told) Errorf(format string, a ...any) {
 }
 func (t *told) Logf(format string, a ...any) { t.logs = append(t.logs, fmt.Sprintf(format, a...)) }
 
-func pause(d time.Duration) {
-	for start := time.Now(); time.Since(start) < d; {
-	}
-}
-
 const slow = "POST 127.0.0.1:4711/charges"
 
 // handled is a recorder that has seen a slow call and a gap of 3 ms, in holds of a
-// route. Where the machine paused meanwhile, the slow call's hold has a gap of 1 ms,
-// too: it starts over.
+// route, in virtual time.
 func handled(t *testing.T) *pghold.Recorder {
 	r := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /bad")
-	start := time.Now()
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
-	pghold.Start(ctx, slow).End()
+	call := pghold.Start(ctx, slow)
+	time.Sleep(time.Microsecond)
+	call.End()
 	c.BeginStatement()
 	c.EndStatement(false)
 	c.Release()
-	if time.Since(start) > time.Millisecond {
-		return handled(t)
-	}
 	c = r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
-	pause(3 * time.Millisecond)
+	time.Sleep(3 * time.Millisecond)
 	c.BeginStatement()
 	c.EndStatement(true)
 	c.Release()
 	return r
 }
 
-func TestFail(t *testing.T) {
+func TestFail(t *testing.T) { synctest.Test(t, fail) }
+
+func fail(t *testing.T) {
 	const (
 		bySlowCall = "GET /bad holds a connection of main, taken at holdtest_test.go:"
 		fn         = "holdtest_test.handled"
@@ -115,18 +110,22 @@ func silentSeries(series pghold.Series) *pghold.Snapshot {
 
 // A gap is not excused by a slow call that took little of it, nor by being one of too
 // many.
-func TestFind_Gaps(t *testing.T) {
+func TestFind_Gaps(t *testing.T) { synctest.Test(t, gaps) }
+
+func gaps(t *testing.T) {
 	r := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /bad")
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
-	pghold.Start(ctx, slow).End()
-	pause(20 * time.Millisecond)
+	call := pghold.Start(ctx, slow)
+	time.Sleep(time.Microsecond)
+	call.End()
+	time.Sleep(20 * time.Millisecond)
 	c.Release()
 	accepted := holdtest.Place{Func: "*", Call: slow, Reason: "it is short"}
 	found := holdtest.Find(r.Snapshot(), holdtest.Rules{MaxGap: 10 * time.Millisecond, Accepted: []holdtest.Place{accepted}})
-	if len(found) != 1 || found[0].Call != "" || found[0].Longest < 20*time.Millisecond {
+	if len(found) != 1 || found[0].Call != "" || found[0].Longest != 20*time.Millisecond+time.Microsecond {
 		t.Errorf("found %v, want the gap around the short call", found)
 	}
 
@@ -162,7 +161,9 @@ func TestFind_Gaps(t *testing.T) {
 }
 
 // What it says can be put into the list as it stands.
-func TestFail_SaysHowToAccept(t *testing.T) {
+func TestFail_SaysHowToAccept(t *testing.T) { synctest.Test(t, saysHowToAccept) }
+
+func saysHowToAccept(t *testing.T) {
 	tt := &told{TB: t}
 	holdtest.Fail(tt, handled(t), holdtest.Rules{})
 	const want = `holdtest.Place{Func: "holdtest_test.handled", Call: "POST 127.0.0.1:*/charges", Reason: "…"}`
@@ -233,7 +234,7 @@ func TestFail_NotTheTestsOwnTransaction(t *testing.T) {
 		}
 		defer tx.Rollback(ctx)
 		defer pghold.Start(ctx, slow).End()
-		pause(3 * time.Millisecond)
+		time.Sleep(3 * time.Millisecond)
 	}
 	rules := holdtest.Rules{MaxGap: time.Millisecond}
 	handler(tx)
