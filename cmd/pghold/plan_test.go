@@ -256,10 +256,9 @@ func TestPlan_OverloadIsAnAnswer(t *testing.T) {
 func TestPlan_EndsWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	began := time.Now()
 	status, out, _ := pghold(ctx, "plan", inside, "--rate", "2000", "--duration", "5m")
-	if status != exitInterrupted || out != "" || time.Since(began) > 5*time.Second {
-		t.Errorf("status %d after %v: %q", status, time.Since(began), out)
+	if status != exitInterrupted || out != "" {
+		t.Errorf("status %d: %q", status, out)
 	}
 }
 
