@@ -589,6 +589,33 @@ func TestSnapshot_Merge(t *testing.T) {
 	}
 }
 
+// Of two processes that were asked about one pool, all that each counted is added up, and
+// the worst hold is the worse.
+func TestSnapshot_MergeAddsAll(t *testing.T) {
+	part := func(n int, silent time.Duration) *pghold.Snapshot {
+		p := pghold.PoolSnapshot{Name: "main", Waiting: n, MaxWaiting: n, Checkouts: uint64(n), Releases: uint64(n), Timeouts: uint64(n), Cancelled: uint64(n),
+			Failures: uint64(n), Open: n, Max: n, Waits: uint64(n), WaitTime: time.Duration(n)}
+		s := &pghold.Series{Pool: "main", Busy: time.Duration(n), SilentInTransaction: time.Duration(n), Statements: uint64(n), Panics: uint64(n),
+			Worst: pghold.Hold{Held: silent}}
+		s.Held.Add(silent)
+		return &pghold.Snapshot{Pools: []pghold.PoolSnapshot{p}, Series: []*pghold.Series{s}, FoldedHolds: uint64(n)}
+	}
+	for _, order := range [][2]*pghold.Snapshot{{part(2, time.Second), part(3, time.Minute)}, {part(3, time.Minute), part(2, time.Second)}} {
+		got := order[0]
+		got.Merge(order[1])
+		want := part(5, time.Minute)
+		want.Pools[0].MaxWaiting = 3
+		want.Series[0].Held.Add(time.Second)
+		if diff := cmp.Diff(want.Pools, got.Pools); diff != "" || got.FoldedHolds != 5 {
+			t.Errorf("the pools (- want, + got), and %d folded holds:\n%s", got.FoldedHolds, diff)
+		}
+		g, w := got.Series[0], want.Series[0]
+		if g.Worst.Held != time.Minute || g.Busy != w.Busy || g.SilentInTransaction != w.SilentInTransaction || g.Statements != 5 || g.Panics != 5 || g.Held.Count() != 2 {
+			t.Errorf("the series is %+v, want %+v", g, w)
+		}
+	}
+}
+
 // The quantiles of a sketch, whole or put together from parts, are those of the
 // sorted durations, within a bucket.
 func TestSketch_Quantiles(t *testing.T) {

@@ -28,6 +28,9 @@ func TestSettings_Validate(t *testing.T) {
 		"--threads":        func(s *experiment.Settings) { s.Threads = -1 },
 		"--speed":          func(s *experiment.Settings) { s.Speed = 0 },
 		"no request":       func(s *experiment.Settings) { s.Rate = 0.01 },
+		"--pgbouncer does": func(s *experiment.Settings) { s.PgBouncer, s.IdleInTransactionTimeout = 5, time.Second },
+		"--transaction":    func(s *experiment.Settings) { s.PgBouncer, s.TransactionTimeout = 5, time.Second },
+		"at least 1 ms":    func(s *experiment.Settings) { s.Speed, s.TransactionTimeout = 2000, time.Second },
 	} {
 		s := experiment.Defaults()
 		spoil(&s)
@@ -263,5 +266,26 @@ func TestSeed(t *testing.T) {
 	}
 	if got := seed.Route("async_session_sleep_inside_session").Outcomes.OK; got != 240 {
 		t.Errorf("async inside: %d successes, want the published 240", got)
+	}
+}
+
+// The guards let in twice as many requests as there are connections.
+func TestGuards_MaxInFlight(t *testing.T) {
+	group, err := experiment.FindGroup("guards")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := experiment.Defaults()
+	found := 0
+	for _, c := range group.Cases(s) {
+		if strings.Contains(c.Name, "@max_in_flight") {
+			found++
+			if c.Settings.MaxInFlight != 30 {
+				t.Errorf("%s: at most %d in flight, want 30 for 15 connections", c.Name, c.Settings.MaxInFlight)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d variants, want one for each load", found)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pghold/pghold"
@@ -303,3 +304,35 @@ func TestTransport_SwitchedProtocol(t *testing.T) {
 	}
 	c.Release()
 }
+
+// A call ends with its answer, whenever its body is closed.
+func TestTransport_ACallEndsWithItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder := pghold.New(pghold.Config{})
+		ctx := pghold.WithRoute(t.Context(), "GET /")
+		c := recorder.Pool("main").Checkout(ctx)
+		req, err := http.NewRequestWithContext(ctx, "GET", "http://example.com/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := roundTripper(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return &http.Response{Body: io.NopCloser(strings.NewReader("done"))}, nil
+		})
+		res, err := httphold.Transport(answer).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		time.Sleep(time.Minute)
+		res.Body.Close()
+		c.Release()
+		if calls := recorder.Snapshot().Series[0].Worst.SlowCalls; len(calls) != 1 || calls[0].Duration != time.Second {
+			t.Errorf("got %+v, want a call of 1 s", calls)
+		}
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

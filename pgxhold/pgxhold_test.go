@@ -137,6 +137,34 @@ func TestTracer_Transaction(t *testing.T) {
 	}
 }
 
+// Whatever a hold has done, between its statements it is not busy.
+func TestTracer_EndsWhatItBegins(t *testing.T) {
+	pool, r := open(t, nil)
+	ctx := t.Context()
+	conn, err := pool.Acquire(ctx)
+	must(t, err)
+	defer conn.Release()
+	idle := func(what string) {
+		t.Helper()
+		if h := r.Snapshot().Open[0]; h.Running {
+			t.Errorf("after %s it is still in a statement", what)
+		}
+	}
+	_, err = conn.Exec(ctx, "create table t (n int)")
+	must(t, err)
+	idle("Exec")
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{"t"}, []string{"n"}, pgx.CopyFromRows([][]any{{1}}))
+	must(t, err)
+	idle("CopyFrom")
+	batch := &pgx.Batch{}
+	batch.Queue("select 1")
+	must(t, conn.SendBatch(ctx, batch).Close())
+	idle("SendBatch")
+	_, err = conn.Conn().Prepare(ctx, "a", "select 1")
+	must(t, err)
+	idle("Prepare")
+}
+
 func TestTracer_GapAfterTheTransactionIsNotInIt(t *testing.T) {
 	pool, r := open(t, nil)
 	conn, err := pool.Acquire(t.Context())

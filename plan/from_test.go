@@ -240,19 +240,38 @@ func TestFromSnapshot_RefusesWhatTellsNothing(t *testing.T) {
 		change(s)
 		return s
 	}
-	var negative pghold.Sketch
-	if err := json.Unmarshal([]byte(`{"count":1,"sum":-2,"min":-2,"max":-2}`), &negative); err != nil {
-		t.Fatal(err)
-	}
 	for want, s := range map[string]*pghold.Snapshot{
-		"the snapshot is empty":                   edit(func(s *pghold.Snapshot) { s.Series = nil }),
-		"no hold has ended":                       edit(func(s *pghold.Snapshot) { s.Series = []*pghold.Series{{Route: "/never"}} }),
-		"the snapshot covers no t":                edit(func(s *pghold.Snapshot) { s.Taken = s.Began }),
-		"or before":                               edit(func(s *pghold.Snapshot) { s.Taken = s.Began.Add(-time.Hour) }),
-		"/fast: the snapshot has a negative time": edit(func(s *pghold.Snapshot) { s.Series[2].Silent = negative }),
+		"the snapshot is empty":    edit(func(s *pghold.Snapshot) { s.Series = nil }),
+		"no hold has ended":        edit(func(s *pghold.Snapshot) { s.Series = []*pghold.Series{{Route: "/never"}} }),
+		"the snapshot covers no t": edit(func(s *pghold.Snapshot) { s.Taken = s.Began }),
+		"or before":                edit(func(s *pghold.Snapshot) { s.Taken = s.Began.Add(-time.Hour) }),
 	} {
 		if _, err := FromSnapshot(s, experiment.Defaults()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestFromSnapshot_RefusesNegativeTimes(t *testing.T) {
+	sketch := func(text string) (s pghold.Sketch) {
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	least, sum := sketch(`{"count":1,"sum":2,"min":-2,"max":2}`), sketch(`{"count":1,"sum":-2,"min":2,"max":2}`)
+	for name, change := range map[string]func(*pghold.Series){
+		"the shortest hold":    func(s *pghold.Series) { s.Held = least },
+		"all holds":            func(s *pghold.Series) { s.Held = sum },
+		"the shortest silence": func(s *pghold.Series) { s.Silent = least },
+		"all silence":          func(s *pghold.Series) { s.Silent = sum },
+		"busy":                 func(s *pghold.Series) { s.Busy = -1 },
+	} {
+		s := service()
+		change(s.Series[2])
+		const want = "/fast: the snapshot has a negative time"
+		if _, err := FromSnapshot(s, experiment.Defaults()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}
 }

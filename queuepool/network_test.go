@@ -98,7 +98,7 @@ func (n *network) serve(c net.Conn) {
 		}
 		// Within a connection: after 0.2, 0.6, 1.4 s and so on (TCP_RTO_MIN).
 		n.passes(context.Background(), 200*time.Millisecond)
-		if _, ok := m.(*pgproto3.Query); !ok {
+		if q, ok := m.(*pgproto3.Query); !ok || q.String == "leave" { // without a word
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -244,6 +244,45 @@ func TestPool_CloseDoesNotWaitForADeadNetwork(t *testing.T) {
 			t.Errorf("who was connecting got %v, want ErrClosed", err)
 		}
 	})
+}
+
+func TestPool_CloseOfAnEmptyPoolReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newNetwork(t, true).pool(t, nil)
+		p.Close()
+		p.Close() // again is harmless
+	})
+}
+
+// A server that leaves without a word ends a connection as one that says so, and the
+// pool's own hanging up does not.
+func TestPool_WhatEndsAConnectionTellsOfTheOthersOrNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		end   func(*testing.T, *queuepool.Conn)
+		opens int64
+	}{
+		"the server leaves": {func(t *testing.T, c *queuepool.Conn) {
+			if _, err := c.Conn().PgConn().Exec(t.Context(), "leave").ReadAll(); err == nil {
+				t.Error("the server answered")
+			}
+		}, 3},
+		"one too many is closed": {func(*testing.T, *queuepool.Conn) {}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newNetwork(t, true).pool(t, func(c *queuepool.Config) { c.MaxOverflow = 1 })
+				kept, other := acquire(t, p), acquire(t, p)
+				kept.Release()
+				c.end(t, other)
+				other.Release()
+				synctest.Wait()
+				acquire(t, p).Release()
+				if got := p.Stat().Connects; got != c.opens {
+					t.Errorf("%d connections were opened, want %d", got, c.opens)
+				}
+			})
+		})
+	}
 }
 
 // outage is what users see of a network that was down for 4 s: 20 requests/s, each of

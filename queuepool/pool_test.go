@@ -591,6 +591,16 @@ func TestPool_WithoutLimits(t *testing.T) {
 	}
 }
 
+func TestParseConfig_HasSQLAlchemysDefaults(t *testing.T) {
+	cfg, err := queuepool.ParseConfig("postgres://127.0.0.1/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Size != 5 || cfg.MaxOverflow != 10 || cfg.Timeout != 30*time.Second || cfg.UseLIFO || cfg.Recycle != 0 || cfg.PrePing {
+		t.Errorf("got %+v, want 5 + 10 connections, 30 s, and all else off", cfg)
+	}
+}
+
 func TestNew_SaysWhatIsWrong(t *testing.T) {
 	good := func() *queuepool.Config {
 		c, err := queuepool.ParseConfig("postgres://localhost/x")

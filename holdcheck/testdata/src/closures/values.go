@@ -38,6 +38,31 @@ func fromVariable(ctx context.Context, s *store, quiet bool) error {
 	})
 }
 
+func fromVariableOfTwo(ctx context.Context, s *store, quiet bool) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	notify := nothing
+	if !quiet {
+		notify = fetch
+	}
+	return notify(ctx) // want "high http"
+}
+
+func fromMapWhereItIsThere(ctx context.Context, s *store, name string) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if step, ok := steps[name]; ok {
+		return step(ctx) // want "high http"
+	}
+	return nil
+}
+
 func okFromVariable(ctx context.Context, s *store) error {
 	notify := nothing
 	if err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
