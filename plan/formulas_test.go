@@ -48,7 +48,7 @@ func TestErlangC_ofTwoPlaces(t *testing.T) {
 }
 
 func TestAllenCunneenAndCosmetatos_againstASimulationOfOthers(t *testing.T) {
-	// ../shared/facts/queueing.md: 15 places, holds of 2 s.
+	// 15 places, holds of 2 s.
 	for _, c := range []struct{ rate, half, cosmetatos float64 }{{6, .1064, .1171}, {7, .722, .743}} {
 		q := Queue{Rate: c.rate, Hold: 2 * time.Second, Places: 15}
 		half, err := q.AllenCunneen(1, 0)
@@ -93,7 +93,7 @@ func TestPatience_agreesWithItsLimits(t *testing.T) {
 }
 
 func TestPatience_agreesWithASimulationOfOthers(t *testing.T) {
-	// ../shared/facts/queueing.md: 15 places, exponential holds of 2 s.
+	// 15 places, exponential holds of 2 s.
 	for _, c := range []struct {
 		rate, want float64
 		patience   time.Duration
@@ -176,7 +176,7 @@ func TestBurst_isTheSeed(t *testing.T) {
 }
 
 func TestPlacesFor_agreesWithOthers(t *testing.T) {
-	// ../shared/facts/queueing.md: loads of 200.4 and 0.4 Erlangs.
+	// Loads of 200.4 and 0.4 Erlangs.
 	for _, c := range []struct {
 		hold    time.Duration
 		epsilon float64
