@@ -2,10 +2,14 @@ package session_test
 
 import (
 	"context"
+	"net"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
 )
 
@@ -140,4 +144,62 @@ func TestSession_BeginFails(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A connection may be lost when the rows of the first query have all come, and BEGIN's
+// batch has not ended: that the rows end with it is an error, or what was read in a
+// transaction would seem to have been.
+func TestSession_LostAtTheEndOfTheFirstQuery(t *testing.T) {
+	cfg, err := queuepool.ParseConfig("postgres://u@127.0.0.1/db?sslmode=disable&default_query_exec_mode=simple_protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.ConnConfig.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			b := pgproto3.NewBackend(server, server)
+			if _, err := b.ReceiveStartupMessage(); err != nil {
+				return
+			}
+			b.Send(&pgproto3.AuthenticationOk{})
+			b.Send(&pgproto3.ParameterStatus{Name: "standard_conforming_strings", Value: "on"})
+			b.Send(&pgproto3.ParameterStatus{Name: "client_encoding", Value: "UTF8"})
+			b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})
+			b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+			if b.Flush() != nil {
+				return
+			}
+			if _, err := b.Receive(); err != nil {
+				return
+			}
+			b.Send(&pgproto3.CommandComplete{CommandTag: []byte("BEGIN")})
+			b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("n"), DataTypeOID: pgtype.Int4OID, DataTypeSize: 4}}})
+			b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("7")}})
+			b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
+			b.Flush() // and it is gone
+		}()
+		return client, nil
+	}
+	pool, err := queuepool.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	s := session.New(session.From(pool), session.Options{})
+	defer s.Close()
+	rows, err := s.Query(t.Context(), "select 7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); n != 1 || err == nil {
+		t.Errorf("%d rows and %v, want one and an error", n, err)
+	}
+	if err := s.Commit(t.Context()); err == nil {
+		t.Error("it was committed on a connection that is lost")
+	}
 }
