@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -66,6 +67,7 @@ func (w *world) Sleep(ctx context.Context, _ time.Duration) error {
 // net/http, session, the pool and pgx as they are, with a Postgres in memory that takes
 // no time.
 func byCode(t *testing.T, c experiment.Case, calls calls) []ended {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // quicker: in a bubble hardly two things happen at once
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{calls: calls}
