@@ -56,11 +56,17 @@ func (p *recordedPool) contradicts(predicted *experiment.RouteResult) *experimen
 	if p.Max == 0 && waiting <= p.Used() {
 		waiting = 0 // these may be being served: the pool does not tell who queues
 	}
+	// database/sql counts a wait where it begins, and tells neither who waits now nor who
+	// gave up. Those that were given no connection did one of the two.
+	unserved := 0
+	if waiting == 0 && p.Waits > p.Checkouts {
+		unserved = int(p.Waits - p.Checkouts)
+	}
 	mean := p.waited() / time.Duration(max(1, p.Checkouts))
 	more := mean - predicted.Holds.Wait.Mean
 	vain := float64(p.Timeouts) / float64(max(1, p.Checkouts+p.Timeouts))
 	switch {
-	case waiting > predicted.Holds.MaxWaiting:
+	case max(waiting, unserved) > predicted.Holds.MaxWaiting:
 	// What opening connections takes, and the odd wait of a busy moment, are none.
 	case more > max(time.Millisecond, predicted.Holds.Held.Mean/10, predicted.Holds.Wait.Mean):
 	case vain > 1-served && predicted.SuccessRatio >= served:
@@ -74,6 +80,9 @@ func (p *recordedPool) contradicts(predicted *experiment.RouteResult) *experimen
 			were = "caller was"
 		}
 		seen = append(seen, fmt.Sprintf("%d %s waiting for a connection when the snapshot was taken", waiting, were))
+	}
+	if unserved > 0 {
+		seen = append(seen, fmt.Sprintf("at least %s had got no connection by then", several(unserved, "wait")))
 	}
 	if waited := p.waited(); waited > 0 {
 		waits := "waits"

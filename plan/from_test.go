@@ -340,6 +340,9 @@ func TestContradictions_AreWaitsThatThePredictionDoesNotHave(t *testing.T) {
 		}), "30 callers were waiting"},
 		"only database/sql's sums": {main(func(p *pghold.PoolSnapshot) { p.Waits, p.WaitTime = 278, 745*time.Second }),
 			"278 waits until then took 745 s in all, 207 ms for each connection taken"},
+		// It counts a wait where it begins: more than there were checkouts are waiting, or gave up.
+		"database/sql's, most of whom wait still": {main(func(p *pghold.PoolSnapshot) { p.Waits = p.Checkouts + 43 }),
+			`contradicts the prediction: at least 43 waits had got no connection by then; the prediction has `},
 		"only the holds' waits": {half(func(s *pghold.Snapshot) { s.Series[0].Wait = sketchOf(repeated(time.Second, 1000)...) }),
 			"waits until then took 1000 s in all, 278 ms for each connection taken"},
 		"connections were opened":         {main(func(p *pghold.PoolSnapshot) { p.Waits, p.WaitTime = 12, 300*time.Millisecond }), ""},
