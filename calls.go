@@ -34,6 +34,7 @@ type slowCall struct {
 	silent   time.Duration // of the hold, before
 	duration time.Duration // of its silence since
 	of       *call         // nil when it has ended
+	quiet    bool          // it began within the hold, in silence
 }
 
 // leftCalls sums up calls that were not kept one by one: of at most maxPlaces
@@ -56,8 +57,11 @@ func (s *slowCalls) begin(call slowCall) {
 }
 
 // fills reports whether a call that lasted for a time within the hold took so much of
-// its silence that it is the hold's. What does not only ran beside statements.
-func fills(silent, lasted time.Duration) bool { return silent >= longGap || 2*silent >= lasted }
+// its silence that it is the hold's. What does not only ran beside statements. One may
+// take no time, where the clock is coarse or a test's: then it counts how it began.
+func (c *slowCall) fills(silent, lasted time.Duration) bool {
+	return silent >= longGap || 2*silent >= lasted && (silent > 0 || c.quiet)
+}
 
 // end ends the call, in a hold that has been silent, or busy, since an instant, and was
 // silent for a time in all.
@@ -81,7 +85,7 @@ func (s *slowCalls) end(call slowCall, silentSince, now, silent time.Duration) {
 // done keeps a call that has ended, where it counts.
 func (s *slowCalls) done(call slowCall, now, silent time.Duration) {
 	call.duration, call.of = silent-call.silent, nil
-	if fills(call.duration, now-call.began) {
+	if call.fills(call.duration, now-call.began) {
 		s.keep(call)
 	}
 }
@@ -163,7 +167,7 @@ func (s *slowCalls) describe(now, silent time.Duration) (calls []SlowCall, left 
 		calls = append(calls, SlowCall{call.what, call.site.Site, call.duration, false})
 	}
 	for _, call := range s.open {
-		if d := silent - call.silent; fills(d, now-call.began) {
+		if d := silent - call.silent; call.fills(d, now-call.began) {
 			calls = append(calls, SlowCall{call.what, call.site.Site, d, true})
 		}
 	}

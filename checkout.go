@@ -150,6 +150,7 @@ func (c *Checkout) beginCall(call slowCall) (_ slowCall, ok bool) {
 		c.calls = &slowCalls{}
 	}
 	call.silent = c.silent(call.began)
+	call.quiet = call.quiet && c.running == 0
 	c.calls.begin(call)
 	return call, true
 }

@@ -39,6 +39,14 @@ func TestSlowCalls_CountWhereTheyOverlapSilence(t *testing.T) {
 			end()
 			c.EndStatement(true)
 		}, -1, ""},
+		"one that takes no time, in silence": {false, func(c *Checkout, end func()) {
+			end()
+			statement(c, 50*ms)
+		}, 0, ""},
+		"ended at the checkout": {true, func(c *Checkout, end func()) {
+			end()
+			statement(c, 50*ms)
+		}, -1, ""},
 		"a fast one in silence": {false, func(c *Checkout, end func()) {
 			time.Sleep(time.Microsecond)
 			end()
@@ -86,4 +94,23 @@ func TestSlowCalls_CountWhereTheyOverlapSilence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In a test's own time a call may take none: then it is not the hold's where a statement
+// ran.
+func TestSlowCalls_ThatTakeNoTimeBesideAStatement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Config{})
+		ctx := WithRoute(t.Context(), "GET /")
+		c := r.Pool("main").Checkout(ctx)
+		c.BeginStatement()
+		time.Sleep(time.Second)
+		Start(ctx, "x").End()
+		time.Sleep(time.Second)
+		c.EndStatement(true)
+		c.Release()
+		if calls := r.Snapshot().Series[0].SlowCalls; len(calls) > 0 {
+			t.Errorf("got %+v, want none", calls)
+		}
+	})
 }

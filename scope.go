@@ -50,7 +50,7 @@ func (s *scope) add(c *Checkout) {
 	s.mu.Lock()
 	s.open = append(s.open, c)
 	for _, k := range s.calls {
-		k.join(c, c.began)
+		k.join(c, c.began, false)
 	}
 	s.mu.Unlock()
 }
@@ -100,13 +100,13 @@ type callIn struct {
 	call slowCall
 }
 
-// join makes the call one of a hold's, from an instant on. The caller holds the
-// scope's lock.
-func (k *call) join(c *Checkout, began time.Duration) {
+// join makes the call one of a hold's, from an instant on. within says that the hold was
+// there first. The caller holds the scope's lock.
+func (k *call) join(c *Checkout, began time.Duration, within bool) {
 	c.shard.mu.Lock()
 	site := deep(&c.shard.sites.slow, &k.pcs, c.pool.recorder.cfg.Skip)
 	c.shard.mu.Unlock()
-	if in, ok := c.beginCall(slowCall{what: k.what, site: site, began: began, of: k}); ok {
+	if in, ok := c.beginCall(slowCall{what: k.what, site: site, began: began, of: k, quiet: within}); ok {
 		k.holds = append(k.holds, callIn{c, in})
 	}
 }
@@ -140,7 +140,7 @@ func Start(ctx context.Context, what string) Call {
 		k.holds = make([]callIn, 0, len(s.open))
 	}
 	for _, c := range s.open {
-		k.join(c, max(c.began, now.Sub(c.pool.recorder.started)))
+		k.join(c, max(c.began, now.Sub(c.pool.recorder.started)), true)
 	}
 	return Call{k}
 }
