@@ -16,7 +16,7 @@ type environment struct {
 	c        experiment.Case
 	db       *Database
 	upstream *upstream.Server
-	bouncer  func() error // stops it; nil where there is none
+	bouncer  *Bouncer // nil where there is none
 	app      AppConfig
 }
 
@@ -38,9 +38,10 @@ func startEnvironment(ctx context.Context, db *Database, o Options, c experiment
 		if o.Bouncer == nil {
 			return nil, errors.New("there is nobody to start a PgBouncer")
 		}
-		if e.app.Via, e.bouncer, err = o.Bouncer(ctx, n); err != nil {
+		if e.bouncer, err = o.Bouncer(ctx, n); err != nil {
 			return nil, err
 		}
+		e.app.Via = e.bouncer.DSN
 	}
 	if c.Route.Updates() {
 		err = db.emptyAccounts(ctx, c.Settings.Accounts)
@@ -66,7 +67,7 @@ func (e *environment) close() (err error) {
 		e.upstream.Close()
 	}
 	if e.bouncer != nil {
-		err = e.bouncer()
+		err = e.bouncer.Stop()
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (f *faults) most() (count int, reason string) {
 }
 
 // notValid says in a sentence why the figures of a route do not count, or nothing.
-func notValid(app *App, a *attack) string {
+func notValid(app *App, a *attack, b *Bouncer) string {
 	var requests faults
 	requests.merge(&app.failures)
 	requests.merge(&a.unanswered)
@@ -73,6 +73,11 @@ func notValid(app *App, a *attack) string {
 	}
 	if n, why := app.ended.most(); n > 0 {
 		return fmt.Sprintf("The database ended %d of the app's connections for a reason that is not the experiment's own: %s.", n, why)
+	}
+	if b != nil {
+		if n, why := b.Refused(); n > 0 {
+			return fmt.Sprintf("The database refused PgBouncer a connection %s for a reason that is not the experiment's own: %s.", times(n), why)
+		}
 	}
 	return ""
 }

@@ -150,6 +150,34 @@ func TestRun_RefusedConnectionsAreNotValid(t *testing.T) {
 	}
 }
 
+// Behind a PgBouncer nobody is told: its clients wait for the connections that it has.
+func TestRun_RefusedBehindPgBouncerIsNotValid(t *testing.T) {
+	t.Parallel()
+	requireBouncer(t)
+	dsn := pgtest.DSN(t)
+	role, limited := labRole(t, dsn)
+	s := quickly()
+	s.PgBouncer = 12
+	db := openDatabase(t, limited, s)
+	start := bouncer(limited)
+	res, err := lab.Run(t.Context(), db, lab.Options{
+		Settings: s, Cases: seedCases(s)[3:], Dir: t.TempDir(),
+		Bouncer: func(ctx context.Context, connections int) (*lab.Bouncer, error) {
+			b, err := start(ctx, connections)
+			admin(t, dsn, "alter role "+role+" connection limit 5") // from here on
+			return b, err
+		},
+	})
+	admin(t, dsn, "alter role "+role+" connection limit -1") // to clean up
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := res.Routes[0]
+	if want := `for a reason that is not the experiment's own: FATAL: too many connections for role "` + role + `".`; !strings.HasSuffix(r.NotValid, want) {
+		t.Errorf("%+v, %q; want the end %q", r.Outcomes, r.NotValid, want)
+	}
+}
+
 // Handlers whose session is ended while they make their call answer as if nothing had
 // happened.
 func TestRun_KilledConnectionsAreNotValid(t *testing.T) {

@@ -39,7 +39,16 @@ type Options struct {
 	// Bouncer starts a PgBouncer in front of the database, in transaction mode with so
 	// many server connections, for the cases that have one. Default: such a case is an
 	// error.
-	Bouncer func(ctx context.Context, connections int) (dsn string, stop func() error, err error)
+	Bouncer func(ctx context.Context, connections int) (*Bouncer, error)
+}
+
+// Bouncer is a PgBouncer in front of the database, which is not the lab's.
+type Bouncer struct {
+	DSN string // of the database by way of it
+	// Refused returns how many of its connections the server has refused, and why: its
+	// clients only wait longer. A route with one is not valid.
+	Refused func() (n int, reason string)
+	Stop    func() error
 }
 
 // Progress is the state of a run.
@@ -261,7 +270,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	r.Holds.Opening = app.traffic.openings(speed)
 	r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(happened.Checkouts, c.Settings.Connections()))
 	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
-	r.NotValid = notValid(app, attack)
+	r.NotValid = notValid(app, attack, env.bouncer)
 	if failed = writeHolds(o.Dir, c, app.recorder.Snapshot()); failed != nil {
 		return nil, failed
 	}

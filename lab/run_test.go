@@ -76,13 +76,13 @@ func runCases(t *testing.T, s experiment.Settings, cases []experiment.Case) (*ex
 }
 
 // bouncer starts a PgBouncer in front of a database, for lab.Options.
-func bouncer(dsn string) func(context.Context, int) (string, func() error, error) {
-	return func(ctx context.Context, connections int) (string, func() error, error) {
+func bouncer(dsn string) func(context.Context, int) (*lab.Bouncer, error) {
+	return func(ctx context.Context, connections int) (*lab.Bouncer, error) {
 		b, err := pgtemp.StartBouncer(ctx, pgtemp.BouncerConfig{DSN: dsn, PoolSize: connections})
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		return b.DSN(), b.Stop, nil
+		return &lab.Bouncer{DSN: b.DSN(), Refused: b.Refused, Stop: b.Stop}, nil
 	}
 }
 

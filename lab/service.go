@@ -14,13 +14,13 @@ import (
 type Service struct {
 	*App
 	provider *upstream.Server
-	bouncer  func() error
+	bouncer  *Bouncer
 }
 
 // StartService starts it. bouncer is as in Options, and is needed where the settings
 // have a PgBouncer.
 func StartService(ctx context.Context, db *Database, s experiment.Settings, application string,
-	bouncer func(context.Context, int) (string, func() error, error)) (_ *Service, err error) {
+	bouncer func(context.Context, int) (*Bouncer, error)) (_ *Service, err error) {
 	v := &Service{}
 	defer func() {
 		if err != nil {
@@ -35,9 +35,10 @@ func StartService(ctx context.Context, db *Database, s experiment.Settings, appl
 	}
 	cfg := AppConfig{Database: db, Settings: s, Routes: experiment.Routes, Application: application, Provider: v.provider.URL()}
 	if s.PgBouncer > 0 {
-		if cfg.Via, v.bouncer, err = bouncer(ctx, s.PgBouncer); err != nil {
+		if v.bouncer, err = bouncer(ctx, s.PgBouncer); err != nil {
 			return nil, err
 		}
+		cfg.Via = v.bouncer.DSN
 	}
 	v.App, err = NewApp(cfg)
 	return v, err
@@ -54,7 +55,7 @@ func (v *Service) Close() (err error) {
 		v.provider.Close()
 	}
 	if v.bouncer != nil {
-		err = v.bouncer()
+		err = v.bouncer.Stop()
 	}
 	return err
 }

@@ -97,14 +97,14 @@ func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*d
 }
 
 // bouncer starts a PgBouncer in front of the database, where one is asked for.
-func (d *database) bouncer(s streams) func(context.Context, int) (string, func() error, error) {
-	return func(ctx context.Context, connections int) (string, func() error, error) {
+func (d *database) bouncer(s streams) func(context.Context, int) (*lab.Bouncer, error) {
+	return func(ctx context.Context, connections int) (*lab.Bouncer, error) {
 		b, err := pgtemp.StartBouncer(ctx, pgtemp.BouncerConfig{DSN: d.dsn, PoolSize: connections})
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		fmt.Fprintf(s.err, "PgBouncer %s with %d server connections\n", b.Version(), connections)
-		return b.DSN(), b.Stop, nil
+		return &lab.Bouncer{DSN: b.DSN(), Refused: b.Refused, Stop: b.Stop}, nil
 	}
 }
 

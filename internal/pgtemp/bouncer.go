@@ -27,6 +27,7 @@ type Bouncer struct {
 	dsn     string
 	version string
 	done    <-chan struct{}
+	refused func() (int, string)
 	stop    func() error
 }
 
@@ -53,6 +54,11 @@ func (b *Bouncer) Version() string { return b.version }
 // Done is closed when PgBouncer has ended, for whatever reason. If nobody called
 // Stop, somebody still should: the folder is there.
 func (b *Bouncer) Done() <-chan struct{} { return b.done }
+
+// Refused returns how many of PgBouncer's connections the server has refused, and what
+// it said of the last. PgBouncer tells its clients nothing of it as long as they can
+// wait: they only see that they wait longer. After Stop it is 0.
+func (b *Bouncer) Refused() (n int, reason string) { return b.refused() }
 
 // Stop ends PgBouncer, whoever is connected, and removes its folder. Only the first
 // call does something; all of them return when it is done, with its error.

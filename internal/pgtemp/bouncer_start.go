@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"math"
 	"net/url"
 	"os"
 	"os/exec"
@@ -54,8 +56,24 @@ func (b *bouncer) handle() *Bouncer {
 		dsn:     b.dsn(),
 		version: b.version,
 		done:    b.server.done,
+		refused: b.refused,
 		stop:    sync.OnceValue(b.remove),
 	}
+}
+
+// refusal is how the log tells of one, in PgBouncer 1.18 and since.
+var refusal = regexp.MustCompile(`(?m)(?:S: |server )login failed: (.*)$`)
+
+// refused reads in the log what servers said instead of letting PgBouncer in.
+func (b *bouncer) refused() (n int, reason string) {
+	log, err := io.ReadAll(io.NewSectionReader(b.folder.log, 0, math.MaxInt64))
+	if err != nil {
+		return 0, ""
+	}
+	for _, m := range refusal.FindAllSubmatch(log, -1) {
+		n, reason = n+1, string(m[1])
+	}
+	return n, reason
 }
 
 // buildBouncer makes a PgBouncer that answers, or nothing.
