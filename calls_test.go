@@ -4,43 +4,39 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// advance makes the recorder's clock d later than it is.
-func advance(r *Recorder, d time.Duration) { r.started = r.started.Add(-d) }
-
-// about reports whether a duration is d, in whole seconds, and less than one of the
-// test's own longer.
-func about(got, d time.Duration) bool { return got >= d && got < d+time.Second }
-
-func charge(r *Recorder, ctx context.Context, what string, d time.Duration) {
+func charge(ctx context.Context, what string, d time.Duration) {
 	call := Start(ctx, what)
-	advance(r, d)
+	time.Sleep(d)
 	call.End()
 }
 
 // Of a hold's slow calls the longest are kept, and no time of the others is lost.
-func TestSlowCalls_TheLongestAreKept(t *testing.T) {
+func TestSlowCalls_TheLongestAreKept(t *testing.T) { synctest.Test(t, slowCallsTheLongestAreKept) }
+
+func slowCallsTheLongestAreKept(t *testing.T) {
 	r := New(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	for i := range 8 {
-		charge(r, ctx, fmt.Sprintf("GET %d", i), time.Second)
+		charge(ctx, fmt.Sprintf("GET %d", i), time.Second)
 	}
-	charge(r, ctx, "GET ninth", 300*time.Second)
+	charge(ctx, "GET ninth", 300*time.Second)
 	for range 20 {
-		charge(r, ctx, "GET ninth", 200*time.Second)
+		charge(ctx, "GET ninth", 200*time.Second)
 	}
 	open := r.Snapshot().Open[0]
 	c.Release()
 	s := r.Snapshot().Series[0]
 	for _, h := range []Hold{open, s.Worst} {
 		longest := h.SlowCalls[0]
-		if len(h.SlowCalls) != 8 || longest.What != "GET ninth" || !about(longest.Duration, 300*time.Second) || longest.Site.Func != module+".charge" {
+		if len(h.SlowCalls) != 8 || longest.What != "GET ninth" || longest.Duration != 300*time.Second || longest.Site.Func != module+".charge" {
 			t.Errorf("%d are kept, and the longest is %+v; want 8, and the ninth", len(h.SlowCalls), longest)
 		}
-		if h.SlowCallsLeftOut != 21 || !about(h.SlowCallsLeftOutTime, (13*200+8)*time.Second) {
+		if h.SlowCallsLeftOut != 21 || h.SlowCallsLeftOutTime != (13*200+8)*time.Second {
 			t.Errorf("%d of %v are left out, want 21 of %v", h.SlowCallsLeftOut, h.SlowCallsLeftOutTime, (13*200+8)*time.Second)
 		}
 	}
@@ -54,31 +50,34 @@ func TestSlowCalls_TheLongestAreKept(t *testing.T) {
 			t.Errorf("%+v has no place", calls)
 		}
 	}
-	if ninth := s.SlowCalls[0]; ninth.What != "GET ninth" || ninth.Count != 21 || !about(ninth.Duration, 4300*time.Second) || !about(ninth.Longest, 300*time.Second) {
+	if ninth := s.SlowCalls[0]; ninth.What != "GET ninth" || ninth.Count != 21 || ninth.Duration != 4300*time.Second || ninth.Longest != 300*time.Second {
 		t.Errorf("the first is %+v, want all of the ninth", ninth)
 	}
-	if count != 29 || !about(sum, 4308*time.Second) {
+	if count != 29 || sum != 4308*time.Second {
 		t.Errorf("%d calls of %v, want 29 of 4308 s", count, sum)
 	}
 }
 
 // More calls at once than are kept, of which some do not end before the hold does.
-func TestSlowCalls_ManyAtOnce(t *testing.T) {
+func TestSlowCalls_ManyAtOnce(t *testing.T) { synctest.Test(t, slowCallsManyAtOnce) }
+
+func slowCallsManyAtOnce(t *testing.T) {
 	r := New(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
+	time.Sleep(time.Second)
 	var calls []Call
 	for i := range 20 {
 		calls = append(calls, Start(ctx, fmt.Sprintf("GET %d", i)))
 	}
-	advance(r, time.Second)
+	time.Sleep(time.Second)
 	for _, call := range calls[4:12] {
 		call.End()
 		call.End() // does nothing
 	}
-	advance(r, time.Second)
+	time.Sleep(time.Second)
 	if h := r.Snapshot().Open[0]; len(h.SlowCalls)+h.SlowCallsLeftOut != 20 {
 		t.Errorf("%d are kept and %d left out, want 20", len(h.SlowCalls), h.SlowCallsLeftOut)
 	}
@@ -93,76 +92,96 @@ func TestSlowCalls_ManyAtOnce(t *testing.T) {
 		count += calls.Count
 		sum += calls.Duration
 	}
-	if want := (8*1 + 12*2) * time.Second; count != 20 || !about(sum, want) {
+	if want := (8*1 + 12*2) * time.Second; count != 20 || sum != want {
 		t.Errorf("%d calls of %v, want 20 of %v", count, sum, want)
 	}
-	if g := s.Gaps[0]; g.SlowCall == "" || !about(g.Duration, 2*time.Second) {
+	if g := s.Gaps[0]; g.SlowCall == "" || g.Duration != 3*time.Second {
 		t.Errorf("the gap is %+v, want that of the calls", g)
 	}
 }
 
 // A gap is of the slow calls that took most of it, of one or of many together, and
 // else of its own.
-func TestGaps_SlowCall(t *testing.T) {
+func TestGaps_SlowCall(t *testing.T) { synctest.Test(t, gapsSlowCall) }
+
+func gapsSlowCall(t *testing.T) {
 	for name, test := range map[string]struct {
-		gap  func(*Recorder, context.Context)
+		gap  func(context.Context)
 		want string
 	}{
-		"no call": {func(r *Recorder, _ context.Context) { advance(r, 10*time.Second) }, ""},
-		"a short one": {func(r *Recorder, ctx context.Context) {
-			charge(r, ctx, "x", time.Second)
-			advance(r, 9*time.Second)
+		"no call": {func(context.Context) { time.Sleep(10 * time.Second) }, ""},
+		"a short one": {func(ctx context.Context) {
+			charge(ctx, "x", time.Second)
+			time.Sleep(9 * time.Second)
 		}, ""},
-		"most of it": {func(r *Recorder, ctx context.Context) {
-			charge(r, ctx, "x", 6*time.Second)
-			advance(r, 4*time.Second)
+		"most of it": {func(ctx context.Context) {
+			charge(ctx, "x", 6*time.Second)
+			time.Sleep(4 * time.Second)
 		}, "x"},
-		"many": {func(r *Recorder, ctx context.Context) {
+		"many": {func(ctx context.Context) {
 			for range 40 {
-				charge(r, ctx, "x", 150*time.Millisecond)
+				charge(ctx, "x", 150*time.Millisecond)
 			}
-			charge(r, ctx, "y", 200*time.Millisecond)
-			advance(r, 3*time.Second)
+			charge(ctx, "y", 200*time.Millisecond)
+			time.Sleep(3 * time.Second)
 		}, "y"},
-		"at the same time": {func(r *Recorder, ctx context.Context) {
+		"at the same time": {func(ctx context.Context) {
 			var calls []Call
 			for i := range 5 { // 5 × 3 s, but 3 s
 				calls = append(calls, Start(ctx, fmt.Sprint(i)))
 			}
-			advance(r, 3*time.Second)
+			time.Sleep(3 * time.Second)
 			for _, c := range calls {
 				c.End()
 			}
-			advance(r, 7*time.Second)
+			time.Sleep(7 * time.Second)
 		}, ""},
-		"still open": {func(r *Recorder, ctx context.Context) {
-			advance(r, time.Second)
+		"still open": {func(ctx context.Context) {
+			time.Sleep(time.Second)
 			Start(ctx, "x")
-			advance(r, 9*time.Second)
+			time.Sleep(9 * time.Second)
 		}, "x"},
-		"ended in the silence before": {func(r *Recorder, ctx context.Context) {
-			charge(r, ctx, "x", 6*time.Second)
+		"ended in the silence before": {func(ctx context.Context) {
+			charge(ctx, "x", 6*time.Second)
 			c := scopeOf(ctx).open[0]
 			c.BeginStatement()
 			c.EndStatement(true)
-			advance(r, 10*time.Second)
+			time.Sleep(10 * time.Second)
 		}, ""},
-		"of the silence before": {func(r *Recorder, ctx context.Context) {
+		"of the silence before": {func(ctx context.Context) {
 			call := Start(ctx, "x")
-			advance(r, 10*time.Second)
+			time.Sleep(10 * time.Second)
 			c := scopeOf(ctx).open[0]
 			c.BeginStatement()
 			c.EndStatement(true)
 			call.End()
-			advance(r, 20*time.Second) // which is longer
+			time.Sleep(15 * time.Second) // which is longer
 		}, ""},
+		"less long than one in the silence before": {func(ctx context.Context) {
+			charge(ctx, "x", 10*time.Second)
+			c := scopeOf(ctx).open[0]
+			c.BeginStatement()
+			c.EndStatement(true)
+			charge(ctx, "y", 9*time.Second)
+			time.Sleep(3 * time.Second)
+		}, "y"},
+		"less long than one of the silence before": {func(ctx context.Context) {
+			call := Start(ctx, "x")
+			time.Sleep(10 * time.Second)
+			c := scopeOf(ctx).open[0]
+			c.BeginStatement()
+			c.EndStatement(true)
+			call.End()
+			charge(ctx, "y", 9*time.Second)
+			time.Sleep(3 * time.Second)
+		}, "y"},
 	} {
 		r := New(Config{})
 		ctx := WithRoute(t.Context(), "GET /")
 		c := r.Pool("main").Checkout(ctx)
 		c.BeginStatement()
 		c.EndStatement(true)
-		test.gap(r, ctx)
+		test.gap(ctx)
 		c.Release()
 		if g := r.Snapshot().Series[0].Gaps[0]; g.SlowCall != test.want || g.Count != 1 {
 			t.Errorf("%s: the gap is %+v, want it to be of %q", name, g, test.want)
@@ -172,17 +191,19 @@ func TestGaps_SlowCall(t *testing.T) {
 
 // Gaps that are added up because there are too many, in a hold and in a series, are
 // told apart by whether slow calls filled them.
-func TestGaps_AddedUp(t *testing.T) {
+func TestGaps_AddedUp(t *testing.T) { synctest.Test(t, gapsAddedUp) }
+
+func gapsAddedUp(t *testing.T) {
 	r := New(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	for range 30 {
 		c.BeginStatement()
 		c.EndStatement(true)
-		charge(r, ctx, "x", 2*time.Second)
+		charge(ctx, "x", 2*time.Second)
 		c.BeginStatement()
 		c.EndStatement(true)
-		advance(r, time.Second)
+		time.Sleep(time.Second)
 	}
 	c.Release()
 	sum := map[bool]time.Duration{}
@@ -193,7 +214,7 @@ func TestGaps_AddedUp(t *testing.T) {
 			left[g.SlowCall] += g.Count
 		}
 	}
-	if !about(sum[false], 60*time.Second) || !about(sum[true], 30*time.Second) || left[Folded] != 22 || left[""] != 30 {
+	if sum[false] != 60*time.Second || sum[true] != 30*time.Second || left[Folded] != 22 || left[""] != 30 {
 		t.Errorf("gaps with calls took %v, without %v, and %v were added up; want 60 s, 30 s, and 22 and 30", sum[false], sum[true], left)
 	}
 	s := &Series{}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -127,13 +128,15 @@ func TestSnapshot_HasEachHoldOnce(t *testing.T) {
 }
 
 // A hold that is released while a snapshot is taken is described as it was.
-func TestCheckout_DescribeOpen(t *testing.T) {
+func TestCheckout_DescribeOpen(t *testing.T) { synctest.Test(t, checkoutDescribeOpen) }
+
+func checkoutDescribeOpen(t *testing.T) {
 	r := New(Config{})
 	c := r.Pool("main").Checkout(t.Context())
-	advance(r, time.Second)
+	time.Sleep(time.Second)
 	c.Release()
-	advance(r, time.Hour)
-	if h := c.describeOpen(); !h.Open || !about(h.Held, time.Second) || !about(h.Silent(), time.Second) {
+	time.Sleep(time.Hour)
+	if h := c.describeOpen(); !h.Open || h.Held != time.Second || h.Silent() != time.Second {
 		t.Errorf("got %+v, want a hold of 1 s that is open", h)
 	}
 }
@@ -143,21 +146,23 @@ func begin(p *Pool, ctx context.Context) *Checkout { return p.Checkout(ctx) }
 
 // The lines of a gap do not depend on how soon after the checkout the first statement
 // was sent.
-func TestGaps_LinesDoNotDependOnTime(t *testing.T) {
+func TestGaps_LinesDoNotDependOnTime(t *testing.T) { synctest.Test(t, gapsLinesDoNotDependOnTime) }
+
+func gapsLinesDoNotDependOnTime(t *testing.T) {
 	for name, handler := range map[string]func(*Recorder, context.Context, time.Duration){
 		"a helper takes it": func(r *Recorder, ctx context.Context, late time.Duration) {
 			c := begin(r.Pool("main"), ctx)
-			advance(r, late)
+			time.Sleep(late)
 			c.BeginStatement()
 			c.EndStatement(true)
-			advance(r, time.Second)
+			time.Sleep(time.Second)
 			c.Release()
 		},
 		"in one line": func(r *Recorder, ctx context.Context, late time.Duration) {
-			query := func(p *Pool) *Checkout { c := p.Checkout(ctx); advance(r, late); c.BeginStatement(); return c }
+			query := func(p *Pool) *Checkout { c := p.Checkout(ctx); time.Sleep(late); c.BeginStatement(); return c }
 			c := query(r.Pool("main"))
 			c.EndStatement(true)
-			advance(r, time.Second)
+			time.Sleep(time.Second)
 			c.Release()
 		},
 	} {
@@ -196,12 +201,14 @@ func takeAndSend(p *Pool, ctx context.Context, send bool) *Checkout {
 
 // A line that takes connections, and only sometimes sends the first statement too, is
 // not taken for that of one that comes late.
-func TestGaps_LineOfALateStatement(t *testing.T) {
+func TestGaps_LineOfALateStatement(t *testing.T) { synctest.Test(t, gapsLineOfALateStatement) }
+
+func gapsLineOfALateStatement(t *testing.T) {
 	r := New(Config{Skip: []string{module + ".takeAndSend"}})
 	r.shards = r.shards[:1] // each learns for itself
 	for _, send := range []bool{true, false} {
 		c := takeAndSend(r.Pool("main"), t.Context(), send)
-		advance(r, time.Second)
+		time.Sleep(time.Second)
 		c.BeginStatement()
 		c.EndStatement(false)
 		c.Release()

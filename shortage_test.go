@@ -66,6 +66,16 @@ func TestOnShortage_ATimeOut(t *testing.T) {
 		if s := <-told; s.Pool != "other" {
 			t.Errorf("told of %+v, want the other pool", s)
 		}
+		time.Sleep(10*time.Second - time.Nanosecond)
+		p.Wait(t.Context()).Fail(context.DeadlineExceeded)
+		if len(told) != 0 {
+			t.Errorf("told of %+v, within 10 s of the first", <-told)
+		}
+		time.Sleep(time.Nanosecond)
+		p.Wait(t.Context()).Fail(context.DeadlineExceeded)
+		if len(told) != 1 {
+			t.Errorf("told of %d shortages after 10 s, want one", len(told))
+		}
 	})
 }
 
@@ -123,8 +133,8 @@ func TestOnShortage_OfAPoolThatOnlyCounts(t *testing.T) {
 		a, b := p.Checkout(t.Context()), p.Checkout(pghold.WithRoute(t.Context(), "GET /"))
 		waits.Add(3) // once it is watched
 		s := <-told
-		if s.Waiting != 3 || len(s.Holders) != 2 || s.Waited < time.Millisecond || s.Route != "" {
-			t.Errorf("told of %+v, want 3 who have waited for 1 ms or more, and two holders", s)
+		if s.Waiting != 3 || len(s.Holders) != 2 || s.Waited != time.Millisecond || s.Route != "" {
+			t.Errorf("told of %+v, want 3 who have waited for 1 ms, and two holders", s)
 		}
 		a.Release()
 		b.Release()

@@ -2,10 +2,10 @@ package pghold
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 )
@@ -29,42 +29,60 @@ func held(ctx context.Context, r *Recorder, n int) (release func()) {
 	return func() { close(stop); all.Wait() }
 }
 
-// However often somebody asks, there is a pause of a hundred times its cost after
-// each profile.
-func TestStacks_AreTakenSeldom(t *testing.T) {
+// After a profile there is a pause of a hundred times its cost, whatever that is.
+func TestStacks_CostOnePercent(t *testing.T) {
 	r := New(Config{StuckAfter: time.Nanosecond})
 	defer held(t.Context(), r, 20)()
+	r.started = r.started.Add(-time.Hour) // so that all are old, whatever the clock's steps
+	asked := r.now()
+	for _, h := range r.OpenHolds() {
+		if h.Stack == nil {
+			t.Errorf("a hold has no stack after the first profile: %+v", h)
+		}
+	}
 	s := &r.stacks
+	if now := r.now(); s.cost <= 0 || s.taken-s.cost < asked || s.taken > now {
+		t.Errorf("a profile began at %v and took %v; it was asked for at %v, and there at %v", s.taken-s.cost, s.cost, asked, now)
+	}
+	if pause := s.next - s.taken; pause < 99*s.cost || pause > 101*s.cost {
+		t.Errorf("the next profile is due %v after the last, which took %v; want a hundred times as long", pause, s.cost)
+	}
+}
+
+// However often somebody asks, there is no profile before the next is due.
+func TestStacks_AreTakenSeldom(t *testing.T) { synctest.Test(t, stacksAreTakenSeldom) }
+
+func stacksAreTakenSeldom(t *testing.T) {
+	r := New(Config{StuckAfter: time.Nanosecond})
+	defer held(t.Context(), r, 20)()
+	time.Sleep(time.Nanosecond)
+	taken := func() time.Time { return r.OpenHolds()[0].Stack.Taken }
+	const pause = time.Minute // in virtual time a profile takes no time, so that it would be 0
 	for range 3 {
-		last, next := s.taken, s.next
-		var asked time.Duration
-		for s.taken == last {
-			asked = r.now()
-			for _, h := range r.OpenHolds() {
-				if h.Stack == nil && s.taken > 0 {
-					t.Fatalf("a hold has no stack after the first profile: %+v", h)
-				}
-			}
-			runtime.Gosched()
+		first := taken()
+		if !first.Equal(time.Now()) {
+			t.Errorf("a profile that was due is of %v, want %v", first, time.Now())
 		}
-		if s.taken-s.cost < next {
-			t.Errorf("a profile began %v before the next was due", next-s.taken+s.cost)
+		r.stacks.next = r.now() + pause
+		time.Sleep(pause - time.Nanosecond)
+		if again := taken(); !again.Equal(first) {
+			t.Errorf("%v after a profile there was another, %v before it was due", again.Sub(first), time.Nanosecond)
 		}
-		if s.cost > r.now()-asked {
-			t.Errorf("a profile took %v of the %v in which it was asked for", s.cost, r.now()-asked)
-		}
-		if pause := s.next - s.taken; s.cost <= 0 || pause < 99*s.cost {
-			t.Errorf("the next profile is due %v after the last, which took %v: more than 1 %% of a core", pause, s.cost)
-		}
+		time.Sleep(time.Nanosecond)
 	}
 }
 
 // However many holds are stuck, and goroutines have their labels, one stack is kept of
 // each of the oldest.
 func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
+	synctest.Test(t, stacksAreKeptOfTheOldestHolds)
+}
+
+func stacksAreKeptOfTheOldestHolds(t *testing.T) {
 	r := New(Config{StuckAfter: time.Nanosecond})
 	const more = 40
 	defer held(t.Context(), r, maxStuck)()
+	time.Sleep(time.Nanosecond)
 	younger := r.now()
 	stop := make(chan struct{})
 	var all, begun sync.WaitGroup
@@ -82,6 +100,7 @@ func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
 		})
 	}
 	begun.Wait()
+	time.Sleep(time.Nanosecond)
 	holds, stacks := r.OpenHolds(), 0
 	for _, h := range holds {
 		if h.Stack != nil {
@@ -98,18 +117,26 @@ func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
 
 // The stack of an earlier hold of the same request is not taken for that of a
 // later one.
-func TestStacks_OfAnEarlierHold(t *testing.T) {
+func TestStacks_OfAnEarlierHold(t *testing.T) { synctest.Test(t, stacksOfAnEarlierHold) }
+
+func stacksOfAnEarlierHold(t *testing.T) {
 	r := New(Config{StuckAfter: time.Nanosecond})
 	Do(t.Context(), "GET /", func(ctx context.Context) {
 		c := r.Pool("main").Checkout(ctx)
+		time.Sleep(time.Nanosecond)
 		if r.OpenHolds()[0].Stack == nil {
 			t.Error("the first hold has no stack")
 		}
 		c.Release()
 		r.stacks.next = r.now() + time.Hour
 		defer r.Pool("main").Checkout(ctx).Release()
+		time.Sleep(time.Nanosecond)
 		if s := r.OpenHolds()[0].Stack; s != nil {
 			t.Errorf("the second hold has the stack of the first: %+v", s)
+		}
+		time.Sleep(time.Hour)
+		if s := r.OpenHolds()[0].Stack; s == nil || len(r.stacks.byHold) != 1 {
+			t.Errorf("at the next profile the second hold has the stack %+v, and %d are kept; want one, and no other", s, len(r.stacks.byHold))
 		}
 	})
 }
@@ -189,12 +216,13 @@ func setClock(t *testing.T, at *time.Time, d time.Duration) {
 	// The seconds are bits 30 to 62 where there is a monotonic clock.
 	(*struct{ wall uint64 })(unsafe.Pointer(at)).wall += uint64(d/time.Second) << 30
 	if wall, monotonic := at.Round(0).Sub(before.Round(0)), at.Sub(before); wall != d || monotonic != 0 {
-		t.Skipf("this Go keeps its times in another way: %v and %v later, want %v and 0", wall, monotonic, d)
+		t.Fatalf("this Go keeps its times in another way: %v and %v later, want %v and 0", wall, monotonic, d)
 	}
 }
 
 // A clock that is set while a recorder records disturbs no duration, and not the time
-// that a snapshot covers.
+// that a snapshot covers. Times in a bubble have no monotonic clock: so this is in real
+// time, and asks for nothing but what holds at any pace.
 func TestRecorder_ClockThatJumps(t *testing.T) {
 	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		r := New(Config{})
@@ -216,20 +244,22 @@ func TestRecorder_ClockThatJumps(t *testing.T) {
 }
 
 // Whoever waits with a context that nobody cancels costs nothing when the wait is
-// over: no goroutine, no timer.
+// over: no goroutine, with which the bubble would not end, and no timer.
 func TestWait_ContextThatIsNeverCancelled(t *testing.T) {
+	synctest.Test(t, waitContextThatIsNeverCancelled)
+}
+
+func waitContextThatIsNeverCancelled(t *testing.T) {
 	told := make(chan Shortage, 1)
 	r := New(Config{LongWait: time.Millisecond, OnShortage: func(s Shortage) { told <- s }})
 	p := r.Pool("main")
-	before := runtime.NumGoroutine()
 	w := p.Wait(context.Background())
 	<-told
-	c := w.Checkout()
-	c.Release()
-	for start := time.Now(); p.shortage.watching.Load() || runtime.NumGoroutine() > before; runtime.Gosched() {
-		if time.Since(start) > 20*time.Second {
-			t.Fatalf("still looking after the wait has ended, with %d goroutines more", runtime.NumGoroutine()-before)
-		}
+	w.Checkout().Release()
+	time.Sleep(time.Millisecond) // and somebody looks, and finds nobody
+	synctest.Wait()
+	if p.shortage.watching.Load() {
+		t.Error("still looking after the wait has ended")
 	}
 	for i := range r.shards {
 		if r.shards[i].first != nil {

@@ -4,80 +4,66 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/internal/memnet"
 )
 
 // stuckIn runs f in Do with a hold, and returns the hold as OpenHolds describes it
-// once f is stuck, which it tells by reading from the channel that it is given.
-func stuckIn(t *testing.T, r *pghold.Recorder, f func(context.Context, chan struct{})) []pghold.Hold {
+// once f is stuck, as long as the channel that it is given is open, and all that it
+// started too. It is called in a bubble.
+func stuckIn(t *testing.T, r *pghold.Recorder, f func(context.Context, chan struct{})) pghold.Hold {
 	t.Helper()
 	wait := make(chan struct{})
-	var job sync.WaitGroup
-	t.Cleanup(func() { close(wait); job.Wait() })
-	begun := make(chan struct{})
-	job.Go(func() {
-		pghold.Do(t.Context(), "job", func(ctx context.Context) {
-			c := r.Pool("main").Checkout(ctx)
-			defer c.Release()
-			c.BeginStatement()
-			c.EndStatement(true)
-			close(begun)
-			f(ctx, wait)
-		})
+	t.Cleanup(func() { close(wait) })
+	go pghold.Do(t.Context(), "job", func(ctx context.Context) {
+		c := r.Pool("main").Checkout(ctx)
+		defer c.Release()
+		c.BeginStatement()
+		c.EndStatement(true)
+		f(ctx, wait)
 	})
-	<-begun
-	return r.OpenHolds()
+	synctest.Wait()
+	time.Sleep(time.Nanosecond)
+	holds := r.OpenHolds()
+	if len(holds) != 1 {
+		t.Fatalf("%d holds are open, want the one: %+v", len(holds), holds)
+	}
+	return holds[0]
 }
 
 func charge(ch chan struct{}) { <-ch }
 
-// until calls f until it is content.
-func until(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("did not happen within 20 s: %s", what)
-		}
-	}
-}
+func TestOpenHolds_SaysWhereItIsStuck(t *testing.T) { synctest.Test(t, openHoldsSaysWhereItIsStuck) }
 
-func TestOpenHolds_SaysWhereItIsStuck(t *testing.T) {
+func openHoldsSaysWhereItIsStuck(t *testing.T) {
 	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
-	stuckIn(t, r, func(ctx context.Context, ch chan struct{}) {
+	h := stuckIn(t, r, func(ctx context.Context, ch chan struct{}) {
 		// Another goroutine of the same handler, which is not the one that has the hold.
 		go charge(ch)
 		pprof.Do(ctx, pprof.Labels("customer", `a "quoted" one`), func(context.Context) { charge(ch) })
 	})
-	var h pghold.Hold
-	until(t, "the stack is that of the goroutine with the hold, in charge", func() bool {
-		h = r.OpenHolds()[0]
-		if h.Stack == nil {
-			return false
-		}
-		var functions []string
-		for _, f := range h.Stack.Frames {
-			functions = append(functions, f.Func)
-		}
-		all := strings.Join(functions, " ")
-		return strings.Contains(all, "pghold_test.charge") && strings.Contains(all, "pghold.Do")
-	})
+	if h.Stack == nil {
+		t.Fatal("the hold has no stack")
+	}
+	var functions []string
+	for _, f := range h.Stack.Frames {
+		functions = append(functions, f.Func)
+	}
+	if all := strings.Join(functions, " "); !strings.Contains(all, "pghold_test.charge") || !strings.Contains(all, "pghold.Do") {
+		t.Errorf("the stack is %s, want that of the goroutine with the hold, in charge", all)
+	}
 	if f := h.Stack.Frames[0]; !strings.HasSuffix(f.Func, "pghold_test.charge") || !strings.HasSuffix(f.File, "stuck_test.go") || f.Line == 0 {
 		t.Errorf("the innermost frame is %+v, want that of charge", f)
 	}
-	if h.Stack.Taken.Before(h.Began) {
-		t.Errorf("the stack is of %v, before the hold began, %v", h.Stack.Taken, h.Began)
+	if age := h.Stack.Taken.Sub(h.Began); age != time.Nanosecond {
+		t.Errorf("the stack was taken %v after the hold began, want 1 ns", age)
 	}
 	holders := r.Pool("main").Holders()
 	if len(holders) != 1 || !strings.HasPrefix(holders[0].Doing, "in github.com/pghold/pghold_test.charge at stuck_test.go:") {
@@ -107,17 +93,27 @@ func takeAndReturn(p *pghold.Pool, ctx context.Context) *pghold.Checkout {
 // Where a helper took the connection and has returned, and a client has started
 // goroutines of its own, which have the label too, it is said where the handler is.
 func TestOpenHolds_InAClientAfterAHelper(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(asked); <-answer }))
-	defer api.Close()
+	synctest.Test(t, openHoldsInAClientAfterAHelper)
+}
+
+func openHoldsInAClientAfterAHelper(t *testing.T) {
+	var network memnet.Network
+	l, err := network.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan struct{})
+	api := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer })}
+	go api.Serve(l)
+	defer api.Shutdown(t.Context())
 	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
 	var job sync.WaitGroup
 	job.Go(func() {
 		pghold.Do(t.Context(), "job", func(ctx context.Context) {
 			defer takeAndReturn(r.Pool("main"), ctx).Release()
-			client := &http.Client{Transport: &http.Transport{}}
+			client := &http.Client{Transport: &http.Transport{DialContext: network.Dial}}
 			defer client.CloseIdleConnections()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.URL, nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.Addr().String(), nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -132,59 +128,58 @@ func TestOpenHolds_InAClientAfterAHelper(t *testing.T) {
 	})
 	defer job.Wait()
 	defer close(answer)
-	<-asked
-	var first time.Time
-	until(t, "there are stacks of five profiles", func() func() bool {
-		profiles := 0
-		return func() bool {
-			h := r.OpenHolds()[0]
-			if h.Stack == nil {
-				t.Fatal("a hold that is old enough has no stack")
-			}
-			if h.Stack.Taken.Equal(first) {
-				return false
-			}
-			first = h.Stack.Taken
-			if !strings.HasPrefix(h.Stack.Where, "net/http.(*Client).Do ← stuck_test.go:") {
-				t.Errorf("it is said to be in %s", h.Stack.Where)
-			}
-			if last := h.Stack.Frames[len(h.Stack.Frames)-1].Func; strings.Contains(last, "persistConn") {
-				t.Errorf("the outermost frame is %s", last)
-			}
-			profiles++
-			return profiles == 5
+	synctest.Wait()          // for the answer
+	for profile := range 5 { // which have the goroutines in any order
+		time.Sleep(time.Nanosecond)
+		h := r.OpenHolds()[0]
+		if h.Stack == nil || !h.Stack.Taken.Equal(time.Now()) {
+			t.Fatalf("profile %d: the hold has the stack %+v, want one of now", profile, h.Stack)
 		}
-	}())
+		if !strings.HasPrefix(h.Stack.Where, "net/http.(*Client).Do ← stuck_test.go:") {
+			t.Errorf("it is said to be in %s", h.Stack.Where)
+		}
+		if last := h.Stack.Frames[len(h.Stack.Frames)-1].Func; strings.Contains(last, "persistConn") {
+			t.Errorf("the outermost frame is %s", last)
+		}
+	}
 	if doing := r.Pool("main").Holders()[0].Doing; !strings.HasPrefix(doing, "in net/http.(*Client).Do ← stuck_test.go:") {
 		t.Errorf("the holder is said to be %s", doing)
 	}
 }
 
 // What a handler calls in a library is named with the line that calls it.
-func TestHolders_NameTheCallAndItsLine(t *testing.T) {
+func TestHolders_NameTheCallAndItsLine(t *testing.T) { synctest.Test(t, holdersNameTheCallAndItsLine) }
+
+func holdersNameTheCallAndItsLine(t *testing.T) {
 	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
-	var mu sync.Mutex
-	mu.Lock()
-	stuckIn(t, r, func(ctx context.Context, ch chan struct{}) {
+	var others sync.WaitGroup
+	others.Add(1)
+	t.Cleanup(others.Done)
+	stuckIn(t, r, func(ctx context.Context, _ chan struct{}) {
 		defer pghold.Start(ctx, "POST api.example.com/v1").End()
-		mu.Lock()
+		others.Wait()
 	})
-	t.Cleanup(mu.Unlock)
-	until(t, "the call and its line are named", func() bool {
-		doing := r.Pool("main").Holders()[0].Doing
-		return strings.HasPrefix(doing, "in POST api.example.com/v1, in sync.(*Mutex).Lock ← stuck_test.go:")
-	})
+	if doing := r.Pool("main").Holders()[0].Doing; !strings.HasPrefix(doing, "in POST api.example.com/v1, in sync.(*WaitGroup).Wait ← stuck_test.go:") {
+		t.Errorf("it is said to be %s, want the call and its line", doing)
+	}
 }
 
-func TestOpenHolds_YoungOrWithoutDo(t *testing.T) {
+func TestOpenHolds_YoungOrWithoutDo(t *testing.T) { synctest.Test(t, openHoldsYoungOrWithoutDo) }
+
+func openHoldsYoungOrWithoutDo(t *testing.T) {
 	r := pghold.New(pghold.Config{})
-	for _, h := range stuckIn(t, r, func(_ context.Context, ch chan struct{}) { <-ch }) {
-		if h.Stack != nil {
-			t.Errorf("a young hold has a stack: %+v", h)
-		}
+	stuckIn(t, r, func(_ context.Context, ch chan struct{}) { <-ch })
+	time.Sleep(time.Second - 2*time.Nanosecond)
+	if h := r.OpenHolds()[0]; h.Stack != nil {
+		t.Errorf("a hold of %v has a stack: %+v", h.Held, h)
+	}
+	time.Sleep(time.Nanosecond)
+	if h := r.OpenHolds()[0]; h.Stack == nil {
+		t.Errorf("a hold of %v has no stack", h.Held)
 	}
 	r = pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
 	defer r.Pool("main").Checkout(pghold.WithRoute(t.Context(), "GET /")).Release()
+	time.Sleep(time.Nanosecond)
 	if h := r.OpenHolds()[0]; h.Stack != nil {
 		t.Errorf("a goroutine that is not labelled was found: %+v", h)
 	}
