@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pghold/pghold"
@@ -283,40 +284,32 @@ func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
 }
 
 // A handler that is stuck in what Transport does not see is found by its stack.
-func TestHandler_ShowsWhereItIsStuck(t *testing.T) {
+func TestHandler_ShowsWhereItIsStuck(t *testing.T) { synctest.Test(t, handlerShowsWhereItIsStuck) }
+
+func handlerShowsWhereItIsStuck(t *testing.T) {
 	recorder := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
-	release, begun, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	release := make(chan struct{})
+	defer close(release)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /stuck/{id}", func(w http.ResponseWriter, r *http.Request) {
 		defer recorder.Pool("main").Checkout(r.Context()).Release()
-		close(begun)
 		<-release
 	})
-	go func() {
-		defer close(ended)
-		get(t, httphold.Middleware(mux), "/stuck/1")
-	}()
-	<-begun
+	go get(t, httphold.Middleware(mux), "/stuck/1")
+	synctest.Wait()
+	time.Sleep(time.Nanosecond)
 	h := httphold.Handler(recorder)
-	deadline := time.After(20 * time.Second)
-	for {
-		page := get(t, h, "/debug/holds").Body.String()
-		// The innermost frame is the handler's own, at its last line but one.
-		if strings.Contains(page, "TestHandler_ShowsWhereItIsStuck.func1 at httphold_test.go:") && strings.Contains(page, "<summary>stack</summary>") {
-			break
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			t.Fatalf("the page does not say where it is stuck:\n%s", page)
+	page := get(t, h, "/debug/holds").Body.String()
+	// The innermost frame is the handler's own, at its last line but one.
+	for _, want := range []string{"httphold_test.handlerShowsWhereItIsStuck.func1 at httphold_test.go:", "<summary>stack</summary>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q:\n%s", want, page)
 		}
 	}
 	s, err := pghold.ReadSnapshot(get(t, h, "/debug/holds?format=json").Body.Bytes())
 	if err != nil || len(s.Open) != 1 || s.Open[0].Stack == nil || s.Open[0].Route != "GET /stuck/{id}" {
 		t.Errorf("as JSON: %v, %+v", err, s)
 	}
-	close(release)
-	<-ended
 }
 
 func TestMiddleware_APanicIsMarkedAndGoesOn(t *testing.T) {

@@ -1,6 +1,7 @@
 package httphold_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +14,13 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/httphold"
+	"github.com/pghold/pghold/internal/memnet"
 )
 
-// inHold makes a request through Transport with a hold open and returns the hold.
-func inHold(t *testing.T, url string, use func(*http.Response, error)) pghold.Hold {
+// inHold makes a request through Transport with a hold open, which lasts a second
+// longer than use, and returns the hold. It is called in a bubble; network is where
+// the URL is.
+func inHold(t *testing.T, network *memnet.Network, url string, use func(*http.Response, error)) pghold.Hold {
 	t.Helper()
 	recorder := pghold.New(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
@@ -26,29 +30,43 @@ func inHold(t *testing.T, url string, use func(*http.Response, error)) pghold.Ho
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "secret")
-	client := &http.Client{Transport: httphold.Transport(nil)}
+	client := &http.Client{Transport: httphold.Transport(&http.Transport{DialContext: network.Dial})}
+	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	use(res, err)
+	time.Sleep(time.Second)
 	c.Release()
-	client.CloseIdleConnections()
 	return recorder.Snapshot().Series[0].Worst
 }
 
-func TestTransport_TellsOfTheSlowCall(t *testing.T) {
-	release := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// serve serves h in a network until the test ends, and returns its host.
+func serve(t *testing.T, network *memnet.Network, h http.HandlerFunc) (host string) {
+	t.Helper()
+	l, err := network.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: h}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Shutdown(context.Background()) })
+	return l.Addr().String()
+}
+
+func TestTransport_TellsOfTheSlowCall(t *testing.T) { synctest.Test(t, transportTellsOfTheSlowCall) }
+
+func transportTellsOfTheSlowCall(t *testing.T) {
+	var network memnet.Network
+	host := serve(t, &network, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Minute)
 		io.WriteString(w, "begin")
 		w.(http.Flusher).Flush()
-		<-release
-	}))
-	defer server.Close()
-	host := strings.TrimPrefix(server.URL, "http://")
-	h := inHold(t, server.URL+"/v1/users/4711/token-8c1f2a90?key=secret", func(res *http.Response, err error) {
+		time.Sleep(time.Hour)
+	})
+	h := inHold(t, &network, "http://"+host+"/v1/users/4711/token-8c1f2a90?key=secret", func(res *http.Response, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		// The answer has begun and is still being read.
-		time.AfterFunc(5*time.Millisecond, func() { close(release) })
 		io.Copy(io.Discard, res.Body)
 		res.Body.Close()
 	})
@@ -59,8 +77,8 @@ func TestTransport_TellsOfTheSlowCall(t *testing.T) {
 	if want := "POST " + host + "/v1/users/{…}/{…}"; c.What != want {
 		t.Errorf("it is named %q, want %q", c.What, want)
 	}
-	if c.Duration < 5*time.Millisecond || c.Open {
-		t.Errorf("it took %v, want it to last until the answer was read, 5 ms", c.Duration)
+	if c.Duration != time.Hour+time.Minute || c.Open {
+		t.Errorf("it took %v, want it to last until the answer was read, 1 h 1 min", c.Duration)
 	}
 	if !strings.HasSuffix(c.Site.File, "transport_test.go") {
 		t.Errorf("it was made at %+v, want this test", c.Site)
@@ -68,24 +86,31 @@ func TestTransport_TellsOfTheSlowCall(t *testing.T) {
 }
 
 func TestTransport_EndsWithTheBodyOrTheError(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, 1<<20)) }))
-	defer server.Close()
-	h := inHold(t, server.URL, func(res *http.Response, err error) {
+	synctest.Test(t, transportEndsWithTheBodyOrTheError)
+}
+
+func transportEndsWithTheBodyOrTheError(t *testing.T) {
+	var network memnet.Network
+	host := serve(t, &network, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Minute)
+		w.Write(make([]byte, 1<<20))
+	})
+	h := inHold(t, &network, "http://"+host, func(res *http.Response, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close() // unread
 	})
-	if len(h.SlowCalls) != 1 || h.SlowCalls[0].Duration >= h.Held {
-		t.Errorf("closed unread: %+v in a hold of %v", h.SlowCalls, h.Held)
+	if len(h.SlowCalls) != 1 || h.SlowCalls[0].Duration != time.Minute || h.Held != time.Minute+time.Second {
+		t.Errorf("closed unread: %+v in a hold of %v, want a minute in one of a second more", h.SlowCalls, h.Held)
 	}
-	h = inHold(t, "http://127.0.0.1:1/refused", func(_ *http.Response, err error) {
+	h = inHold(t, &network, "http://127.0.0.1:9999/refused", func(_ *http.Response, err error) {
 		if err == nil {
 			t.Fatal("no error")
 		}
 	})
-	if len(h.SlowCalls) != 1 || h.SlowCalls[0].Duration >= h.Held {
-		t.Errorf("refused: %+v in a hold of %v", h.SlowCalls, h.Held)
+	if len(h.SlowCalls) != 1 || h.SlowCalls[0].Duration != 0 || h.Held != time.Second {
+		t.Errorf("refused: %+v in a hold of %v, want a call that ended at once in one of a second", h.SlowCalls, h.Held)
 	}
 }
 
