@@ -2,19 +2,24 @@ package session_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/httphold"
+	"github.com/pghold/pghold/internal/memnet"
+	"github.com/pghold/pghold/internal/pgmem"
 	"github.com/pghold/pghold/internal/pgtest"
 	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/queuepool"
@@ -22,13 +27,38 @@ import (
 	"github.com/pghold/pghold/sqlhold"
 )
 
+// place is where a Postgres is.
+type place struct {
+	dsn  string
+	dial pgconn.DialFunc // nil: as pgx does
+}
+
+// server is a database on a real server.
+func server(t *testing.T) place { return place{dsn: pgtest.DSN(t)} }
+
+// memory is a server in memory, of which each answer takes a second. It is called in a
+// bubble.
+func memory(t *testing.T) place {
+	network := &memnet.Network{}
+	mem := pgmem.Start(pgmem.Config{Network: network, RoundTrip: time.Second - time.Nanosecond})
+	t.Cleanup(mem.Close)
+	return place{mem.DSN(), network.Dial}
+}
+
+func (p place) reached(cc *pgx.ConnConfig) {
+	if p.dial != nil {
+		cc.DialFunc = p.dial
+	}
+}
+
 // recorded are pools of one connection that tell a recorder of their holds, or where
 // it is nil, nobody.
-var recorded = map[string]func(*testing.T, *pghold.Recorder) session.Pool{
-	"queuepool": func(t *testing.T, r *pghold.Recorder) session.Pool {
-		cfg, err := queuepool.ParseConfig(pgtest.DSN(t))
+var recorded = map[string]func(*testing.T, place, *pghold.Recorder) session.Pool{
+	"queuepool": func(t *testing.T, at place, r *pghold.Recorder) session.Pool {
+		cfg, err := queuepool.ParseConfig(at.dsn)
 		check(t, err)
-		cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
+		cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Minute
+		at.reached(cfg.ConnConfig)
 		if r != nil {
 			check(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))
 		}
@@ -37,15 +67,20 @@ var recorded = map[string]func(*testing.T, *pghold.Recorder) session.Pool{
 		t.Cleanup(p.Close)
 		return session.From(p)
 	},
-	"pgxpool": func(t *testing.T, r *pghold.Recorder) session.Pool { return session.From(openPgxpool(t, r, nil)) },
-	"pgxpool with another tracer": func(t *testing.T, r *pghold.Recorder) session.Pool {
-		return session.From(openPgxpool(t, r, &statements{}))
+	"pgxpool": func(t *testing.T, at place, r *pghold.Recorder) session.Pool {
+		return session.From(openPgxpool(t, at, r, nil))
 	},
-	"database/sql": func(t *testing.T, r *pghold.Recorder) session.Pool {
-		cfg, err := pgx.ParseConfig(pgtest.DSN(t))
+	"pgxpool with another tracer": func(t *testing.T, at place, r *pghold.Recorder) session.Pool {
+		return session.From(openPgxpool(t, at, r, &statements{}))
+	},
+	"database/sql": func(t *testing.T, at place, r *pghold.Recorder) session.Pool {
+		cfg, err := pgx.ParseConfig(at.dsn)
 		check(t, err)
-		db := stdlib.OpenDB(*cfg)
-		if r != nil {
+		at.reached(cfg)
+		var db *sql.DB
+		if r == nil {
+			db = stdlib.OpenDB(*cfg)
+		} else {
 			db, err = sqlhold.OpenDB(stdlib.GetConnector(*cfg), r, "main")
 			check(t, err)
 		}
@@ -55,11 +90,12 @@ var recorded = map[string]func(*testing.T, *pghold.Recorder) session.Pool{
 	},
 }
 
-func openPgxpool(t *testing.T, r *pghold.Recorder, tracer pgx.QueryTracer) *pgxpool.Pool {
-	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+func openPgxpool(t *testing.T, at place, r *pghold.Recorder, tracer pgx.QueryTracer) *pgxpool.Pool {
+	cfg, err := pgxpool.ParseConfig(at.dsn)
 	check(t, err)
 	cfg.MaxConns = 1
 	cfg.ConnConfig.Tracer = tracer
+	at.reached(cfg.ConnConfig)
 	if r != nil {
 		check(t, pgxhold.Install(cfg, r, "main"))
 	}
@@ -78,8 +114,8 @@ func check(t *testing.T, err error) {
 
 func TestSession_ATimeoutNamesTheHolders(t *testing.T) {
 	for name, open := range recorded {
-		t.Run(name, func(t *testing.T) {
-			pool := open(t, pghold.New(pghold.Config{}))
+		synctest.Test(t, func(t *testing.T) {
+			pool := open(t, memory(t), pghold.New(pghold.Config{}))
 			holder := session.New(pool, session.Options{})
 			defer holder.Close()
 			_, err := holder.Exec(pghold.WithRoute(t.Context(), "GET /slow"), "select 1")
@@ -89,32 +125,36 @@ func TestSession_ATimeoutNamesTheHolders(t *testing.T) {
 			defer s.Close()
 			ctx, cancel := t.Context(), func() {}
 			if name != "queuepool" { // which has a time-out of its own
-				ctx, cancel = context.WithTimeout(ctx, time.Millisecond)
+				ctx, cancel = context.WithTimeout(ctx, time.Minute)
 			}
 			defer cancel()
+			began := time.Now()
 			_, err = s.Exec(ctx, "select 1")
+			if waited := time.Since(began); waited != time.Minute {
+				t.Errorf("%s: it waited for %v, want a minute", name, waited)
+			}
 			if want := "1 of 1 held by GET /slow, holds_test.go:"; err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), want) != 1 {
-				t.Errorf("it says %q, want it to say %q, once", err, want)
+				t.Errorf("%s: it says %q, want it to say %q, once", name, err, want)
 			}
 			var timeout interface{ Timeout() bool }
 			if !errors.As(err, &timeout) || !timeout.Timeout() {
-				t.Errorf("%v is no time-out", err)
+				t.Errorf("%s: %v is no time-out", name, err)
 			}
 			var ours *session.TimeoutError
 			switch named := errors.As(err, &ours); {
 			case name == "queuepool":
 				var theirs *queuepool.TimeoutError
 				if named || !errors.As(err, &theirs) {
-					t.Errorf("got a %T, want queuepool's own error, which names them", err)
+					t.Errorf("%s: got a %T, want queuepool's own error, which names them", name, err)
 				}
 			case !named || len(ours.Holders) != 1 || !errors.Is(err, context.DeadlineExceeded):
-				t.Errorf("got a %T, %v, want a *TimeoutError with one holder", err, err)
+				t.Errorf("%s: got a %T, %v, want a *TimeoutError with one holder", name, err, err)
 			}
 
 			cancelled, stop := context.WithCancel(t.Context())
 			stop()
 			if _, err := s.Exec(cancelled, "select 1"); err != context.Canceled {
-				t.Errorf("cancelled: got %v, want the context's error and nothing more", err)
+				t.Errorf("%s, cancelled: got %v, want the context's error and nothing more", name, err)
 			}
 		})
 	}
@@ -122,19 +162,19 @@ func TestSession_ATimeoutNamesTheHolders(t *testing.T) {
 
 func TestSession_ATimeoutWithoutARecorderIsThePoolsOwn(t *testing.T) {
 	for name, open := range recorded {
-		t.Run(name, func(t *testing.T) {
-			pool := open(t, nil)
+		synctest.Test(t, func(t *testing.T) {
+			pool := open(t, memory(t), nil)
 			holder := session.New(pool, session.Options{})
 			defer holder.Close()
 			_, err := holder.Exec(t.Context(), "select 1")
 			check(t, err)
 			s := session.New(pool, session.Options{})
 			defer s.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var ours *session.TimeoutError
 			if _, err := s.Exec(ctx, "select 1"); err == nil || errors.As(err, &ours) {
-				t.Errorf("got %v, want the pool's own error", err)
+				t.Errorf("%s: got %v, want the pool's own error", name, err)
 			}
 		})
 	}
@@ -173,7 +213,7 @@ func TestFrom_APoolThatKnowsItsHolders(t *testing.T) {
 // session's first statement.
 func TestFromDB_OnSqlhold(t *testing.T) {
 	r := pghold.New(pghold.Config{})
-	pool := recorded["database/sql"](t, r)
+	pool := recorded["database/sql"](t, server(t), r)
 	for range 2 { // on a new connection, and on one that was kept
 		check(t, session.Local(pghold.WithRoute(t.Context(), "GET /"), pool, session.Options{}, func(s *session.Session) error {
 			var n int
@@ -196,7 +236,7 @@ func TestFromDB_OnSqlhold(t *testing.T) {
 // takes is right all the same, and those outside see the pattern.
 func TestPerRequest_PassesThePatternOn(t *testing.T) {
 	r := pghold.New(pghold.Config{})
-	pool := recorded["pgxpool"](t, r)
+	pool := recorded["pgxpool"](t, server(t), r)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := session.FromContext(r.Context()).Exec(r.Context(), "select 1"); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/pghold/pghold/session"
 )
@@ -27,8 +28,12 @@ func TestSession_ClosedWhileAnotherGoroutineReads(t *testing.T) {
 		}
 		ended := make(chan bool)
 		go func() { ended <- rows.Next() }()
-		for !session.Reading(rows) {
-			runtime.Gosched()
+		for giveUp := time.After(time.Minute); !session.Reading(rows); runtime.Gosched() {
+			select {
+			case <-giveUp:
+				t.Fatal("nobody reads the rows")
+			default:
+			}
 		}
 		if err := s.Close(); !errors.Is(err, session.ErrInUse) {
 			t.Errorf("Close: got %v, want ErrInUse", err)
