@@ -48,10 +48,12 @@ func open(t *testing.T, dsn string) *watch.Sampler {
 	return s
 }
 
-// sampleUntil samples the one session of an application until it is in a state.
-func sampleUntil(t *testing.T, s *watch.Sampler, application string, want watch.State) watch.Session {
+// sampleUntil samples the one session of an application until it is in a state, and
+// where it has a transaction, until the age of that is known: a backend says that it is
+// active, and a moment later when its transaction began.
+func sampleUntil(t *testing.T, s *watch.Sampler, application string, want watch.State, transaction bool) watch.Session {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	giveUp := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -59,13 +61,13 @@ func sampleUntil(t *testing.T, s *watch.Sampler, application string, want watch.
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(sample.Sessions) == 1 && sample.Sessions[0].State == want {
+		if len(sample.Sessions) == 1 && sample.Sessions[0].State == want && (!transaction || sample.Sessions[0].TransactionFor > 0) {
 			return sample.Sessions[0]
 		}
 		select {
 		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %q, the last sample is %+v", want, sample)
+		case <-giveUp:
+			t.Fatalf("waited in vain for %q (with a transaction's age: %v), the last sample is %+v", want, transaction, sample)
 		}
 	}
 }
@@ -111,32 +113,35 @@ func TestSampler_States(t *testing.T) {
 		t.Run(state.name, func(t *testing.T) {
 			conn := connect(t, dsn, application)
 			state.enter(t, conn)
-			first := sampleUntil(t, s, application, state.want)
-			// A backend says that it is active, and a moment later when its transaction began.
-			for state.want == watch.Busy && first.TransactionFor == 0 && t.Context().Err() == nil {
-				first = sampleUntil(t, s, application, state.want)
-			}
+			first := sampleUntil(t, s, application, state.want, state.transaction)
 			if first.PID != int32(conn.PgConn().PID()) || first.BackendStart.IsZero() {
 				t.Errorf("got PID %d started %v, want PID %d", first.PID, first.BackendStart, conn.PgConn().PID())
 			}
-			if (first.TransactionFor > 0) != state.transaction {
-				t.Errorf("its transaction's age is %v, want one: %v", first.TransactionFor, state.transaction)
+			if !state.transaction && first.TransactionFor != 0 {
+				t.Errorf("its transaction's age is %v, want none", first.TransactionFor)
 			}
 			if state.want.InTransaction() != (state.want == watch.SilentInTransaction || state.want == watch.Aborted) {
 				t.Errorf("%s: InTransaction is %v", state.want, state.want.InTransaction())
 			}
-			// Its age grows from sample to sample, by the server's clock.
-			a, err := s.Sample(t.Context(), application)
-			if err != nil {
-				t.Fatal(err)
+			// Its age grows from sample to sample, by the server's clock. Each is read a
+			// moment after the sample's time, and before the next sample's.
+			var samples [20]watch.Sample
+			const last = len(samples) - 1
+			for i := range samples {
+				sample, err := s.Sample(t.Context(), application)
+				if err != nil {
+					t.Fatal(err)
+				}
+				samples[i] = sample
 			}
-			b, err := s.Sample(t.Context(), application)
-			if err != nil {
-				t.Fatal(err)
+			age := func(i int) time.Duration { return samples[i].Sessions[0].StateFor }
+			passed := func(from, to int) time.Duration { return samples[to].At.Sub(samples[from].At) }
+			const rounded = 2 * time.Microsecond
+			if grown := age(last-1) - age(0); grown <= 0 || grown > passed(0, last)+rounded {
+				t.Errorf("its age grew by %v until the last sample but one, want at most the %v until the last", grown, passed(0, last))
 			}
-			grown, passed := b.Sessions[0].StateFor-a.Sessions[0].StateFor, b.At.Sub(a.At)
-			if grown <= 0 || (grown-passed).Abs() > time.Millisecond {
-				t.Errorf("between two samples %v apart its age grew by %v", passed, grown)
+			if grown := age(last) - age(0); grown < passed(1, last)-rounded {
+				t.Errorf("its age grew by %v until the last sample, want at least the %v since the second", grown, passed(1, last))
 			}
 		})
 	}
@@ -189,7 +194,7 @@ func TestSampler_WithoutPermission(t *testing.T) {
 	}
 	u.User = url.UserPassword(role, "x")
 	s := open(t, u.String())
-	session := sampleUntil(t, s, "owner", watch.Unknown)
+	session := sampleUntil(t, s, "owner", watch.Unknown, false)
 	if session.StateFor != 0 || !session.BackendStart.IsZero() {
 		t.Errorf("got %+v, want nothing but its PID", session)
 	}

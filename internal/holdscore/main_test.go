@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "go: it is broken")
 		os.Exit(1)
 	case len(b) == 0:
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute) // it is stopped before
 	}
 	os.Stdout.Write(b)
 	os.Exit(3) // as the check does when it finds something
@@ -106,7 +106,6 @@ func TestRun_checks(t *testing.T) {
 		"TP\tacme/shop\ta\tx.go\t1\t2\t\n"+
 		"TP\tacme/shop\ta\tbackend/api/y.go\t3\t4\t\n"+
 		"TP\tacme/broken\tb\tx.go\t1\t2\t\n"+
-		"TP\tacme/slow\tc\tx.go\t1\t2\t\n"+
 		"TP\tacme/gone\td\tx.go\t1\t2\t\n")
 	write(t, checkouts, "acme+shop/go.mod", "")
 	write(t, checkouts, "acme+shop/x.go", "")
@@ -119,23 +118,20 @@ func TestRun_checks(t *testing.T) {
 			"also": [{"slow": {"file": "../x.go", "line": 8}}]}]}`)
 	write(t, checkouts, "acme+broken/go.mod", "")
 	write(t, checkouts, "acme+broken/x.go", "")
-	write(t, checkouts, "acme+slow/go.mod", "")
-	write(t, checkouts, "acme+slow/x.go", "")
-	write(t, checkouts, "acme+slow/check.json", "")
 
 	list := filepath.Join(checkouts, "places.tsv")
-	status, out, errs := score1(t, "--places", list, "--checkouts", checkouts, "--pghold", self, "--save", saved, "--timeout", "2s", "--json")
+	status, out, errs := score1(t, "--places", list, "--checkouts", checkouts, "--pghold", self, "--save", saved, "--json")
 	if status != exitFailed {
-		t.Errorf("got status %d, want %d, for three do not work; %s", status, exitFailed, errs)
+		t.Errorf("got status %d, want %d, for two do not work; %s", status, exitFailed, errs)
 	}
 	var s Score
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Failed != 3 || s.All.Places != 5 || s.All.Any != 2 {
-		t.Errorf("got %d failed and %+v, want 3 failed and 2 of 5 found", s.Failed, s.All)
+	if s.Failed != 2 || s.All.Places != 4 || s.All.Any != 2 {
+		t.Errorf("got %d failed and %+v, want 2 failed and 2 of 4 found", s.Failed, s.All)
 	}
-	for i, want := range []string{"", "go: it is broken", "stopped after", "no such file"} {
+	for i, want := range []string{"", "go: it is broken", "no such file"} {
 		if got := s.Repos[i].Failed; (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got failed %q, want %q", s.Repos[i].Name, got, want)
 		}
@@ -151,6 +147,27 @@ func TestRun_checks(t *testing.T) {
 	_, out, _ = score1(t, "--places", list, "--results", saved, "--only", "acme/shop", "--json")
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.All.Any != 2 {
 		t.Errorf("from what was saved: got %+v, %v, want 2 found", s.All, err)
+	}
+}
+
+func TestRun_stopsACheck(t *testing.T) {
+	t.Setenv("HOLDSCORE_TEST_CHECK", "yes")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkouts := t.TempDir()
+	write(t, checkouts, "places.tsv", head+"TP\tacme/slow\tc\tx.go\t1\t2\t\n")
+	write(t, checkouts, "acme+slow/go.mod", "")
+	write(t, checkouts, "acme+slow/x.go", "")
+	write(t, checkouts, "acme+slow/check.json", "")
+	status, out, errs := score1(t, "--places", filepath.Join(checkouts, "places.tsv"), "--checkouts", checkouts, "--pghold", self, "--timeout", "100ms", "--json")
+	var s Score
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatalf("%v; %s", err, errs)
+	}
+	if got := s.Repos[0].Failed; status != exitFailed || !strings.Contains(got, "stopped after") {
+		t.Errorf("got status %d and failed %q, want %d, stopped", status, got, exitFailed)
 	}
 }
 

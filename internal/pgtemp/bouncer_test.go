@@ -261,7 +261,7 @@ func TestBouncer_fewConnections(t *testing.T) {
 		conn := connect(t, b.dsn())
 		all.Go(func() {
 			for round := range 5 {
-				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				var pid int
 				// Long enough for all clients to want a connection at a time.
 				err := conn.QueryRow(ctx, "select pg_backend_pid() from pg_sleep(0.02)").Scan(&pid)
