@@ -76,7 +76,7 @@ type shortage struct {
 	watching atomic.Bool // a timer runs
 
 	mu   sync.Mutex
-	told time.Duration // when the last one was reported; 0: never
+	next time.Duration // when the next one may be reported, after the last
 }
 
 // watch looks at who waits, once a LongWait has passed from now, and goes on for as
@@ -192,11 +192,11 @@ func (p *Pool) failed(c *Checkout, err error) {
 func (p *Pool) report(s Shortage) {
 	now := p.recorder.now()
 	p.shortage.mu.Lock()
-	if p.shortage.told > 0 && now-p.shortage.told < shortageEvery {
+	if now < p.shortage.next {
 		p.shortage.mu.Unlock()
 		return
 	}
-	p.shortage.told = max(now, 1)
+	p.shortage.next = now + shortageEvery
 	p.shortage.mu.Unlock()
 	s.Pool = p.name
 	s.Holders = p.Holders()
