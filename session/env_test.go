@@ -25,6 +25,14 @@ type env struct {
 	acquired, released atomic.Int32 // checkouts and releases
 	trips              atomic.Int32 // round trips to the server
 	statements         *statements
+	pause              pause
+}
+
+// pause keeps what reads from the server waiting.
+type pause struct {
+	on    atomic.Bool
+	begun chan struct{} // somebody waits
+	over  chan struct{}
 }
 
 // Acquire counts.
@@ -83,6 +91,7 @@ type tripConn struct {
 	net.Conn
 	wrote atomic.Bool
 	trips *atomic.Int32
+	pause *pause
 }
 
 func (c *tripConn) Write(b []byte) (int, error) {
@@ -91,6 +100,10 @@ func (c *tripConn) Write(b []byte) (int, error) {
 }
 
 func (c *tripConn) Read(b []byte) (int, error) {
+	if c.pause.on.CompareAndSwap(true, false) {
+		close(c.pause.begun)
+		<-c.pause.over
+	}
 	if c.wrote.Swap(false) {
 		c.trips.Add(1)
 	}
@@ -105,7 +118,7 @@ func (e *env) prepare(cc *pgx.ConnConfig) {
 		if err != nil {
 			return nil, err
 		}
-		return &tripConn{Conn: nc, trips: &e.trips}, nil
+		return &tripConn{Conn: nc, trips: &e.trips, pause: &e.pause}, nil
 	}
 }
 
@@ -120,7 +133,7 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 	dsn := pgtest.DSN(t)
 	run := func(name string, open func(t *testing.T, e *env, dsn string)) {
 		t.Run(name, func(t *testing.T) {
-			e := &env{dsn: dsn, statements: &statements{locking: make(chan struct{})}}
+			e := &env{dsn: dsn, statements: &statements{locking: make(chan struct{})}, pause: pause{begun: make(chan struct{}), over: make(chan struct{})}}
 			open(t, e, dsn)
 			must(session.Local(t.Context(), e.Pool, session.Options{Autocommit: true}, func(s *session.Session) error {
 				_, err := s.Exec(t.Context(), "drop table if exists t; create table t (n int)")
