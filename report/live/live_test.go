@@ -12,12 +12,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"go.uber.org/goleak"
 
 	"github.com/pghold/pghold/internal/browser"
+	"github.com/pghold/pghold/internal/memnet"
 	"github.com/pghold/pghold/report/live"
 )
 
@@ -55,6 +57,11 @@ func start(t *testing.T) (*live.Page, *listener) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, l)
+}
+
+func startOn(t *testing.T, l net.Listener) (*live.Page, *listener) {
+	t.Helper()
 	cuttable := &listener{Listener: l}
 	p := live.StartOn(cuttable, "a run", "body { color: #111; background: #fff }")
 	t.Cleanup(p.Close)
@@ -118,6 +125,11 @@ func TestPage_InABrowser(t *testing.T) {
 
 func get(t *testing.T, url, host string) (*http.Response, string) {
 	t.Helper()
+	return getBy(t, &http.Transport{DisableKeepAlives: true}, url, host)
+}
+
+func getBy(t *testing.T, transport *http.Transport, url, host string) (*http.Response, string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +137,7 @@ func get(t *testing.T, url, host string) (*http.Response, string) {
 	if host != "" {
 		req.Host = host
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
+	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,37 +189,64 @@ func TestPage_HostileText(t *testing.T) {
 	}
 }
 
+// lost is a page that has ended, in a network in memory, with a viewer whose connection
+// was lost just before. It is called in a bubble.
+func lost(t *testing.T) (*live.Page, *http.Transport) {
+	t.Helper()
+	var network memnet.Network
+	l, err := network.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, cuttable := startOn(t, l)
+	transport := &http.Transport{DialContext: network.Dial, DisableKeepAlives: true}
+	res, err := (&http.Client{Transport: transport}).Get(p.URL() + "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cuttable.cut()
+	res.Body.Close()
+	live.AwaitAway(p)
+	p.End([]byte("the report"))
+	return p, transport
+}
+
 // A viewer whose connection was lost just before the end gets the report when he comes
 // back, although the page is being closed.
 func TestPage_WaitsForWhoWasLost(t *testing.T) {
 	for name, path := range map[string]string{"tries again": "events", "loads the page again": ""} {
-		p, l := start(t)
-		ctx, hangUp := context.WithCancel(t.Context())
-		defer hangUp()
-		req, err := http.NewRequestWithContext(ctx, "GET", p.URL()+"events", nil)
-		if err != nil {
-			t.Fatal(err)
+		for _, after := range []time.Duration{live.Comeback / 2, live.Comeback - time.Nanosecond} {
+			synctest.Test(t, func(t *testing.T) {
+				p, transport := lost(t)
+				closed := make(chan time.Time, 1)
+				go func() {
+					p.Close()
+					closed <- time.Now()
+				}()
+				time.Sleep(after)
+				came := time.Now()
+				if _, got := getBy(t, transport, p.URL()+path, ""); !strings.Contains(got, "the report") {
+					t.Errorf("who %s after %v gets %q", name, after, got)
+				}
+				// Shutdown looks at its connections every now and then, first after a moment.
+				if more := (<-closed).Sub(came); more >= live.Comeback/2 {
+					t.Errorf("when %s, Close took %v more", name, more)
+				}
+			})
 		}
-		res, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		l.cut()
-		live.AwaitAway(p)
-		p.End([]byte("the report"))
-		closing, closed := make(chan struct{}), make(chan struct{})
-		go func() {
-			close(closing)
-			p.Close()
-			close(closed)
-		}()
-		<-closing
-		if _, got := get(t, p.URL()+path, ""); !strings.Contains(got, "the report") {
-			t.Errorf("who %s gets %q", name, got)
-		}
-		<-closed
 	}
+}
+
+// One who does not come back is not waited for any longer than he has time to.
+func TestPage_DoesNotWaitForWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := lost(t)
+		began := time.Now()
+		p.Close()
+		if took := time.Since(began); took != live.Comeback {
+			t.Errorf("Close took %v, want %v", took, live.Comeback)
+		}
+	})
 }
 
 // A finished card keeps nothing of what it was drawn of.
