@@ -105,7 +105,7 @@ func events(r io.Reader, each func(data []byte) error) error {
 	lines.Buffer(nil, maxAnswer)
 	var data []string
 	for lines.Scan() {
-		line := strings.TrimSuffix(lines.Text(), "\r")
+		line := lines.Text()
 		if value, ok := strings.CutPrefix(line, "data:"); ok {
 			data = append(data, strings.TrimPrefix(value, " "))
 		}

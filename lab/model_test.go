@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/pghold/pghold/internal/memnet"
 )
 
 func TestEvents(t *testing.T) {
@@ -39,7 +43,7 @@ func TestEvents(t *testing.T) {
 			return nil
 		})
 		if !slices.Equal(got, c.want) || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
-			t.Errorf("%s: got %q and %v, want %q and %v", name, got, err, c.want, c.err)
+			t.Errorf("%s: got %.60q and %v, want %.60q and %v", name, got, err, c.want, c.err)
 		}
 	}
 }
@@ -79,23 +83,56 @@ func TestModel_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestModel_EndsWithItsContext(t *testing.T) {
-	arrived := make(chan bool)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "data: {\"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n")
-		http.NewResponseController(w).Flush()
-		arrived <- true
-		<-r.Context().Done()
-	}))
-	defer server.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	pieces := 0
-	go func() { <-arrived; cancel() }()
-	err := (model{server.URL, server.Client()}).stream(ctx, "hello", func(p *completion) error {
-		pieces += len(p.Choices)
-		return nil
-	})
-	if pieces > 1 || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %d pieces and %v, want context.Canceled after the first", pieces, err)
+func TestModel_ReadsNoAnswerThatIsTooLong(t *testing.T) {
+	m := asked(t, 200, `{"choices": [{"message": {"content": "`+strings.Repeat("x", maxAnswer)+`"}}]}`)
+	if _, err := m.complete(t.Context(), "hello"); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, want %v", err, io.ErrUnexpectedEOF)
+	}
+}
+
+// Whether it is the context that ends or who is told that has had enough: the stream ends
+// after its first piece, and the server sees it.
+func TestModel_HangsUp(t *testing.T) {
+	enough := errors.New("enough")
+	for want, each := range map[error]func(context.CancelFunc) error{
+		context.Canceled: func(cancel context.CancelFunc) error { time.AfterFunc(time.Second, cancel); return nil },
+		enough:           func(context.CancelFunc) error { return enough },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var network memnet.Network
+			l, err := network.Listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone := make(chan bool, 1)
+			server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body) // net/http sees a client leave only after that
+				io.WriteString(w, "data: {\"choices\": [{}]}\n\n")
+				http.NewResponseController(w).Flush()
+				select {
+				case <-r.Context().Done():
+					gone <- true
+				case <-time.After(time.Hour):
+					gone <- false
+				}
+			})}
+			go server.Serve(l)
+			defer server.Close()
+			transport := &http.Transport{DialContext: network.Dial}
+			defer transport.CloseIdleConnections()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			pieces := 0
+			err = model{"http://" + l.Addr().String(), &http.Client{Transport: transport}}.stream(ctx, "hello", func(p *completion) error {
+				pieces += len(p.Choices)
+				return each(cancel)
+			})
+			if pieces != 1 || !errors.Is(err, want) {
+				t.Errorf("got %d pieces and %v, want 1 and %v", pieces, err, want)
+			}
+			if !<-gone {
+				t.Errorf("%v: the server still sends an hour later", want)
+			}
+		})
 	}
 }
