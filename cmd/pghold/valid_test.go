@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,7 +50,8 @@ func TestLab_ThatWasRefusedConnections(t *testing.T) {
 	}
 	admin("alter role " + role + " connection limit 4")
 	status, stdout, stderr := pghold(t.Context(), quick(u.String(), "--out", "refused", outside, inside)...)
-	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "pghold: role \""+role+"\" has room for 3 more connections and the experiment needs 17") {
+	// A session of the run before may still be leaving the server.
+	if status != exitFailed || stdout != "" || !regexp.MustCompile(`pghold: role "`+role+`" has room for [0-3] more connections? and the experiment needs 17`).MatchString(stderr) {
 		t.Errorf("refused at the start: status %d, %q, %q", status, stdout, stderr)
 	}
 
