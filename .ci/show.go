@@ -14,7 +14,7 @@ import (
 )
 
 type event struct {
-	Action, Package, ImportPath, Test, Output string
+	Action, Package, Test, Output string
 }
 
 func main() {
@@ -63,6 +63,7 @@ func main() {
 			if e.Test != "" { // else the package has no tests
 				skipped = append(skipped, fmt.Sprintf("%s:\n%s", e.Package, said[test]))
 			}
+			delete(said, test)
 		}
 	}
 	for test, s := range said { // a panic, or a time-out, ends its test without a word

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,9 +33,6 @@ type completion struct {
 		FinishReason   string `json:"finish_reason"` // empty before the last piece
 	}
 }
-
-// maxAnswer is how long an answer or an event of a stream may be, in bytes.
-const maxAnswer = 1 << 20
 
 // complete returns the answer to a question.
 func (m model) complete(ctx context.Context, question string) (*completion, error) {
@@ -70,17 +66,12 @@ func (m model) stream(ctx context.Context, question string, each func(*completio
 }
 
 func (m model) post(ctx context.Context, question string, stream bool) (*http.Response, error) {
-	body, err := json.Marshal(map[string]any{
+	req, err := newRequest(ctx, m.url+"/chat/completions", map[string]any{
 		"model": "the-lab-s-own", "messages": []any{map[string]string{"role": "user", "content": question}}, "stream": stream,
 	})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, "POST", m.url+"/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
 	res, err := m.client.Do(req)
 	if err != nil {
 		return nil, err

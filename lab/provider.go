@@ -67,21 +67,33 @@ func failed(ctx context.Context, res *http.Response, err error) error {
 	return e
 }
 
+// newRequest is a POST of JSON.
+func newRequest(ctx context.Context, url string, body any) (*http.Request, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+// maxAnswer is how long an answer, or an event of a stream, may be, in bytes.
+const maxAnswer = 1 << 20
+
 // charge has the provider book an amount of 1 for an update. With a key, what was
 // booked before is not booked again.
 func (a *App) charge(ctx context.Context, u update, key string) error {
 	defer tripOf(ctx).slow(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, a.provider.timeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]any{"op": u.op, "account": u.account, "amount": 1})
+	req, err := newRequest(ctx, a.provider.url+"/v1/charges", map[string]any{"op": u.op, "account": u.account, "amount": 1})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, "POST", a.provider.url+"/v1/charges", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
@@ -91,7 +103,7 @@ func (a *App) charge(ctx context.Context, u update, key string) error {
 	}
 	defer res.Body.Close()
 	var paid struct{ ID string }
-	switch err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&paid); {
+	switch err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&paid); {
 	case res.StatusCode != http.StatusOK:
 		return failed(ctx, res, fmt.Errorf("POST /v1/charges: %s", res.Status))
 	case err != nil:

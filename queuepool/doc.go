@@ -42,9 +42,10 @@
 // # In production
 //
 // On a network that dies without a word, attempts to connect and statements keep
-// their places in the pool until something ends them. Set connect_timeout (2 s suits
-// most networks), a deadline for each statement, keepalives and TCP_USER_TIMEOUT: the example
-// of [Config] does. docs/guide.md says more, and what an outage was with and without.
+// their places in the pool until something ends them. Set connect_timeout (2 s in
+// the example of [Config]), a deadline for each statement, keepalives and
+// TCP_USER_TIMEOUT. docs/guide.md says more, and how long an outage was with and
+// without connect_timeout.
 //
 // # Go's other pools
 //

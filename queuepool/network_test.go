@@ -107,7 +107,7 @@ func (n *network) serve(c net.Conn) {
 	}
 }
 
-// dsn is that of the server behind the network.
+// dsn leads to the server, by way of the network.
 func (n *network) dsn() string {
 	return "postgres://u@" + n.listener.Addr().String() + "/db?sslmode=disable"
 }

@@ -61,8 +61,9 @@ func (b *bouncer) handle() *Bouncer {
 	}
 }
 
-// refusal is how the log tells of one, in PgBouncer 1.18 and since.
-var refusal = regexp.MustCompile(`(?m)(?:S: |server )login failed: (.*)$`)
+// refusal is how the log tells of one: log_server_error in PgBouncer's src/server.c, the
+// same from 1.18 to 1.25.
+var refusal = regexp.MustCompile(`(?m) S: login failed: (.*)$`)
 
 // refused reads in the log what servers said instead of letting PgBouncer in.
 func (b *bouncer) refused() (n int, reason string) {
