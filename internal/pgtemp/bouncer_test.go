@@ -356,8 +356,7 @@ func TestBouncer_swept(t *testing.T) {
 	dsn, base := behind(t), newBase(t)
 	neighbour := startOwner(t, base, "PGTEMP_TEST_BEHIND="+dsn)
 	dead := startOwner(t, base, "PGTEMP_TEST_BEHIND="+dsn)
-	check(t, syscall.Kill(dead.Watchdog, syscall.SIGKILL))
-	dead.kill(t)
+	dead.killBoth(t)
 	var one int
 	scan(t, connect(t, dead.DSN), "select 1", &one) // nobody was there to stop it
 

@@ -141,6 +141,15 @@ func (o *owner) kill(t *testing.T) {
 	_ = o.cmd.Wait()
 }
 
+// killBoth kills its watchdog too, and returns when neither has the lock any more:
+// a process keeps its files until some time after the signal.
+func (o *owner) killBoth(t *testing.T) {
+	t.Helper()
+	check(t, syscall.Kill(o.Watchdog, syscall.SIGKILL))
+	o.kill(t)
+	eventually(t, "the watchdog is dead", func() bool { return !running(o.Watchdog) })
+}
+
 // newBase is a temporary folder where everybody may write, as in /tmp, and whose
 // name has a space and a quote. At the end of the test nothing may be left in it.
 func newBase(t *testing.T) string {

@@ -294,8 +294,7 @@ func TestStart_sweepsLeftovers(t *testing.T) {
 	neighbour := startOwner(t, base)
 
 	dead := startOwner(t, base)
-	check(t, syscall.Kill(dead.Watchdog, syscall.SIGKILL))
-	dead.kill(t)
+	dead.killBoth(t)
 	ask(t, dead.DSN) // nobody was there to stop it
 
 	// What is not ours: no marker, another one, a link to a folder with it.
