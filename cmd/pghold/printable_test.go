@@ -170,6 +170,9 @@ func TestPrintable_whatTheSourceSays(t *testing.T) {
 		"not compiled": with("\n\treturn tx.Commit()", line+"\treturn tx.Comit(\"\x1b[2J\u202e\")"),
 	} {
 		for _, format := range []string{"text", "json", "sarif", "github"} {
+			if name == "not compiled" && format != "text" && format != "json" {
+				continue // what did not compile is printed alike in all others
+			}
 			args := []string{"--format", format}
 			if format == "json" {
 				args = []string{"--json"}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
+
+	"github.com/pghold/pghold/internal/tmpfs"
 )
 
 // The test binary is also the owner that tests kill: with PGTEMP_TEST_OWNER set
@@ -33,6 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	tmpfs.Use()
 	goleak.VerifyTestMain(tests{m})
 }
 

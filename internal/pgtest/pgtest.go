@@ -9,7 +9,8 @@
 //
 // A test that leaves a session in its database fails. Roles and settings of the
 // cluster are shared: the package does not undo what a test does to those. Without
-// PostgreSQL on the machine tests fail; none is skipped.
+// PostgreSQL on the machine tests fail; none is skipped. Its files, and the tests'
+// own temporary ones, are kept in memory where there is room (see tmpfs).
 package pgtest
 
 import (
@@ -27,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/internal/pgtemp"
+	"github.com/pghold/pghold/internal/tmpfs"
 )
 
 const (
@@ -57,6 +59,7 @@ var (
 //	func() error { return goleak.Find() }
 func Main(m *testing.M, checks ...func() error) {
 	underMain.Store(true)
+	tmpfs.Use()
 	code := m.Run()
 	if cluster.server != nil {
 		checks = append([]func() error{cluster.server.Stop}, checks...)
