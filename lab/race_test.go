@@ -2,4 +2,7 @@
 
 package lab_test
 
-func init() { raceDetector = true }
+func init() {
+	raceDetector = true
+	*updates = 200
+}

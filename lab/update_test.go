@@ -21,7 +21,8 @@ func dsnOf(t *testing.T) string { return pgtest.DSN(t) }
 // raceDetector is true where it slows everything down.
 var raceDetector bool
 
-// updates is how many updates each of the ways makes.
+// updates is how many updates each of the ways makes; with the race detector 200, if
+// nothing else is said.
 var updates = flag.Int("updates", 1_000, "how many updates each way of making them makes, to see whether it loses one")
 
 // So many clients at once make them, on so few accounts that they meet all the time.

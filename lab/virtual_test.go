@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,10 +94,6 @@ func checkSeen(t *testing.T, s experiment.Settings, r *experiment.RouteResult) {
 func TestVirtual_Groups(t *testing.T) {
 	for _, name := range []string{"seed", "remedies", "streaming", "price", "trips", "guards", "pools"} {
 		t.Run(name, func(t *testing.T) {
-			if raceDetector && slices.Contains([]string{"trips", "guards", "pools"}, name) {
-				t.Log("left out under the race detector, where its loads take minutes; the other groups run the same code")
-				return
-			}
 			group, err := experiment.FindGroup(name)
 			if err != nil {
 				t.Fatal(err)
