@@ -12,6 +12,15 @@ import (
 	"github.com/pghold/pghold/experiment"
 )
 
+// They are the published experiment's, and what the further routes ask for beside them.
+func TestDefaults(t *testing.T) {
+	want := experiment.Settings{Rate: 100, Duration: 5 * time.Second, Slow: 2 * time.Second, SlowShape: "fixed", ClientTimeout: 30 * time.Second,
+		Pool: "queuepool", PoolSize: 5, MaxOverflow: 10, PoolTimeout: 30 * time.Second, Threads: 40, Accounts: 100, Speed: 1}
+	if diff := cmp.Diff(want, experiment.Defaults()); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+}
+
 func TestSettings_Validate(t *testing.T) {
 	if err := experiment.Defaults().Validate(); err != nil {
 		t.Fatalf("the defaults are refused: %v", err)
@@ -28,8 +37,8 @@ func TestSettings_Validate(t *testing.T) {
 		"--threads":        func(s *experiment.Settings) { s.Threads = -1 },
 		"--speed":          func(s *experiment.Settings) { s.Speed = 0 },
 		"no request":       func(s *experiment.Settings) { s.Rate = 0.01 },
-		"--pgbouncer does": func(s *experiment.Settings) { s.PgBouncer, s.IdleInTransactionTimeout = 5, time.Second },
-		"--transaction":    func(s *experiment.Settings) { s.PgBouncer, s.TransactionTimeout = 5, time.Second },
+		"--pgbouncer does": func(s *experiment.Settings) { s.PgBouncer, s.IdleInTransactionTimeout = 1, time.Second },
+		"--transaction":    func(s *experiment.Settings) { s.PgBouncer, s.TransactionTimeout = 1, time.Second },
 		"at least 1 ms":    func(s *experiment.Settings) { s.Speed, s.TransactionTimeout = 2000, time.Second },
 	} {
 		s := experiment.Defaults()
@@ -234,6 +243,12 @@ func TestNewQuantiles(t *testing.T) {
 	if got := experiment.NewQuantiles(ds); got != want {
 		t.Errorf("of 1 to 100: got %+v, want %+v", got, want)
 	}
+	if got := experiment.NewQuantiles([]time.Duration{7}); got != (experiment.Quantiles{7, 7, 7, 7, 7, 7, 7}) {
+		t.Errorf("of one: %+v", got)
+	}
+	if got := experiment.NewQuantiles([]time.Duration{20, 10}); got != (experiment.Quantiles{10, 15, 10, 20, 20, 20, 20}) {
+		t.Errorf("of two: %+v", got)
+	}
 }
 
 func TestFindRoutes(t *testing.T) {
@@ -269,23 +284,78 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// The guards let in twice as many requests as there are connections.
-func TestGuards_MaxInFlight(t *testing.T) {
+// Each guard is one setting, under each of two loads.
+func TestGuards(t *testing.T) {
 	group, err := experiment.FindGroup("guards")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := experiment.Defaults()
-	found := 0
-	for _, c := range group.Cases(s) {
-		if strings.Contains(c.Name, "@max_in_flight") {
-			found++
-			if c.Settings.MaxInFlight != 30 {
-				t.Errorf("%s: at most %d in flight, want 30 for 15 connections", c.Name, c.Settings.MaxInFlight)
-			}
+	guards := map[string]func(*experiment.Settings){
+		"none":                        func(*experiment.Settings) {},
+		"idle_in_transaction_timeout": func(s *experiment.Settings) { s.IdleInTransactionTimeout = time.Second }, // half a slow call
+		"transaction_timeout":         func(s *experiment.Settings) { s.TransactionTimeout = time.Second },
+		"pool_timeout_below_client":   func(s *experiment.Settings) { s.PoolTimeout = 27500 * time.Millisecond }, // 30 s less the rest and a margin
+		"pool_timeout_short":          func(s *experiment.Settings) { s.PoolTimeout = 5 * time.Second },
+		"cancel_on_disconnect":        func(s *experiment.Settings) { s.CancelOnDisconnect = true },
+		"max_in_flight":               func(s *experiment.Settings) { s.MaxInFlight = 30 }, // two for each connection
+	}
+	found := map[string]int{}
+	for _, c := range group.Cases(experiment.Defaults()) {
+		_, name, _ := strings.Cut(c.Name, "@")
+		name = strings.TrimSuffix(name, "_lasting")
+		set := guards[name]
+		if set == nil {
+			t.Errorf("%s: nobody knows this guard", c.Name)
+			continue
+		}
+		found[name]++
+		want := experiment.Defaults()
+		want.Rate, want.Duration = c.Settings.Rate, c.Settings.Duration
+		set(&want)
+		if diff := cmp.Diff(want, c.Settings); diff != "" {
+			t.Errorf("%s: want -, got +\n%s", c.Name, diff)
 		}
 	}
-	if found != 2 {
-		t.Errorf("%d variants, want one for each load", found)
+	for name := range guards {
+		loads := 2
+		if name == "idle_in_transaction_timeout" {
+			loads = 4 // of an update too
+		}
+		if found[name] != loads {
+			t.Errorf("%s: %d variants, want %d", name, found[name], loads)
+		}
+	}
+}
+
+func TestRoute_WhatIsHeldDuringACall(t *testing.T) {
+	for name, want := range map[string][2]bool{
+		"async_session_sleep_inside_session":  {true, true},
+		"async_session_sleep_outside_session": {false, false},
+		"update_in_one_transaction":           {true, true},
+	} {
+		routes, err := experiment.FindRoutes([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := routes[0]; r.HoldsThroughCall() != want[0] || r.SilentInTransaction() != want[1] {
+			t.Errorf("%s: holds %v, silent in transaction %v; want %v", name, r.HoldsThroughCall(), r.SilentInTransaction(), want)
+		}
+	}
+	held := experiment.Route{Steps: []experiment.Step{experiment.Autocommit, experiment.SlowCall, experiment.Release}}
+	if !held.HoldsThroughCall() || held.SilentInTransaction() {
+		t.Error("a statement outside of a transaction holds a connection, and opens none")
+	}
+}
+
+func TestTimeouts_Sound(t *testing.T) {
+	s := experiment.Timeouts{ClientTimeout: 30 * time.Second, Rest: 2 * time.Second}
+	if s.Most() != 27900*time.Millisecond {
+		t.Errorf("the longest wait is %v", s.Most())
+	}
+	for wait, want := range map[time.Duration]bool{s.Most(): true, s.Most() + 1: false} {
+		s.PoolTimeout = wait
+		if s.Sound() != want {
+			t.Errorf("a wait of %v is sound: %v", wait, s.Sound())
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,28 @@ import (
 
 	"github.com/pghold/pghold/experiment"
 )
+
+func TestCheckouts_SurviveTheirFile(t *testing.T) {
+	want := []experiment.Checkout{
+		{At: 1500 * time.Millisecond, Wait: 2 * time.Second},
+		{At: 2 * time.Second, Connection: 3, Wait: time.Microsecond, Held: 1234567 * time.Microsecond, Busy: 21 * time.Microsecond, SilentInTransaction: time.Second},
+	}
+	var file strings.Builder
+	if err := experiment.WriteCheckouts(&file, want); err != nil {
+		t.Fatal(err)
+	}
+	const text = `at_s,connection,wait_s,held_s,busy_s,silent_in_transaction_s
+1.500000,0,2.000000,0.000000,0.000000,0.000000
+2.000000,3,0.000001,1.234567,0.000021,1.000000
+`
+	if diff := cmp.Diff(text, file.String()); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+	got, err := experiment.ReadCheckouts(strings.NewReader(file.String()))
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, want -, got +\n%s", err, diff)
+	}
+}
 
 func TestHandovers(t *testing.T) {
 	ms := time.Millisecond

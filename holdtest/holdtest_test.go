@@ -140,6 +140,10 @@ func gaps(t *testing.T) {
 		"too many":                 {folded("", time.Second), "", 1},
 		"too many, accepted":       {folded("", time.Second), pghold.Folded, 0},
 		"too many, short":          {folded("", time.Millisecond), "", 0},
+		"just as long as it may":   {folded("", 100*time.Millisecond), "", 0},
+		"a bit longer":             {folded("", 100*time.Millisecond+1), "", 1},
+		"accepted with two stars":  {folded("", time.Second), "*any place*", 1},
+		"with two that fit":        {folded("", time.Second), "(*o*)", 0},
 		"too many, in slow calls":  {folded(pghold.Folded, time.Second), "", 0}, // these are found themselves
 		"too many slow calls":      {silentSeries(pghold.Series{SlowCalls: []pghold.SlowCalls{{What: pghold.Folded, Count: 3}}}), "", 1},
 		"in a slow call of a name": {folded("GET x/", time.Second), "", 0},

@@ -235,9 +235,30 @@ func TestHandler(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/debug/holds", nil))
-	if w.Code != http.StatusMethodNotAllowed {
+	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST is answered %d", w.Code)
 	}
+}
+
+func TestHandler_FiguresOfASeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder := pghold.New(pghold.Config{})
+		c := recorder.Pool("main").Checkout(t.Context())
+		c.BeginStatement()
+		time.Sleep(time.Second)
+		c.EndStatement(true)
+		time.Sleep(3 * time.Second)
+		c.Release()
+		page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
+		var figures []string
+		for _, cell := range strings.Split(page, `<td class="n">`)[1:] {
+			figure, _, _ := strings.Cut(cell, "<")
+			figures = append(figures, strings.TrimSpace(figure))
+		}
+		if got := strings.Join(figures, ", "); !strings.HasSuffix(got, "1, 4.0 s, 4.0 s, 25.0 %, 3.0 s, 3.0 s") {
+			t.Errorf("the figures are %s, in\n%s", got, page)
+		}
+	})
 }
 
 // What a pool says of those who queued, as database/sql does, is on the page.

@@ -149,6 +149,7 @@ func TestTransport_Names(t *testing.T) {
 		"http://h":                           "GET h/",
 		"http://h/v1/chat/completions":       "GET h/v1/chat/completions",
 		"http://h/users/42":                  "GET h/users/{…}",
+		"http://h/v1/v2/v3/v4/v5/v6":         "GET h/v1/v2/v3/v4/v5/v6",
 		"http://h/v1/v1/v1/v1/v1/v1/v1/v1":   "GET h/v1/v1/v1/v1/v1/v1/…",
 		"http://h/a/1/api/d/e/6/7/h":         "GET h/{…}/{…}/api/{…}/{…}/{…}/…",
 		"http://user:password@h/x?token=y#z": "GET h/{…}",

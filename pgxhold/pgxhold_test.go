@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pghold/pghold"
@@ -441,6 +442,12 @@ func TestInstall_Refuses(t *testing.T) {
 		if err := pgxhold.Install(cfg, r, "x"); err == nil {
 			t.Error("installed twice: no error")
 		}
+		cfg.ConnConfig.Tracer = multitracer.New(other{map[string]int{}}, cfg.ConnConfig.Tracer)
+		if err := pgxhold.Install(cfg, r, "x"); err == nil {
+			t.Error("installed a second time, among other tracers: no error")
+		}
+		cfg.ConnConfig.Tracer = multitracer.New(other{map[string]int{}})
+		must(t, pgxhold.Install(cfg, r, "x"))
 	}
 }
 

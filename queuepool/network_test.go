@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,11 +100,16 @@ func (n *network) serve(c net.Conn) {
 		}
 		// Within a connection: after 0.2, 0.6, 1.4 s and so on (TCP_RTO_MIN).
 		n.passes(context.Background(), 200*time.Millisecond)
-		if q, ok := m.(*pgproto3.Query); !ok || q.String == "leave" { // without a word
+		q, ok := m.(*pgproto3.Query)
+		if !ok || q.String == "leave" { // without a word
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
-		b.Send(&pgproto3.EmptyQueryResponse{})
+		if code, fails := strings.CutPrefix(q.String, "fail "); fails {
+			b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: code})
+		} else {
+			b.Send(&pgproto3.EmptyQueryResponse{})
+		}
 		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	}
 }
@@ -242,6 +249,54 @@ func TestPool_CloseDoesNotWaitForADeadNetwork(t *testing.T) {
 		}
 		if err := <-failed; !errors.Is(err, queuepool.ErrClosed) {
 			t.Errorf("who was connecting got %v, want ErrClosed", err)
+		}
+	})
+}
+
+func TestPool_AnEndedContextOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newNetwork(t, true).pool(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := p.Acquire(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		synctest.Wait()
+		if got := p.Stat(); got.Connects != 0 || got.CheckedIn != 0 {
+			t.Errorf("got %+v, want no connection", got)
+		}
+	})
+}
+
+// What pgx is told to do with the server's errors, it does.
+func TestPool_KeepsTheConfigurationsOnPgError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		n := newNetwork(t, true)
+		p := n.pool(t, func(c *queuepool.Config) {
+			c.ConnConfig.OnPgError = func(_ *pgconn.PgConn, e *pgconn.PgError) bool {
+				told = append(told, e.Code)
+				return e.Code != "22012" // this one ends the connection
+			}
+		})
+		for _, c := range []struct {
+			code  string
+			opens uint64
+		}{{"23505", 1}, {"22012", 1}, {"23505", 2}} {
+			conn, err := p.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Conn().Exec(t.Context(), "fail "+c.code, pgx.QueryExecModeSimpleProtocol); err == nil {
+				t.Errorf("%s: no error", c.code)
+			}
+			conn.Release()
+			if got := p.Stat().Connects; uint64(got) != c.opens {
+				t.Errorf("%s: %d connections opened, want %d", c.code, got, c.opens)
+			}
+		}
+		if want := []string{"23505", "22012", "23505"}; !slices.Equal(told, want) {
+			t.Errorf("it was told %q, want %q", told, want)
 		}
 	})
 }

@@ -85,6 +85,10 @@ func TestTextCurve(t *testing.T) {
 	if knee != strings.Repeat(" ", 9+9)+"▲" || !strings.Contains(out, "it breaks at 7.5.") {
 		t.Errorf("the knee is at %q in\n%s", knee, out)
 	}
+	c.Knee = 0.75 // at the first
+	if out := draw(c, TextOptions{}); !strings.Contains(out, "\n"+strings.Repeat(" ", 9)+"▲\n") {
+		t.Errorf("the knee is not at the first column of\n%s", out)
+	}
 	for knee, want := range map[float64]string{0: "breaks at any rate", math.Inf(1): "breaks at none of them"} {
 		c.Knee = knee
 		if out := draw(c, TextOptions{}); !strings.Contains(out, want) || strings.Contains(out, "▲") {

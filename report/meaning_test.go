@@ -101,4 +101,7 @@ func TestInTime(t *testing.T) {
 			t.Errorf("10 s to %v: got %q, want %q", inside, got, want)
 		}
 	}
+	if got := inTime(0, time.Second) + inTime(time.Second, 0); got != "" {
+		t.Errorf("beside no time: got %q, want nothing", got)
+	}
 }

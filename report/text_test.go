@@ -23,6 +23,18 @@ func textOf(t *testing.T, r *experiment.Result, o TextOptions) string {
 	return b.String()
 }
 
+func TestReport_Intervals(t *testing.T) {
+	r := &experiment.Result{Routes: []experiment.RouteResult{{Name: "r", Requests: 1, Interval: map[string][2]float64{
+		"success_ratio": {0.5, 0.75}, "throughput_per_s": {7, 8}, "latency_s.p50": {2, 2}, "latency_s.p99": {29, 30}}}}}
+	for format, text := range map[string]string{"Markdown": markdownOf(t, r), "text": textOf(t, r, TextOptions{Width: 200})} {
+		for _, want := range []string{intervalsTitle, "success 50.0 % to 75.0 %, throughput 7.00/s to 8.00/s, p50 2 s, p99 29 s to 30 s"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is missing in\n%s", format, want, text)
+			}
+		}
+	}
+}
+
 func markdownOf(t *testing.T, r *experiment.Result) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -333,6 +333,34 @@ func TestSession_CloseEndsWhatIsOpen(t *testing.T) {
 	}
 }
 
+func TestSession_WhatIsOpenIsAskedAgainAndAgain(t *testing.T) {
+	onEveryPool(t, func(t *testing.T, e *env) {
+		s := session.New(e, session.Options{})
+		rows, err := s.Query(t.Context(), "select generate_series(1, 3)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for ; rows.Next(); n++ {
+			if err := rows.Err(); err != nil {
+				t.Error(err)
+			}
+		}
+		if n != 3 || rows.Err() != nil || rows.Err() != nil {
+			t.Errorf("%d rows, %v", n, rows.Err())
+		}
+		batch := s.SendBatch(t.Context(), queue("select 1"))
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		for range 2 {
+			if _, err := batch.Exec(); !errors.Is(err, session.ErrClosed) {
+				t.Errorf("a batch of a closed session: got %v, want ErrClosed", err)
+			}
+		}
+	})
+}
+
 func queue(statements ...string) *pgx.Batch {
 	b := &pgx.Batch{}
 	for _, sql := range statements {

@@ -48,9 +48,6 @@ type discard struct {
 }
 
 func (d *discard) Error() string {
-	if d.err != nil {
-		return d.err.Error()
-	}
 	return "sqlhold: the connection is discarded after a cancelled transaction"
 }
 
