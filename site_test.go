@@ -8,22 +8,22 @@ import (
 func TestLibrary(t *testing.T) {
 	skip := []string{"example.com/app/db", "example.com/app/web.(*pool)"}
 	for function, want := range map[string]bool{
-		"github.com/jackc/pgx/v5.(*Conn).Query":                  true,
-		"github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire.func1":  true,
-		"database/sql.(*DB).QueryRow":                            true,
-		"database/sqlx.Get":                                      false,
-		"gorm.io/gorm/callbacks.Query":                           true,
-		"github.com/pghold/pghold.(*Pool).Checkout":              true,
-		"github.com/pghold/pghold/session.acquirer[...].Acquire": true,
-		"github.com/pghold/pghold/lab.(*App).readUser":           false,
-		"github.com/pghold/pghold/cmd/pghold.main":               false,
-		"example.com/app.main":                                   false,
-		"example.com/app/db.Get":                                 true,
-		"example.com/app/db/rows.Get":                            true,
-		"example.com/app/dbs.Get":                                false,
-		"example.com/app/web.(*pool).get":                        true,
-		"example.com/app/web.(*page).get":                        false,
-		"github.com/jackc/pgx/v5x.Query":                         false,
+		"github.com/jackc/pgx/v5.(*Conn).Query":                            true,
+		"github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire.func1":            true,
+		"database/sql.(*DB).QueryRow":                                      true,
+		"database/sqlx.Get":                                                false,
+		"gorm.io/gorm/callbacks.Query":                                     true,
+		"github.com/pghold/pghold.(*Pool).Checkout":                        true,
+		"github.com/pghold/pghold/session.acquirer[...].Acquire":           true,
+		"github.com/pghold/pghold/cmd/pghold/internal/lab.(*App).readUser": false,
+		"github.com/pghold/pghold/cmd/pghold.main":                         false,
+		"example.com/app.main":                                             false,
+		"example.com/app/db.Get":                                           true,
+		"example.com/app/db/rows.Get":                                      true,
+		"example.com/app/dbs.Get":                                          false,
+		"example.com/app/web.(*pool).get":                                  true,
+		"example.com/app/web.(*page).get":                                  false,
+		"github.com/jackc/pgx/v5x.Query":                                   false,
 	} {
 		if got := library(runtime.Frame{Function: function, File: "x.go"}, skip); got != want {
 			t.Errorf("%s: got %v, want %v", function, got, want)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdtest"
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 	"github.com/pghold/pghold/pgxhold"
 )
 

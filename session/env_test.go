@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
 	"github.com/pghold/pghold/sqlhold"

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"
 )

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 	"github.com/pghold/pghold/sqlhold"
 )
 

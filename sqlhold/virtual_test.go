@@ -13,7 +13,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/internal/memnet"
-	"github.com/pghold/pghold/internal/pgmem"
+	"github.com/pghold/pghold/internal/pg/pgmem"
 	"github.com/pghold/pghold/sqlhold"
 )
 

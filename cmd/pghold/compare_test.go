@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 const holding = "async_session_sleep_inside_session"

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
 // expectFlags are what a result is expected to be.

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/lab"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
 )
 
 type labCmd struct {

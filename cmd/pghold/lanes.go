@@ -4,7 +4,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/pghold/pghold/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
 // lanes are the connections as the server sees them, a character each, the oldest

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/pghold/pghold/report/chart"
-	"github.com/pghold/pghold/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
 // On a terminal connections have the colours that they have in the report: each is nearer

@@ -16,10 +16,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
 	"github.com/pghold/pghold/internal/printable"
-	"github.com/pghold/pghold/lab"
-	"github.com/pghold/pghold/plan"
 )
 
 // Exit statuses.

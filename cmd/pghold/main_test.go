@@ -13,9 +13,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // compiledIn is the folder with the program, once a test has asked for it.

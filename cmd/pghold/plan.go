@@ -11,10 +11,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/plan"
-	"github.com/pghold/pghold/report"
-	"github.com/pghold/pghold/report/chart"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
 )
 
 type planCmd struct {

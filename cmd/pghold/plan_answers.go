@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
 )
 
 // curvePoints is how many rates a curve has.

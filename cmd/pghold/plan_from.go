@@ -13,9 +13,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	holds "github.com/pghold/pghold"
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/plan"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
 )
 
 // asked is what is asked.

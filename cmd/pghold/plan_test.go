@@ -14,7 +14,7 @@ import (
 	"time"
 
 	root "github.com/pghold/pghold"
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
 // planned runs pghold plan --json and reads what it printed.

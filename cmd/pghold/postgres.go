@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/internal/connstring"
-	"github.com/pghold/pghold/internal/pgtemp"
-	"github.com/pghold/pghold/lab"
+	"github.com/pghold/pghold/internal/pg/pgtemp"
 )
 
 // postgresFlags say where Postgres comes from.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
 )
 
 // patience is how long the predictions of a run that was interrupted may take.

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // predictedRoute is what a reader of result.json that is not ours would read.

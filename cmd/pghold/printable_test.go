@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // odd is text that must reach no terminal and no log as it is: escape sequences, one of

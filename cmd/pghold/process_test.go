@@ -20,7 +20,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
 // compiled is the command's program, built once, in a folder that every user may

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pghold/pghold/lab"
-	"github.com/pghold/pghold/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
 // progress shows how a run goes: on a terminal one line that is rewritten, and a

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 )
 
 // Work after the last answer is in vain for most routes, and meant by those that

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
 )
 
 type reportCmd struct {

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
 )
 
 // folder is a run's folder. It is the run's own from the start on; as long as there is

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // A report that cannot be drawn costs nothing of what was measured, and a run with

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/internal/printable"
-	"github.com/pghold/pghold/lab"
 )
 
 type serveCmd struct {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pghold/pghold/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
 // settingsFlags are the experiment's settings, which all verbs that ask its

@@ -15,8 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // query returns a column.

@@ -12,10 +12,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/internal/pgtemp"
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/internal/pg/pgtemp"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // A run that was refused connections shows and saves what is known, and concludes nothing.

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/lab"
-	"github.com/pghold/pghold/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
 )
 
 // validate compares predictions with the lab's own measurements: of cases drawn at

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/plan"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // What a machine measures beside what is predicted of it; whether these agree hangs on

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/lab"
-	"github.com/pghold/pghold/report"
-	"github.com/pghold/pghold/report/live"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/report/live"
 )
 
 // web is the page that shows a run while it runs; nil where there is none.

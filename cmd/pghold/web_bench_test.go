@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // What the live page costs while somebody looks at it, against the same run of which

@@ -18,10 +18,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/experiment"
-	"github.com/pghold/pghold/internal/browser"
-	"github.com/pghold/pghold/internal/pgtest"
-	"github.com/pghold/pghold/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/browser"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // The page of a run, from its first route to the report, in a browser: cards appear

@@ -29,7 +29,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/httphold"
-	"github.com/pghold/pghold/internal/pgtemp"
+	"github.com/pghold/pghold/internal/pg/pgtemp"
 	"github.com/pghold/pghold/pgxhold"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdtest"
-	"github.com/pghold/pghold/internal/pgtest"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -1,0 +1,210 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+)
+
+// AllRoutes names the question about a pool that several routes share: all their holds
+// as one, since they wait in one queue.
+const AllRoutes = "all routes"
+
+// shortGap is the shortest silence of a hold that is told apart from its statements, as
+// a Recorder does.
+const shortGap = time.Millisecond
+
+// FromSnapshot returns what a recorder knew of a service's routes as questions, those
+// that held connections longest first. Where several share a pool, the first is about
+// all of them: each of the others has the pool to itself, and may be told that less is
+// enough.
+//
+// Of each route the snapshot has how many holds there were in its time, which is the
+// rate (with its share of those that waited in vain); how many statements ran in a
+// hold, how long they took, and whether a transaction was open between them; and how
+// long holds were silent, the slow call's recorded lengths. What it does not have is
+// base's: the clients' and the pool's timeout, how long the load lasts, which kind of
+// pool it was (Model.AnyPool), and, where the pool did not tell, its size. A hold counts as a request: a recorder does not know
+// what a handler does without a connection.
+//
+// A silence is made after the first statement. As far as the pool is concerned, it does
+// not matter where in the hold it is. pghold.ReadSnapshot refuses snapshots of another
+// version.
+func FromSnapshot(s *pghold.Snapshot, base experiment.Settings) ([]Question, error) {
+	taken := s.Taken.Sub(s.Began).Seconds()
+	if !(taken > 0) {
+		return nil, errors.New("the snapshot covers no time: it was taken when recording began, or before")
+	}
+	var all []Question
+	for _, pool := range poolsOf(s) {
+		qs, err := pool.questions(taken, base)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, qs...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("the snapshot is empty: no hold has ended in its time")
+	}
+	return all, nil
+}
+
+// recordedPool is what a snapshot has of a pool.
+type recordedPool struct {
+	pghold.PoolSnapshot
+	only   bool             // there is no other
+	routes []*pghold.Series // one for each, whatever its call sites
+	open   map[string]int   // holds that had not ended, by route
+}
+
+func poolsOf(s *pghold.Snapshot) []*recordedPool {
+	var pools []*recordedPool
+	find := func(name string) *recordedPool {
+		for _, p := range pools {
+			if p.Name == name {
+				return p
+			}
+		}
+		p := &recordedPool{PoolSnapshot: pghold.PoolSnapshot{Name: name}, open: map[string]int{}}
+		for _, known := range s.Pools {
+			if known.Name == name {
+				p.PoolSnapshot = known
+			}
+		}
+		pools = append(pools, p)
+		return p
+	}
+	sites := pghold.Snapshot{} // merged without them
+	for _, series := range s.Series {
+		one := *series
+		one.Site = pghold.Site{}
+		sites.Merge(&pghold.Snapshot{Series: []*pghold.Series{&one}})
+	}
+	for _, series := range sites.Series {
+		if series.Held.Count() > 0 {
+			p := find(series.Pool)
+			p.routes = append(p.routes, series)
+		}
+	}
+	for _, h := range s.Open {
+		for _, p := range pools {
+			if p.Name == h.Pool {
+				p.open[h.Route]++
+			}
+		}
+	}
+	for _, p := range pools {
+		p.only = len(pools) == 1
+	}
+	return pools
+}
+
+func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []Question, err error) {
+	// Who waited in vain wanted a connection too.
+	vain := 1.0
+	if p.Checkouts > 0 {
+		vain += float64(p.Timeouts+p.Cancelled+p.Failures) / float64(p.Checkouts)
+	}
+	if p.Max > 0 {
+		base.PoolSize, base.MaxOverflow = p.Max, 0
+	}
+	var together pghold.Series
+	open := 0
+	for _, series := range p.routes {
+		name := series.Route
+		if name == "" {
+			name = "(no route)"
+		}
+		n := p.open[series.Route]
+		q, err := p.question(name, series, (float64(series.Held.Count())+float64(n))*vain/taken, base)
+		if err != nil {
+			return nil, err
+		}
+		qs = append(qs, q)
+		add(&together, series)
+		open += n
+	}
+	if len(p.routes) > 1 {
+		q, err := p.question(AllRoutes, &together, (float64(together.Held.Count())+float64(open))*vain/taken, base)
+		if err != nil {
+			return nil, err
+		}
+		qs = append([]Question{q}, qs...)
+	}
+	return qs, nil
+}
+
+// add counts the holds of another route too.
+func add(sum, s *pghold.Series) {
+	sum.Held.Merge(&s.Held)
+	sum.Silent.Merge(&s.Silent)
+	sum.Busy += s.Busy
+	sum.SilentInTransaction += s.SilentInTransaction
+	sum.Statements += s.Statements
+}
+
+// mostStatements is how many statements a hold is described with. Where it has more,
+// each of these takes as long as several.
+const mostStatements = 20
+
+func (p *recordedPool) question(name string, s *pghold.Series, rate float64, base experiment.Settings) (Question, error) {
+	if !p.only {
+		name = p.Name + ": " + name
+	}
+	if s.Held.Min() < 0 || s.Silent.Min() < 0 || s.Busy < 0 || s.Held.Sum() < 0 || s.Silent.Sum() < 0 {
+		return Question{}, fmt.Errorf("%s: the snapshot has a negative time", name)
+	}
+	n := float64(s.Held.Count())
+	statements := min(max(1, int(math.Round(float64(s.Statements)/n))), mostStatements)
+	q := Question{Case: experiment.Case{Name: name, Settings: base}, Model: Model{AnyPool: true}}
+	q.Settings.Rate = fourDigits(rate) // it is no more exact than that
+	q.Settings.Slow, q.Settings.SlowShape = 0, experiment.Fixed
+
+	// The last statement of a hold that is in a transaction ends it.
+	step := experiment.Autocommit
+	if statements > 1 && 2*s.SilentInTransaction > s.Silent.Sum() {
+		step = experiment.Statement
+		statements--
+	}
+	each := float64(s.Busy) / n
+	steps := []experiment.Step{step}
+	if silent := s.Silent.Mean(); silent >= shortGap {
+		steps = append(steps, experiment.SlowCall)
+		q.Settings.Slow, q.Model.Calls = silent.Round(100*time.Microsecond), lengths(&s.Silent)
+	} else {
+		each += float64(silent)
+	}
+	for range statements - 1 {
+		steps = append(steps, step)
+	}
+	q.Route = experiment.Route{Name: name, Summary: "as recorded", Steps: append(steps, experiment.Release)}
+	q.Model.Overheads.Statement = time.Duration(each / float64(q.Route.RoundTrips()))
+	return q, nil
+}
+
+func fourDigits(v float64) float64 {
+	scale := math.Pow(10, 3-math.Floor(math.Log10(v)))
+	return math.Round(v*scale) / scale
+}
+
+// lengths are durations that a sketch may have counted: as many as it takes to have its
+// quantiles, and with its mean.
+func lengths(s *pghold.Sketch) []time.Duration {
+	const n = 1000
+	all := make([]time.Duration, n)
+	sum := 0.0
+	for i := range all {
+		all[i] = s.Quantile((float64(i) + 0.5) / n)
+		sum += float64(all[i])
+	}
+	if sum > 0 {
+		for i := range all {
+			all[i] = time.Duration(float64(all[i]) * float64(s.Mean()) * n / sum)
+		}
+	}
+	return all
+}

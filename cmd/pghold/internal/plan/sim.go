@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+)
+
+// sim is one simulation. It is deterministic for its seed, and runs in one goroutine.
+// When it has run, it can run again: what it has kept is only memory.
+type sim struct {
+	program   []op
+	reqs      []request
+	free      []int32
+	events    events
+	now       int64
+	rng       *rand.Rand
+	replicas  []replica
+	servers   station // of the PgBouncer
+	cores     station
+	accounts  []account
+	ready     []int32 // requests that can go on
+	processed int64   // events
+
+	arrivals arrivals
+	next     int64 // the next arrival, where there are more
+	more     bool
+
+	nextAccount int32
+	nextReplica int
+
+	sync, cancel   bool
+	sessionMode    bool  // a connection keeps its PgBouncer's until it is closed
+	overwrites     bool  // updates write what they read plus one
+	keep           int   // connections that a pool keeps idle; it closes others
+	patience       int64 // of the pool
+	serverPatience int64 // of the PgBouncer
+	clientTimeout  int64
+	callTimeout    int64 // how long a handler waits for the slow call
+	idleTimeout    int64 // of a silent transaction; 0: none
+	txTimeout      int64 // of a transaction, which here begins with the hold; 0: none
+	maxInFlight    int
+	connect        int64
+	handover       int64 // from a release to who was queued
+	network        int64 // what a request takes beside its handler
+	call           func(*rand.Rand) int64
+	jitters        bool // calls and pauses differ, by:
+	jitter         Spread
+	randomReplica  bool
+
+	room int64 // bytes that it may keep
+	err  error // that it needs more
+
+	stats *stats
+}
+
+// forEver is how long somebody waits who does not give up.
+const forEver = math.MaxInt64
+
+// run sends a request at each of the times that the arrivals have, which do not
+// decrease, and goes on until the last of them has ended, or it is too large (err).
+func (s *sim) run(a arrivals) {
+	s.begin(a)
+	for s.err == nil && s.step() {
+	}
+	s.end()
+}
+
+func (s *sim) begin(a arrivals) {
+	s.now, s.nextReplica, s.nextAccount = 0, 0, 0
+	for i := range s.replicas {
+		s.servers.used -= s.replicas[i].attached
+		s.replicas[i].open, s.replicas[i].attached = 0, 0
+	}
+	for i := range s.accounts {
+		s.accounts[i] = account{row: s.accounts[i].row}
+	}
+	s.arrivals = a
+	s.next, s.more = a()
+}
+
+// step does what happens next, and all that follows from it at once. It reports
+// whether there was anything.
+func (s *sim) step() bool {
+	for {
+		if s.more && (len(s.events.heap) == 0 || s.next <= s.events.heap[0].at) {
+			s.now = s.next
+			s.arrive()
+			s.next, s.more = s.arrivals()
+			break
+		}
+		if len(s.events.heap) == 0 {
+			return false
+		}
+		e := s.events.pop()
+		q := &s.reqs[e.req]
+		if e.kind.ofLife() && e.gen != q.life || !e.kind.ofLife() && e.gen != q.gen {
+			continue // it is about what is over
+		}
+		s.now = e.at
+		switch e.kind {
+		case evDone:
+			s.done(e.req)
+		case evPatience:
+			s.gaveUp(e.req)
+		case evLeave:
+			s.leave(e.req)
+		case evKill:
+			s.kill(e.req)
+		}
+		break
+	}
+	s.processed++
+	for len(s.ready) > 0 {
+		r := s.ready[0]
+		s.ready = s.ready[:copy(s.ready, s.ready[1:])]
+		s.advance(r)
+	}
+	return true
+}
+
+// end counts what the accounts do not show.
+func (s *sim) end() {
+	if len(s.accounts) == 0 {
+		return
+	}
+	s.stats.lost = s.stats.recorded
+	for i := range s.accounts {
+		s.stats.lost -= int(s.accounts[i].balance)
+	}
+}
+
+func (s *sim) after(d int64, r int32, k kind) {
+	s.events.push(event{at: s.now + d, req: r, gen: s.reqs[r].gen, kind: k})
+}
+
+func (s *sim) arrive() {
+	if s.full() {
+		s.err = s.tooLarge()
+		return
+	}
+	var r int32
+	if n := len(s.free); n > 0 {
+		r = s.free[n-1]
+		s.free = s.free[:n-1]
+	} else {
+		r = int32(len(s.reqs))
+		s.reqs = append(s.reqs, request{})
+	}
+	old := &s.reqs[r]
+	s.reqs[r] = request{arrived: s.now, gen: old.gen + 1, life: old.life + 1, silent: -1}
+	q := &s.reqs[r]
+	if s.randomReplica {
+		q.replica = int32(s.rng.IntN(len(s.replicas)))
+	} else {
+		q.replica = int32(s.nextReplica)
+		if s.nextReplica++; s.nextReplica == len(s.replicas) {
+			s.nextReplica = 0
+		}
+	}
+	s.stats.arrived(s.now)
+	rep := &s.replicas[q.replica]
+	if s.maxInFlight > 0 && rep.running >= s.maxInFlight {
+		s.stats.answered(s.now, s.network, experiment.Rejected, q)
+		s.free = append(s.free, r)
+		return
+	}
+	rep.running++
+	if len(s.accounts) > 0 {
+		q.account = s.nextAccount
+		if s.nextAccount++; int(s.nextAccount) == len(s.accounts) {
+			s.nextAccount = 0
+		}
+	}
+	if s.cancel {
+		s.events.push(event{at: s.now + s.clientTimeout, req: r, gen: q.life, kind: evLeave})
+	}
+	if s.sync && !s.get(&rep.threads, r, aThread, forEver) {
+		return
+	}
+	s.advance(r)
+}

@@ -1,0 +1,69 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+)
+
+var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
+
+func TestGolden(t *testing.T) {
+	text := func(o TextOptions) func(io.Writer, *experiment.Result) error {
+		return func(w io.Writer, r *experiment.Result) error { return Text(w, r, o) }
+	}
+	for file, c := range map[string]struct {
+		result *experiment.Result
+		write  func(io.Writer, *experiment.Result) error
+	}{
+		"text.txt":           {measured(), text(TextOptions{})},
+		"text_color.txt":     {measured(), text(TextOptions{Color: true})},
+		"text_80.txt":        {measured(), text(TextOptions{Width: 80})},
+		"text_40.txt":        {measured(), text(TextOptions{Width: 40})},
+		"text_seed.txt":      {experiment.Seed(), text(TextOptions{})},
+		"text_no_routes.txt": {&experiment.Result{Kind: experiment.Measured, Interrupted: true, Settings: experiment.Defaults()}, text(TextOptions{})},
+		"interrupted.txt":    {interrupted(), text(TextOptions{})},
+		"partial.txt":        {partial(), text(TextOptions{})},
+		"report.md":          {measured(), Markdown},
+		"interrupted.md":     {interrupted(), Markdown},
+		"partial.md":         {partial(), Markdown},
+		"result.json":        {measured(), JSON},
+		"predicted.txt":      {predicted(), text(TextOptions{})},
+		"predicted_80.txt":   {predicted(), text(TextOptions{Width: 80})},
+		"predicted_40.txt":   {predicted(), text(TextOptions{Width: 40})},
+		"predicted.md":       {predicted(), Markdown},
+		"predicted.json":     {predicted(), JSON},
+		"groups.txt":         {groups(), text(TextOptions{})},
+		"groups_color.txt":   {groups(), text(TextOptions{Color: true})},
+		"groups_40.txt":      {groups(), text(TextOptions{Width: 40})},
+		"groups.md":          {groups(), Markdown},
+		"groups.json":        {groups(), JSON},
+	} {
+		t.Run(file, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := c.write(&b, c.result); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", file)
+			if *update {
+				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatalf("%v: run go test ./cmd/pghold/internal/report -update, and read what it wrote", err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/report -update\n%s", diff)
+			}
+		})
+	}
+}

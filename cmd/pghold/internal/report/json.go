@@ -1,0 +1,34 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/internal/printable"
+)
+
+// JSON writes a result as one indented document with a newline at its end. Lists
+// are never null, and what does not print (control characters, marks that turn the
+// direction of writing) never stands as it is, so that the document may be printed on
+// a terminal.
+func JSON(w io.Writer, r *experiment.Result) error {
+	doc := *r
+	if doc.Routes == nil {
+		doc.Routes = []experiment.RouteResult{}
+	}
+	if doc.Warnings == nil {
+		doc.Warnings = []string{}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
+		return fmt.Errorf("writing the result as JSON: %w", err)
+	}
+	_, err := w.Write(printable.JSON(b.Bytes()))
+	return err
+}

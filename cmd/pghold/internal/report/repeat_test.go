@@ -1,0 +1,78 @@
+package report
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+)
+
+func TestCommand(t *testing.T) {
+	names := func(r *experiment.Result, names ...string) *experiment.Result {
+		r.Routes = nil
+		for _, n := range names {
+			r.Routes = append(r.Routes, experiment.RouteResult{Name: n})
+		}
+		return r
+	}
+	all := measured()
+	all.Settings.Rate, all.Settings.ClientTimeout, all.Settings.Threads = 12.5, 2*time.Hour, 7
+	// of is a result of a group's cases, as the lab makes it.
+	of := func(group string, keep func(i int) bool) *experiment.Result {
+		g, err := experiment.FindGroup(group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults()}
+		for i, c := range g.Cases(r.Settings) {
+			rr := experiment.RouteResult{Name: c.Name}
+			if c.Name != c.Route.Name {
+				rr.Route = c.Route.Name
+			}
+			if c.Settings != r.Settings {
+				rr.Settings = &c.Settings
+			}
+			if keep(i) {
+				r.Routes = append(r.Routes, rr)
+			}
+		}
+		return r
+	}
+	everything := func(int) bool { return true }
+	turned := of("pools", everything)
+	slices.Reverse(turned.Routes)
+	for _, c := range []struct {
+		r    *experiment.Result
+		want string
+	}{
+		{of("seed", everything), "pghold lab"},
+		{of("remedies", everything), "pghold lab --group remedies"},
+		{of("remedies", func(i int) bool { return i < 2 }), "pghold lab commit_before_call commit_then_touch"},
+		{of("guards", everything), "pghold lab --group guards"},
+		{of("guards", func(i int) bool { return i != 3 && i < 9 }), "pghold lab --group guards"}, // interrupted, on an old server
+		{of("pgbouncer", everything), "pghold lab --group pgbouncer"},
+		{of("pgbouncer", func(i int) bool { return i == 0 }), "pghold lab --group pgbouncer"},
+		{of("trips", everything), "pghold lab --group trips"},
+		{turned, "pghold lab async_session_sleep_inside_session"}, // no group's, but to be run all the same
+		{measured(), "pghold lab"},
+		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: predicted().Routes[3:4]},
+			"pghold lab --predict async_session_sleep_inside_session"},
+		{names(measured()), "pghold lab"},
+		{all, "pghold lab --rate 12.5 --client-timeout 2h --threads 7"},
+		{interrupted(), "pghold lab --rate 50 --duration 1m30s --slow 500ms --pool pgxpool --pool-size 20 --max-overflow 0 --pool-timeout 27.5s --cancel-on-disconnect=true --speed 10 sync_session_sleep_outside_session sync_session_sleep_inside_session"},
+		{names(measured(), "a", "b'c", "--dsn=x"), `pghold lab -- a 'b'\''c' --dsn=x`},
+	} {
+		if got := Command(c.r); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// Who repeats a prediction predicts, and does not start a Postgres.
+func TestCommand_ofAPrediction(t *testing.T) {
+	r := &experiment.Result{Kind: experiment.Predicted, Settings: experiment.Defaults()}
+	if got := Command(r); got != "pghold plan" {
+		t.Errorf("got %q, want pghold plan", got)
+	}
+}

@@ -1,0 +1,211 @@
+package watch_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/internal/pg/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func connect(t *testing.T, dsn, application string) *pgx.Conn {
+	t.Helper()
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc.RuntimeParams["application_name"] = application
+	conn, err := pgx.ConnectConfig(t.Context(), cc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func exec(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func open(t *testing.T, dsn string) *watch.Sampler {
+	t.Helper()
+	s, err := watch.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(context.Background()) })
+	return s
+}
+
+// sampleUntil samples the one session of an application until it is in a state, and
+// where it has a transaction, until the age of that is known: a backend says that it is
+// active, and a moment later when its transaction began.
+func sampleUntil(t *testing.T, s *watch.Sampler, application string, want watch.State, transaction bool) watch.Session {
+	t.Helper()
+	giveUp := time.After(time.Minute)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		sample, err := s.Sample(t.Context(), application)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sample.Sessions) == 1 && sample.Sessions[0].State == want && (!transaction || sample.Sessions[0].TransactionFor > 0) {
+			return sample.Sessions[0]
+		}
+		select {
+		case <-tick.C:
+		case <-giveUp:
+			t.Fatalf("waited in vain for %q (with a transaction's age: %v), the last sample is %+v", want, transaction, sample)
+		}
+	}
+}
+
+func TestSampler_States(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	setup := connect(t, dsn, "setup")
+	exec(t, setup, "create table t (n int primary key); insert into t values (1)")
+	const application = "watched"
+
+	states := []struct {
+		name        string
+		want        watch.State
+		transaction bool // its age is known
+		enter       func(t *testing.T, conn *pgx.Conn)
+	}{
+		{"idle", watch.Silent, false, func(t *testing.T, c *pgx.Conn) { exec(t, c, "select 1") }},
+		{"idle in transaction", watch.SilentInTransaction, true, func(t *testing.T, c *pgx.Conn) { exec(t, c, "begin; select 1") }},
+		{"aborted", watch.Aborted, false, func(t *testing.T, c *pgx.Conn) {
+			exec(t, c, "begin")
+			c.Exec(t.Context(), "select 1/0")
+		}},
+		{"busy", watch.Busy, true, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
+		{"waiting for a lock", watch.LockWait, true, func(t *testing.T, c *pgx.Conn) {
+			holder := connect(t, dsn, "holder")
+			exec(t, holder, "begin; update t set n = 1 where n = 1")
+			background(t, c, "update t set n = 1 where n = 1")
+		}},
+		{"fed slowly", watch.ClientSlow, true, func(t *testing.T, c *pgx.Conn) {
+			r, w := io.Pipe()
+			t.Cleanup(func() { w.Close() })
+			done := make(chan struct{})
+			t.Cleanup(func() { <-done })
+			t.Cleanup(func() { w.Close() })
+			go func() {
+				defer close(done)
+				c.PgConn().CopyFrom(context.Background(), r, "copy t from stdin")
+			}()
+		}},
+	}
+	for _, state := range states {
+		t.Run(state.name, func(t *testing.T) {
+			conn := connect(t, dsn, application)
+			state.enter(t, conn)
+			first := sampleUntil(t, s, application, state.want, state.transaction)
+			if first.PID != int32(conn.PgConn().PID()) || first.BackendStart.IsZero() {
+				t.Errorf("got PID %d started %v, want PID %d", first.PID, first.BackendStart, conn.PgConn().PID())
+			}
+			if !state.transaction && first.TransactionFor != 0 {
+				t.Errorf("its transaction's age is %v, want none", first.TransactionFor)
+			}
+			if state.want.InTransaction() != (state.want == watch.SilentInTransaction || state.want == watch.Aborted) {
+				t.Errorf("%s: InTransaction is %v", state.want, state.want.InTransaction())
+			}
+			// Its age grows from sample to sample, by the server's clock. Each is read a
+			// moment after the sample's time, and before the next sample's.
+			var samples [20]watch.Sample
+			const last = len(samples) - 1
+			for i := range samples {
+				sample, err := s.Sample(t.Context(), application)
+				if err != nil {
+					t.Fatal(err)
+				}
+				samples[i] = sample
+			}
+			age := func(i int) time.Duration { return samples[i].Sessions[0].StateFor }
+			passed := func(from, to int) time.Duration { return samples[to].At.Sub(samples[from].At) }
+			const rounded = 2 * time.Microsecond
+			if grown := age(last-1) - age(0); grown <= 0 || grown > passed(0, last)+rounded {
+				t.Errorf("its age grew by %v until the last sample but one, want at most the %v until the last", grown, passed(0, last))
+			}
+			if grown := age(last) - age(0); grown < passed(1, last)-rounded {
+				t.Errorf("its age grew by %v until the last sample, want at least the %v since the second", grown, passed(1, last))
+			}
+		})
+	}
+}
+
+// background runs a statement until the test ends.
+func background(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		conn.Exec(ctx, sql)
+	}()
+}
+
+func TestSampler_SeesOnlyTheApplication(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	for _, application := range []string{"a", "a", "b"} {
+		connect(t, dsn, application)
+	}
+	for application, want := range map[string]int{"a": 2, "b": 1, "c": 0, "pghold watch": 0} {
+		sample, err := s.Sample(t.Context(), application)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := sample.Count(func(watch.State) bool { return true }); n != want {
+			t.Errorf("%q has %d sessions, want %d", application, n, want)
+		}
+		if sample.At.IsZero() {
+			t.Errorf("%q: the sample has no time", application)
+		}
+	}
+}
+
+// A role without pg_monitor sees that others' sessions are there, and no more.
+func TestSampler_WithoutPermission(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	owner := connect(t, dsn, "owner")
+	exec(t, owner, "begin; select 1")
+	admin := connect(t, dsn, "admin")
+	role := fmt.Sprintf("watch_test_%d", admin.PgConn().PID())
+	exec(t, admin, "create role "+role+" login password 'x'")
+	t.Cleanup(func() { admin.Exec(context.Background(), "drop role "+role) })
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "x")
+	s := open(t, u.String())
+	session := sampleUntil(t, s, "owner", watch.Unknown, false)
+	if session.StateFor != 0 || !session.BackendStart.IsZero() {
+		t.Errorf("got %+v, want nothing but its PID", session)
+	}
+}
+
+func TestSampler_FailsWhenTheServerIsGone(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := open(t, dsn)
+	admin := connect(t, dsn, "admin")
+	exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
+	if _, err := s.Sample(t.Context(), "a"); err == nil {
+		t.Error("no error after the sampler's connection was ended")
+	}
+}
