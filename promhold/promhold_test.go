@@ -159,6 +159,26 @@ func TestCollector_SaysWhatTheSnapshotSays(t *testing.T) {
 	}
 }
 
+// What a pool says of itself is told from its first connection and its first wait on.
+func TestCollector_APoolOfOneConnection(t *testing.T) {
+	for n, want := range map[int]int{0: 0, 1: 4} {
+		s := &pghold.Snapshot{Pools: []pghold.PoolSnapshot{{Name: "small", Open: n, Max: n, Waits: uint64(n), WaitTime: time.Duration(n)}}}
+		families := gather(t, promhold.CollectorOf(func() *pghold.Snapshot { return s }))
+		got := 0
+		for _, f := range families {
+			for _, m := range f.Metric {
+				switch name := f.GetName(); {
+				case name == "db_client_connection_max", name == "pghold_waits_total", name == "pghold_wait_seconds_total", name == "db_client_connection_count" && strings.Contains(m.String(), "idle"):
+					got++
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%d connections: %d of its own figures, want %d: %v", n, got, want, slices.Sorted(maps.Keys(families)))
+		}
+	}
+}
+
 func TestCollector_HasOneUnusualName(t *testing.T) {
 	problems, err := testutil.CollectAndLint(promhold.CollectorOf(made))
 	if err != nil {

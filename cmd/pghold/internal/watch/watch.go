@@ -9,6 +9,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -161,7 +162,7 @@ func classify(state, waitEvent string) State {
 		return Aborted
 	case "active", "fastpath function call":
 		switch {
-		case len(waitEvent) > 5 && waitEvent[:5] == "Lock.":
+		case strings.HasPrefix(waitEvent, "Lock."):
 			return LockWait
 		case waitEvent == "Client.ClientRead" || waitEvent == "Client.ClientWrite":
 			return ClientSlow

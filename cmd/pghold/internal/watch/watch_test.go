@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 	"github.com/pghold/pghold/internal/pg/pgtest"
@@ -157,6 +160,49 @@ func background(t *testing.T, conn *pgx.Conn, sql string) {
 		defer close(done)
 		conn.Exec(ctx, sql)
 	}()
+}
+
+func TestOpen_SaysWhatFails(t *testing.T) {
+	for dsn, want := range map[string]string{"postgres://[": "IPv6 address", "postgres://127.0.0.1:1/x": "connect"} {
+		if _, err := watch.Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", dsn, err, want)
+		}
+	}
+
+	// A server, or something in between, that takes no settings: the connection to it
+	// is not kept.
+	ours, theirs := net.Pipe()
+	last := make(chan pgproto3.FrontendMessage)
+	go func() {
+		b := pgproto3.NewBackend(theirs, theirs)
+		b.ReceiveStartupMessage()
+		b.Send(&pgproto3.AuthenticationOk{})
+		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		b.Flush()
+		b.Receive()
+		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "0A000", Message: "no settings here"})
+		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		b.Flush()
+		m, _ := b.Receive()
+		last <- m
+		theirs.Close()
+	}()
+	cc, err := pgx.ParseConfig("postgres://u@127.0.0.1/x?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc.DialFunc = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+	if _, err := watch.OpenConfig(t.Context(), cc); err == nil || !strings.Contains(err.Error(), "no settings here") {
+		t.Errorf("got %v, want the server's refusal", err)
+	}
+	select {
+	case m := <-last:
+		if _, ok := m.(*pgproto3.Terminate); !ok {
+			t.Errorf("after its refusal the server was sent %T", m)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the connection that is of no use is still open")
+	}
 }
 
 func TestSampler_SeesOnlyTheApplication(t *testing.T) {
