@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/queuepool"
 )
 
 // Install makes a pool that will be opened with cfg tell a recorder of its holds,
@@ -39,9 +38,17 @@ func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) er
 		cfg.Tracer = tracer
 		return nil
 	}
-	before, _ := cfg.Tracer.(queuepool.Tracer)
+	before, _ := cfg.Tracer.(checkoutTracer)
 	cfg.Tracer = both{multitracer.New(tracer, cfg.Tracer), tracer, before}
 	return nil
+}
+
+// checkoutTracer has the hooks of queuepool.Tracer. It is declared here, so that whoever
+// imports pgxhold does not get a pool with it.
+type checkoutTracer interface {
+	TraceCheckoutStart(ctx context.Context) context.Context
+	TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error)
+	TraceCheckin(conn *pgx.Conn)
 }
 
 // both is a tracer and one that was there before, with the hooks that pgx's
@@ -49,7 +56,7 @@ func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) er
 type both struct {
 	*multitracer.Tracer
 	ours   *Tracer
-	before queuepool.Tracer // nil where the one that was there has not these hooks
+	before checkoutTracer // nil where the one that was there has not these hooks
 }
 
 func (b both) TraceCheckoutStart(ctx context.Context) context.Context {
@@ -112,8 +119,8 @@ var (
 	_ pgx.PrepareTracer     = (*Tracer)(nil)
 	_ pgxpool.AcquireTracer = (*Tracer)(nil)
 	_ pgxpool.ReleaseTracer = (*Tracer)(nil)
-	_ queuepool.Tracer      = (*Tracer)(nil)
-	_ queuepool.Tracer      = both{}
+	_ checkoutTracer        = (*Tracer)(nil)
+	_ checkoutTracer        = both{}
 )
 
 // holdKey is where a connection's slot is found among pgconn's custom data.

@@ -123,6 +123,8 @@ func tracerWaitForNotificationIsSilence(t *testing.T) {
 	}
 }
 
+var _ queuepool.Tracer = (*pgxhold.Tracer)(nil) // which a pool asks for
+
 func TestInstall_KeepsQueuepoolsHooks(t *testing.T) { synctest.Test(t, installKeepsQueuepoolsHooks) }
 
 func installKeepsQueuepoolsHooks(t *testing.T) {
