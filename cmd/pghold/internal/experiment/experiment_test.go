@@ -25,6 +25,17 @@ func TestSettings_Validate(t *testing.T) {
 	if err := experiment.Defaults().Validate(); err != nil {
 		t.Fatalf("the defaults are refused: %v", err)
 	}
+	one := experiment.Settings{Rate: 1, Duration: time.Second, ClientTimeout: time.Second, PoolTimeout: time.Second, SlowShape: "fixed", Pool: "sql", PoolSize: 1, Threads: 1, Accounts: 1, Speed: 1}
+	if err := one.Validate(); err != nil {
+		t.Errorf("one of everything is refused: %v", err)
+	}
+	if one.ServerConnections() != 1 {
+		t.Errorf("the server sees %d connections of a pool of one", one.ServerConnections())
+	}
+	one.PoolSize, one.PgBouncer = 5, 1
+	if one.ServerConnections() != 1 {
+		t.Errorf("the server sees %d connections of a PgBouncer with one", one.ServerConnections())
+	}
 	for flag, spoil := range map[string]func(*experiment.Settings){
 		"--rate":           func(s *experiment.Settings) { s.Rate = 0 },
 		"--duration":       func(s *experiment.Settings) { s.Duration = 0 },
@@ -281,69 +292,6 @@ func TestSeed(t *testing.T) {
 	}
 	if got := seed.Route("async_session_sleep_inside_session").Outcomes.OK; got != 240 {
 		t.Errorf("async inside: %d successes, want the published 240", got)
-	}
-}
-
-// Each guard is one setting, under each of two loads.
-func TestGuards(t *testing.T) {
-	group, err := experiment.FindGroup("guards")
-	if err != nil {
-		t.Fatal(err)
-	}
-	guards := map[string]func(*experiment.Settings){
-		"none":                        func(*experiment.Settings) {},
-		"idle_in_transaction_timeout": func(s *experiment.Settings) { s.IdleInTransactionTimeout = time.Second }, // half a slow call
-		"transaction_timeout":         func(s *experiment.Settings) { s.TransactionTimeout = time.Second },
-		"pool_timeout_below_client":   func(s *experiment.Settings) { s.PoolTimeout = 27500 * time.Millisecond }, // 30 s less the rest and a margin
-		"pool_timeout_short":          func(s *experiment.Settings) { s.PoolTimeout = 5 * time.Second },
-		"cancel_on_disconnect":        func(s *experiment.Settings) { s.CancelOnDisconnect = true },
-		"max_in_flight":               func(s *experiment.Settings) { s.MaxInFlight = 30 }, // two for each connection
-	}
-	found := map[string]int{}
-	for _, c := range group.Cases(experiment.Defaults()) {
-		_, name, _ := strings.Cut(c.Name, "@")
-		name = strings.TrimSuffix(name, "_lasting")
-		set := guards[name]
-		if set == nil {
-			t.Errorf("%s: nobody knows this guard", c.Name)
-			continue
-		}
-		found[name]++
-		want := experiment.Defaults()
-		want.Rate, want.Duration = c.Settings.Rate, c.Settings.Duration
-		set(&want)
-		if diff := cmp.Diff(want, c.Settings); diff != "" {
-			t.Errorf("%s: want -, got +\n%s", c.Name, diff)
-		}
-	}
-	for name := range guards {
-		loads := 2
-		if name == "idle_in_transaction_timeout" {
-			loads = 4 // of an update too
-		}
-		if found[name] != loads {
-			t.Errorf("%s: %d variants, want %d", name, found[name], loads)
-		}
-	}
-}
-
-func TestRoute_WhatIsHeldDuringACall(t *testing.T) {
-	for name, want := range map[string][2]bool{
-		"async_session_sleep_inside_session":  {true, true},
-		"async_session_sleep_outside_session": {false, false},
-		"update_in_one_transaction":           {true, true},
-	} {
-		routes, err := experiment.FindRoutes([]string{name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r := routes[0]; r.HoldsThroughCall() != want[0] || r.SilentInTransaction() != want[1] {
-			t.Errorf("%s: holds %v, silent in transaction %v; want %v", name, r.HoldsThroughCall(), r.SilentInTransaction(), want)
-		}
-	}
-	held := experiment.Route{Steps: []experiment.Step{experiment.Autocommit, experiment.SlowCall, experiment.Release}}
-	if !held.HoldsThroughCall() || held.SilentInTransaction() {
-		t.Error("a statement outside of a transaction holds a connection, and opens none")
 	}
 }
 

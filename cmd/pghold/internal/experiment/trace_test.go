@@ -32,6 +32,22 @@ func TestCheckouts_SurviveTheirFile(t *testing.T) {
 	}
 }
 
+func TestReadCheckouts_Refuses(t *testing.T) {
+	const header = "at_s,connection,wait_s,held_s,busy_s,silent_in_transaction_s\n"
+	for text, want := range map[string]string{
+		"":                         "first line",
+		"a,b,c,d,e,f\n":            "first line",
+		"at_s,connection\n":        "wrong number of fields",
+		header + "1,2,3\n":         "wrong number of fields",
+		header + "1,x,3,4,5,6\n":   "line 2",
+		header + "1,2,3,4,5,six\n": "line 2",
+	} {
+		if got, err := experiment.ReadCheckouts(strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), "not a file of checkouts: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v and %v, want an error that has %q", text, got, err, want)
+		}
+	}
+}
+
 func TestHandovers(t *testing.T) {
 	ms := time.Millisecond
 	got := experiment.Handovers([]experiment.Checkout{
