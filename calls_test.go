@@ -9,7 +9,7 @@ import (
 )
 
 func charge(ctx context.Context, what string, d time.Duration) {
-	call := Start(ctx, what)
+	call := StartSlowCall(ctx, what)
 	time.Sleep(d)
 	call.End()
 }
@@ -18,7 +18,7 @@ func charge(ctx context.Context, what string, d time.Duration) {
 func TestSlowCalls_TheLongestAreKept(t *testing.T) { synctest.Test(t, slowCallsTheLongestAreKept) }
 
 func slowCallsTheLongestAreKept(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	for i := range 8 {
@@ -62,7 +62,7 @@ func slowCallsTheLongestAreKept(t *testing.T) {
 func TestSlowCalls_ManyAtOnce(t *testing.T) { synctest.Test(t, slowCallsManyAtOnce) }
 
 func slowCallsManyAtOnce(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
@@ -70,7 +70,7 @@ func slowCallsManyAtOnce(t *testing.T) {
 	time.Sleep(time.Second)
 	var calls []Call
 	for i := range 20 {
-		calls = append(calls, Start(ctx, fmt.Sprintf("GET %d", i)))
+		calls = append(calls, StartSlowCall(ctx, fmt.Sprintf("GET %d", i)))
 	}
 	time.Sleep(time.Second)
 	for _, call := range calls[4:12] {
@@ -128,7 +128,7 @@ func gapsSlowCall(t *testing.T) {
 		"at the same time": {func(ctx context.Context) {
 			var calls []Call
 			for i := range 5 { // 5 × 3 s, but 3 s
-				calls = append(calls, Start(ctx, fmt.Sprint(i)))
+				calls = append(calls, StartSlowCall(ctx, fmt.Sprint(i)))
 			}
 			time.Sleep(3 * time.Second)
 			for _, c := range calls {
@@ -138,7 +138,7 @@ func gapsSlowCall(t *testing.T) {
 		}, ""},
 		"still open": {func(ctx context.Context) {
 			time.Sleep(time.Second)
-			Start(ctx, "x")
+			StartSlowCall(ctx, "x")
 			time.Sleep(9 * time.Second)
 		}, "x"},
 		"ended in the silence before": {func(ctx context.Context) {
@@ -149,7 +149,7 @@ func gapsSlowCall(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}, ""},
 		"of the silence before": {func(ctx context.Context) {
-			call := Start(ctx, "x")
+			call := StartSlowCall(ctx, "x")
 			time.Sleep(10 * time.Second)
 			c := scopeOf(ctx).open[0]
 			c.BeginStatement()
@@ -166,7 +166,7 @@ func gapsSlowCall(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}, "y"},
 		"less long than one of the silence before": {func(ctx context.Context) {
-			call := Start(ctx, "x")
+			call := StartSlowCall(ctx, "x")
 			time.Sleep(10 * time.Second)
 			c := scopeOf(ctx).open[0]
 			c.BeginStatement()
@@ -176,7 +176,7 @@ func gapsSlowCall(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}, "y"},
 	} {
-		r := New(Config{})
+		r := NewRecorder(Config{})
 		ctx := WithRoute(t.Context(), "GET /")
 		c := r.Pool("main").Checkout(ctx)
 		c.BeginStatement()
@@ -194,7 +194,7 @@ func gapsSlowCall(t *testing.T) {
 func TestGaps_AddedUp(t *testing.T) { synctest.Test(t, gapsAddedUp) }
 
 func gapsAddedUp(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
 	for range 30 {

@@ -12,7 +12,7 @@ import (
 // What adapters do, by hand: pgxhold and sqlhold tell of the connection and its
 // statements, httphold of the route and the slow call.
 func Example() {
-	recorder := pghold.New(pghold.Config{OnShortage: pghold.LogShortage(slog.Default())})
+	recorder := pghold.NewRecorder(pghold.Config{OnShortage: pghold.LogShortage(slog.Default())})
 	pool := recorder.Pool("main")
 
 	pghold.Do(context.Background(), "POST /checkout", func(ctx context.Context) {
@@ -21,7 +21,7 @@ func Example() {
 		hold.BeginStatement()
 		hold.EndStatement(true) // a transaction is open now
 
-		call := pghold.Start(ctx, "POST pay.example.com/v1/charges")
+		call := pghold.StartSlowCall(ctx, "POST pay.example.com/v1/charges")
 		defer call.End()
 	})
 
@@ -38,7 +38,7 @@ func Example() {
 func ExampleSnapshot_Merge() {
 	var all *pghold.Snapshot
 	for range 3 { // processes
-		recorder := pghold.New(pghold.Config{})
+		recorder := pghold.NewRecorder(pghold.Config{})
 		recorder.Pool("main").Checkout(pghold.WithRoute(context.Background(), "GET /")).Release()
 		text, err := json.Marshal(recorder.Snapshot())
 		if err != nil {

@@ -6,9 +6,9 @@
 // A [Recorder] knows the holds that are open now and sums up the finished ones by
 // pool, route and call site. It is fed by adapters: pgxhold for pgx and pgxpool,
 // sqlhold for database/sql, and by hand with [Pool.Wait]. [WithRoute] names the route
-// for what happens in a context, [Do] for a whole request or job, and [Start] tells of
-// a slow call in it; httphold does both. [Recorder.Snapshot] is everything it knows, as
-// JSON, [Recorder.OpenHolds] says where the open holds are stuck now, and
+// for what happens in a context, [Do] for a whole request or job, and [StartSlowCall]
+// tells of a slow call in it; httphold does both. [Recorder.Snapshot] is everything it
+// knows, as JSON, [Recorder.OpenHolds] says where the open holds are stuck now, and
 // Config.OnShortage is told when callers wait too long for a connection.
 //
 // The package imports nothing but the standard library. It opens no connection,

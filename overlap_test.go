@@ -60,11 +60,11 @@ func TestSlowCalls_CountWhereTheyOverlapSilence(t *testing.T) {
 		"ended before the checkout": {true, nil, -1, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := New(Config{})
+			r := NewRecorder(Config{})
 			ctx := WithRoute(t.Context(), "GET /")
 			var call Call
 			if test.before {
-				call = Start(ctx, "x")
+				call = StartSlowCall(ctx, "x")
 				time.Sleep(time.Second)
 			}
 			if test.in == nil {
@@ -72,7 +72,7 @@ func TestSlowCalls_CountWhereTheyOverlapSilence(t *testing.T) {
 			}
 			c := r.Pool("main").Checkout(ctx)
 			if !test.before {
-				call = Start(ctx, "x")
+				call = StartSlowCall(ctx, "x")
 			}
 			if test.in != nil {
 				test.in(c, func() { call.End() })
@@ -100,12 +100,12 @@ func TestSlowCalls_CountWhereTheyOverlapSilence(t *testing.T) {
 // ran.
 func TestSlowCalls_ThatTakeNoTimeBesideAStatement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := New(Config{})
+		r := NewRecorder(Config{})
 		ctx := WithRoute(t.Context(), "GET /")
 		c := r.Pool("main").Checkout(ctx)
 		c.BeginStatement()
 		time.Sleep(time.Second)
-		Start(ctx, "x").End()
+		StartSlowCall(ctx, "x").End()
 		time.Sleep(time.Second)
 		c.EndStatement(true)
 		c.Release()

@@ -76,7 +76,7 @@ func (s service) begin() *pghold.Checkout { return s.pool.Checkout(s.ctx) }
 
 //go:noinline
 func (s service) charge() {
-	call := pghold.Start(s.ctx, "POST example.com/")
+	call := pghold.StartSlowCall(s.ctx, "POST example.com/")
 	call.End()
 }
 
@@ -90,7 +90,7 @@ func (s service) payAgain() { s.execTx(func() { s.charge() }) }
 // functions, and of no method with parentheses.
 func (s service) refund() {
 	s.execTx(func() {
-		call := pghold.Start(s.ctx, "POST example.com/")
+		call := pghold.StartSlowCall(s.ctx, "POST example.com/")
 		call.End()
 	})
 }
@@ -108,7 +108,7 @@ func (s service) send() {
 // recorded runs handlers, and returns what was recorded of them.
 func recorded(t *testing.T, depth int, handlers ...func(service)) *pghold.Snapshot {
 	t.Helper()
-	r := pghold.New(pghold.Config{Skip: []string{"github.com/pghold/pghold_test.library"}})
+	r := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold_test.library"}})
 	for _, handler := range handlers {
 		handler(service{pghold.WithRoute(t.Context(), "GET /"), r.Pool("main"), depth})
 	}
@@ -232,7 +232,7 @@ func TestSlowCalls_IDsAreBounded(t *testing.T) {
 // A hold with one statement, and the lines of both, costs one allocation, whichever
 // line sends the statement.
 func TestHold_Allocations(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	p, ctx := r.Pool("main"), pghold.WithRoute(t.Context(), "GET /")
 	oneLine := func() *pghold.Checkout { c := p.Wait(ctx).Checkout(); c.BeginStatement(); return c }
 	for name, begin := range map[string]func() *pghold.Checkout{
@@ -265,13 +265,13 @@ func TestHold_Allocations(t *testing.T) {
 
 // BenchmarkSlowCall is the cost of recording one hold with one slow call.
 func BenchmarkSlowCall(b *testing.B) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(b.Context(), "GET /")
 	p := r.Pool("main")
 	b.ReportAllocs()
 	for b.Loop() {
 		c := p.Wait(ctx).Checkout()
-		call := pghold.Start(ctx, "GET example.com/")
+		call := pghold.StartSlowCall(ctx, "GET example.com/")
 		call.End()
 		c.Release()
 	}

@@ -60,8 +60,8 @@ const (
 	longGap = time.Millisecond
 )
 
-// Recorder knows the holds that are open and sums up those that were. It is safe
-// for concurrent use; make one with New. Its memory is bounded by Config.MaxSeries
+// Recorder knows the holds that are open and sums up those that were. It is safe for
+// concurrent use; make one with NewRecorder. Its memory is bounded by Config.MaxSeries
 // series and one for each pool, whatever number of holds, routes, call sites, stacks
 // and hosts it is told of. It has a part for each processor, at most 16. In each part
 // a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
@@ -119,8 +119,8 @@ type seriesKey struct {
 	site        Site
 }
 
-// New makes a recorder.
-func New(cfg Config) *Recorder {
+// NewRecorder makes a recorder.
+func NewRecorder(cfg Config) *Recorder {
 	if cfg.MaxSeries <= 0 {
 		cfg.MaxSeries = 512
 	}

@@ -37,7 +37,7 @@ func TestCheckout_KnowsWhatItsTimeWentTo(t *testing.T) {
 }
 
 func checkoutKnowsWhatItsTimeWentTo(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /users/{id}")
 	const d = 2 * time.Millisecond
 	wait := r.Pool("main").Wait(ctx)
@@ -84,7 +84,7 @@ func checkoutKnowsWhatItsTimeWentTo(t *testing.T) {
 func TestCheckout_GapUpToTheRelease(t *testing.T) { synctest.Test(t, checkoutGapUpToTheRelease) }
 
 func checkoutGapUpToTheRelease(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	c := r.Pool("main").Checkout(t.Context())
 	c.BeginStatement()
 	c.EndStatement(true)
@@ -100,14 +100,14 @@ func checkoutGapUpToTheRelease(t *testing.T) {
 func TestSeries_Gaps(t *testing.T) { synctest.Test(t, seriesGaps) }
 
 func seriesGaps(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	const d = 2 * time.Millisecond
 	for range 3 {
 		c := r.Pool("main").Checkout(ctx)
 		c.BeginStatement()
 		c.EndStatement(true)
-		call := pghold.Start(ctx, "sleep")
+		call := pghold.StartSlowCall(ctx, "sleep")
 		time.Sleep(10 * d)
 		call.End()
 		c.BeginStatement()
@@ -133,7 +133,7 @@ func seriesGaps(t *testing.T) {
 func TestSeries_GapsAreBounded(t *testing.T) { synctest.Test(t, seriesGapsAreBounded) }
 
 func seriesGapsAreBounded(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	c := r.Pool("main").Checkout(t.Context())
 	const n = 20
 	for i := range n {
@@ -163,12 +163,12 @@ func seriesGapsAreBounded(t *testing.T) {
 func TestRecorder_KnowsWhatIsOpen(t *testing.T) { synctest.Test(t, recorderKnowsWhatIsOpen) }
 
 func recorderKnowsWhatIsOpen(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	first := r.Pool("main").Checkout(ctx)
 	first.BeginStatement()
 	first.EndStatement(true)
-	call := pghold.Start(ctx, "GET api.example.com/slow")
+	call := pghold.StartSlowCall(ctx, "GET api.example.com/slow")
 	time.Sleep(time.Nanosecond) // so that the first is the older
 	second := r.Pool("other").Checkout(t.Context())
 	second.BeginStatement()
@@ -210,7 +210,7 @@ func recorderKnowsWhatIsOpen(t *testing.T) {
 }
 
 func TestPool_Holders(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	p := r.Pool("main")
 	if got := p.Holders(); len(got) != 0 {
 		t.Errorf("nobody holds a connection: got %v", got)
@@ -222,7 +222,7 @@ func TestPool_Holders(t *testing.T) {
 		c.BeginStatement()
 		c.EndStatement(true)
 	}
-	defer pghold.Start(ctx, "POST api.example.com/").End()
+	defer pghold.StartSlowCall(ctx, "POST api.example.com/").End()
 	busy := p.Checkout(t.Context())
 	defer busy.Release()
 	busy.BeginStatement()
@@ -248,7 +248,7 @@ func TestPool_Holders(t *testing.T) {
 }
 
 func TestWait_Fail(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	p := r.Pool("main")
 	for _, err := range []error{
 		context.DeadlineExceeded, fmt.Errorf("wrapped: %w", context.DeadlineExceeded),
@@ -261,26 +261,26 @@ func TestWait_Fail(t *testing.T) {
 	}
 }
 
-func TestStart_WithoutAHoldIsNothing(t *testing.T) {
-	r := pghold.New(pghold.Config{})
-	pghold.Start(t.Context(), "x").End()
+func TestStartSlowCall_WithoutAHoldIsNothing(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	pghold.StartSlowCall(t.Context(), "x").End()
 	ctx := pghold.WithRoute(t.Context(), "GET /")
-	pghold.Start(ctx, "before").End()
+	pghold.StartSlowCall(ctx, "before").End()
 	c := r.Pool("main").Checkout(ctx)
 	c.Release()
-	pghold.Start(ctx, "after").End()
+	pghold.StartSlowCall(ctx, "after").End()
 	if s := only(t, r); len(s.SlowCalls) != 0 {
 		t.Errorf("slow calls outside of the hold were counted: %+v", s.SlowCalls)
 	}
 }
 
-func TestStart_OutlivesItsHold(t *testing.T) { synctest.Test(t, startOutlivesItsHold) }
+func TestStartSlowCall_OutlivesItsHold(t *testing.T) { synctest.Test(t, startOutlivesItsHold) }
 
 func startOutlivesItsHold(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	c := r.Pool("main").Checkout(ctx)
-	call := pghold.Start(ctx, "x")
+	call := pghold.StartSlowCall(ctx, "x")
 	time.Sleep(time.Millisecond)
 	c.Release()
 	time.Sleep(time.Second)
@@ -321,7 +321,7 @@ func TestDo_MarksTheHoldsOfAPanic(t *testing.T) {
 			runtime.Goexit()
 		}, 0},
 	} {
-		r := pghold.New(pghold.Config{})
+		r := pghold.NewRecorder(pghold.Config{})
 		var job sync.WaitGroup
 		job.Go(func() {
 			defer func() { recover() }()
@@ -350,13 +350,13 @@ func TestDo_MarksTheHoldsOfAPanic(t *testing.T) {
 // Whatever number of routes and hosts there is, memory stays the same, and every
 // hold is counted somewhere.
 func TestRecorder_IsBounded(t *testing.T) {
-	r := pghold.New(pghold.Config{MaxSeries: 10})
+	r := pghold.NewRecorder(pghold.Config{MaxSeries: 10})
 	const holds = 5000
 	for i := range holds {
 		ctx := pghold.WithRoute(t.Context(), fmt.Sprintf("GET /%d", i))
 		c := r.Pool("main").Checkout(ctx)
 		for j := range 20 {
-			pghold.Start(ctx, fmt.Sprintf("host-%d", i*20+j)).End()
+			pghold.StartSlowCall(ctx, fmt.Sprintf("host-%d", i*20+j)).End()
 		}
 		c.Release()
 	}
@@ -385,7 +385,7 @@ func TestRecorder_IsBounded(t *testing.T) {
 // Many goroutines at once: counts are exact, and whoever looks meanwhile sees
 // nothing impossible.
 func TestRecorder_UnderLoad(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	const workers, each = 64, 500
 	done := make(chan struct{})
 	var look sync.WaitGroup
@@ -416,7 +416,7 @@ func TestRecorder_UnderLoad(t *testing.T) {
 				c := wait.Checkout()
 				c.BeginStatement()
 				c.EndStatement(true)
-				pghold.Start(ctx, "x").End()
+				pghold.StartSlowCall(ctx, "x").End()
 				c.BeginStatement()
 				c.EndStatement(false)
 				c.Release()
@@ -450,7 +450,7 @@ var load = flag.Duration("load", 0, "for how long TestRecorder_ManyHolds records
 // was after the first half. With -load 10s they come at 100,000 a second, for as long.
 func TestRecorder_ManyHolds(t *testing.T) {
 	const workers, perSecond = 64, 100_000
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	p := r.Pool("main")
 	// run makes at least that many holds, and returns how many.
 	run := func(holds int, paced bool) (made int) {
@@ -473,7 +473,7 @@ func TestRecorder_ManyHolds(t *testing.T) {
 							c := p.Wait(ctx).Checkout()
 							c.BeginStatement()
 							c.EndStatement(true)
-							call := pghold.Start(ctx, "x")
+							call := pghold.StartSlowCall(ctx, "x")
 							call.End()
 							c.BeginStatement()
 							c.EndStatement(false)
@@ -525,13 +525,13 @@ func TestRecorder_ManyHolds(t *testing.T) {
 func TestSnapshot_SurvivesJSON(t *testing.T) { synctest.Test(t, snapshotSurvivesJSON) }
 
 func snapshotSurvivesJSON(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	for range 3 {
 		c := r.Pool("main").Checkout(ctx)
 		c.BeginStatement()
 		c.EndStatement(true)
-		call := pghold.Start(ctx, "GET example.com/")
+		call := pghold.StartSlowCall(ctx, "GET example.com/")
 		time.Sleep(100 * time.Microsecond)
 		call.End()
 		c.Release()
@@ -573,7 +573,7 @@ func snapshotSurvivesJSON(t *testing.T) {
 
 func TestSnapshot_Merge(t *testing.T) {
 	record := func(route string, holds int) *pghold.Snapshot {
-		r := pghold.New(pghold.Config{})
+		r := pghold.NewRecorder(pghold.Config{})
 		for range holds {
 			c := r.Pool("main").Checkout(pghold.WithRoute(t.Context(), route))
 			c.Release()
@@ -681,7 +681,7 @@ func TestSketch_Extremes(t *testing.T) {
 // it out and takes it back. The statement is sent by the line that takes the
 // connection, as by QueryRow of a pool, or by another.
 func BenchmarkHold(b *testing.B) {
-	p := pghold.New(pghold.Config{}).Pool("main")
+	p := pghold.NewRecorder(pghold.Config{}).Pool("main")
 	type connection chan struct{}
 	ways := []struct {
 		name string

@@ -111,17 +111,17 @@ func (k *call) join(c *Checkout, began time.Duration, within bool) {
 	}
 }
 
-// Start tells of a slow call that begins: whatever the context's handler waits for
-// now and that is not the database. Each hold of the context's route that is open
+// StartSlowCall tells of a slow call that begins: whatever the context's handler waits
+// for now and that is not the database. Each hold of the context's route that is open
 // before it ends will know of it, and counts the time in which both the call lasted
 // and no statement was running. Where that is less than 1 ms, and less than half of
 // the call's time in the hold, the call is not the hold's: something else ran beside
 // its statements. what names the call as in SlowCall. Without a route there is nothing
 // to tell, and it costs next to nothing.
 //
-//	call := pghold.Start(ctx, "POST api.example.com/v1/charges")
+//	call := pghold.StartSlowCall(ctx, "POST api.example.com/v1/charges")
 //	defer call.End()
-func Start(ctx context.Context, what string) Call {
+func StartSlowCall(ctx context.Context, what string) Call {
 	s := scopeOf(ctx)
 	if s == nil {
 		return Call{}

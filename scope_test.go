@@ -5,7 +5,7 @@ import "testing"
 // A request that takes many connections, one after the other, keeps none of them
 // in memory.
 func TestScope_ForgetsWhatWasReleased(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	ctx := WithRoute(t.Context(), "GET /")
 	for range 3 {
 		r.Pool("main").Checkout(ctx).Release()

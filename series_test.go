@@ -43,14 +43,14 @@ func callFrom(path, levels int, f func()) {
 // Whatever number of stacks lead to one line, it is one series, in memory too, and so
 // is what is folded.
 func TestRecorder_StacksAreNoSeries(t *testing.T) {
-	r := New(Config{MaxSeries: 1})
+	r := NewRecorder(Config{MaxSeries: 1})
 	p := r.Pool("main")
 	const stacks, routes = 3 * maxStacks, 3
 	hold := func(ctx context.Context) {
 		c := p.Checkout(ctx)
 		c.BeginStatement()
 		c.EndStatement(true)
-		call := Start(ctx, "x")
+		call := StartSlowCall(ctx, "x")
 		call.End()
 		c.BeginStatement()
 		c.EndStatement(false)
@@ -97,7 +97,7 @@ func TestRecorder_StacksAreNoSeries(t *testing.T) {
 // A hold is in the series or among the open, and not in both, whenever a snapshot is
 // taken.
 func TestSnapshot_HasEachHoldOnce(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	const rounds, each = 100, 200
 	for round := range rounds {
 		held := make([]*Checkout, each)
@@ -131,7 +131,7 @@ func TestSnapshot_HasEachHoldOnce(t *testing.T) {
 func TestCheckout_DescribeOpen(t *testing.T) { synctest.Test(t, checkoutDescribeOpen) }
 
 func checkoutDescribeOpen(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	c := r.Pool("main").Checkout(t.Context())
 	time.Sleep(time.Second)
 	c.Release()
@@ -168,7 +168,7 @@ func gapsLinesDoNotDependOnTime(t *testing.T) {
 	} {
 		places := map[[2]int]int{}
 		var line int
-		r := New(Config{})
+		r := NewRecorder(Config{})
 		for _, late := range []time.Duration{0, time.Microsecond, time.Millisecond, 0, 10 * time.Second, 0} {
 			handler(r, WithRoute(t.Context(), "GET /"), late)
 		}
@@ -204,7 +204,7 @@ func takeAndSend(p *Pool, ctx context.Context, send bool) *Checkout {
 func TestGaps_LineOfALateStatement(t *testing.T) { synctest.Test(t, gapsLineOfALateStatement) }
 
 func gapsLineOfALateStatement(t *testing.T) {
-	r := New(Config{Skip: []string{module + ".takeAndSend"}})
+	r := NewRecorder(Config{Skip: []string{module + ".takeAndSend"}})
 	r.shards = r.shards[:1] // each learns for itself
 	for _, send := range []bool{true, false} {
 		c := takeAndSend(r.Pool("main"), t.Context(), send)
@@ -221,7 +221,7 @@ func gapsLineOfALateStatement(t *testing.T) {
 
 // Only those who queue are counted as waiting, where the pool tells its size.
 func TestPool_MaxWaiting(t *testing.T) {
-	r := New(Config{})
+	r := NewRecorder(Config{})
 	p := r.Pool("main")
 	size := 2
 	p.SetStat(func() PoolStat { return PoolStat{Max: size} })

@@ -19,14 +19,14 @@ import (
 // shortages makes a recorder that tells the channel.
 func shortages() (*pghold.Recorder, chan pghold.Shortage) {
 	told := make(chan pghold.Shortage, 100)
-	return pghold.New(pghold.Config{LongWait: time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }}), told
+	return pghold.NewRecorder(pghold.Config{LongWait: time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }}), told
 }
 
 func TestOnShortage_ALongWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long = 100 * time.Millisecond
 		told := make(chan pghold.Shortage, 2)
-		r := pghold.New(pghold.Config{LongWait: long, OnShortage: func(s pghold.Shortage) { told <- s }})
+		r := pghold.NewRecorder(pghold.Config{LongWait: long, OnShortage: func(s pghold.Shortage) { told <- s }})
 		p := r.Pool("main")
 		defer p.Checkout(pghold.WithRoute(t.Context(), "GET /holder")).Release()
 		waits := []pghold.Wait{p.Wait(pghold.WithRoute(t.Context(), "GET /first"))}
@@ -106,7 +106,7 @@ func TestOnShortage_AFailure(t *testing.T) {
 func TestOnShortage_ShortWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make(chan pghold.Shortage, 1)
-		r := pghold.New(pghold.Config{LongWait: 20 * time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }})
+		r := pghold.NewRecorder(pghold.Config{LongWait: 20 * time.Millisecond, OnShortage: func(s pghold.Shortage) { told <- s }})
 		p := r.Pool("main")
 		var waits atomic.Uint64
 		p.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Max: 1, Waits: waits.Add(1)} })

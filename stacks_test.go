@@ -31,7 +31,7 @@ func held(ctx context.Context, r *Recorder, n int) (release func()) {
 
 // After a profile there is a pause of a hundred times its cost, whatever that is.
 func TestStacks_CostOnePercent(t *testing.T) {
-	r := New(Config{StuckAfter: time.Nanosecond})
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
 	defer held(t.Context(), r, 20)()
 	r.started = r.started.Add(-time.Hour) // so that all are old, whatever the clock's steps
 	asked := r.now()
@@ -53,7 +53,7 @@ func TestStacks_CostOnePercent(t *testing.T) {
 func TestStacks_AreTakenSeldom(t *testing.T) { synctest.Test(t, stacksAreTakenSeldom) }
 
 func stacksAreTakenSeldom(t *testing.T) {
-	r := New(Config{StuckAfter: time.Nanosecond})
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
 	defer held(t.Context(), r, 20)()
 	time.Sleep(time.Nanosecond)
 	taken := func() time.Time { return r.OpenHolds()[0].Stack.Taken }
@@ -79,7 +79,7 @@ func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
 }
 
 func stacksAreKeptOfTheOldestHolds(t *testing.T) {
-	r := New(Config{StuckAfter: time.Nanosecond})
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
 	const more = 40
 	defer held(t.Context(), r, maxStuck)()
 	time.Sleep(time.Nanosecond)
@@ -120,7 +120,7 @@ func stacksAreKeptOfTheOldestHolds(t *testing.T) {
 func TestStacks_OfAnEarlierHold(t *testing.T) { synctest.Test(t, stacksOfAnEarlierHold) }
 
 func stacksOfAnEarlierHold(t *testing.T) {
-	r := New(Config{StuckAfter: time.Nanosecond})
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
 	Do(t.Context(), "GET /", func(ctx context.Context) {
 		c := r.Pool("main").Checkout(ctx)
 		time.Sleep(time.Nanosecond)
@@ -225,7 +225,7 @@ func setClock(t *testing.T, at *time.Time, d time.Duration) {
 // time, and asks for nothing but what holds at any pace.
 func TestRecorder_ClockThatJumps(t *testing.T) {
 	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
-		r := New(Config{})
+		r := NewRecorder(Config{})
 		setClock(t, &r.started, jump)
 		c := r.Pool("main").Wait(t.Context()).Checkout()
 		open := r.Snapshot()
@@ -251,7 +251,7 @@ func TestWait_ContextThatIsNeverCancelled(t *testing.T) {
 
 func waitContextThatIsNeverCancelled(t *testing.T) {
 	told := make(chan Shortage, 1)
-	r := New(Config{LongWait: time.Millisecond, OnShortage: func(s Shortage) { told <- s }})
+	r := NewRecorder(Config{LongWait: time.Millisecond, OnShortage: func(s Shortage) { told <- s }})
 	p := r.Pool("main")
 	w := p.Wait(context.Background())
 	<-told
@@ -271,7 +271,7 @@ func waitContextThatIsNeverCancelled(t *testing.T) {
 // BenchmarkOpenHolds is asked all the time where 10,000 goroutines are stuck. The
 // profiles' share of a core is what Config.StuckAfter promises.
 func BenchmarkOpenHolds(b *testing.B) {
-	r := New(Config{StuckAfter: time.Nanosecond})
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
 	release := held(b.Context(), r, 10_000)
 	began, last := r.now(), time.Duration(-1)
 	var cost time.Duration

@@ -43,7 +43,7 @@ func charge(ch chan struct{}) { <-ch }
 func TestOpenHolds_SaysWhereItIsStuck(t *testing.T) { synctest.Test(t, openHoldsSaysWhereItIsStuck) }
 
 func openHoldsSaysWhereItIsStuck(t *testing.T) {
-	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	h := stuckIn(t, r, func(ctx context.Context, ch chan struct{}) {
 		// Another goroutine of the same handler, which is not the one that has the hold.
 		go charge(ch)
@@ -106,7 +106,7 @@ func openHoldsInAClientAfterAHelper(t *testing.T) {
 	api := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer })}
 	go api.Serve(l)
 	defer api.Shutdown(t.Context())
-	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	var job sync.WaitGroup
 	job.Go(func() {
 		pghold.Do(t.Context(), "job", func(ctx context.Context) {
@@ -151,12 +151,12 @@ func openHoldsInAClientAfterAHelper(t *testing.T) {
 func TestHolders_NameTheCallAndItsLine(t *testing.T) { synctest.Test(t, holdersNameTheCallAndItsLine) }
 
 func holdersNameTheCallAndItsLine(t *testing.T) {
-	r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	var others sync.WaitGroup
 	others.Add(1)
 	t.Cleanup(others.Done)
 	stuckIn(t, r, func(ctx context.Context, _ chan struct{}) {
-		defer pghold.Start(ctx, "POST api.example.com/v1").End()
+		defer pghold.StartSlowCall(ctx, "POST api.example.com/v1").End()
 		others.Wait()
 	})
 	if doing := r.Pool("main").Holders()[0].Doing; !strings.HasPrefix(doing, "in POST api.example.com/v1, in sync.(*WaitGroup).Wait ← stuck_test.go:") {
@@ -167,7 +167,7 @@ func holdersNameTheCallAndItsLine(t *testing.T) {
 func TestOpenHolds_YoungOrWithoutDo(t *testing.T) { synctest.Test(t, openHoldsYoungOrWithoutDo) }
 
 func openHoldsYoungOrWithoutDo(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	stuckIn(t, r, func(_ context.Context, ch chan struct{}) { <-ch })
 	time.Sleep(time.Second - 2*time.Nanosecond)
 	if h := r.OpenHolds()[0]; h.Stack != nil {
@@ -177,7 +177,7 @@ func openHoldsYoungOrWithoutDo(t *testing.T) {
 	if h := r.OpenHolds()[0]; h.Stack == nil {
 		t.Errorf("a hold of %v has no stack", h.Held)
 	}
-	r = pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	r = pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	defer r.Pool("main").Checkout(pghold.WithRoute(t.Context(), "GET /")).Release()
 	time.Sleep(time.Nanosecond)
 	if h := r.OpenHolds()[0]; h.Stack != nil {

@@ -149,7 +149,7 @@ func (a *app) pay() { a.execTx(a.charge) }
 
 func (a *app) refund() {
 	a.execTx(func() {
-		call := pghold.Start(a.ctx, "GET refund.example.com/")
+		call := pghold.StartSlowCall(a.ctx, "GET refund.example.com/")
 		time.Sleep(time.Millisecond)
 		call.End()
 	})
@@ -157,7 +157,7 @@ func (a *app) refund() {
 
 //go:noinline
 func (a *app) charge() {
-	call := pghold.Start(a.ctx, "GET charge.example.com/")
+	call := pghold.StartSlowCall(a.ctx, "GET charge.example.com/")
 	time.Sleep(time.Millisecond)
 	call.End()
 }
@@ -170,7 +170,7 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 		f.ID, f.openers = ID(prefix+hold, prefix+slow), []string{prefix + hold, prefix + "execTx"}
 		return f
 	}
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	a := &app{pghold.WithRoute(t.Context(), "GET /"), recorder.Pool("main")}
 	a.pay()
 	a.refund()

@@ -10,15 +10,15 @@ import (
 
 // What a test has: a service with its recorder, and requests to it.
 func charge(recorder *pghold.Recorder) {
-	ctx := pghold.WithRoute(context.Background(), "POST /checkout") // httphold does this,
-	hold := recorder.Pool("main").Checkout(ctx)                     // pgxhold or sqlhold this,
-	pghold.Start(ctx, "POST pay.example.com/v1/charges").End()      // and httphold's Transport this.
+	ctx := pghold.WithRoute(context.Background(), "POST /checkout")    // httphold does this,
+	hold := recorder.Pool("main").Checkout(ctx)                        // pgxhold or sqlhold this,
+	pghold.StartSlowCall(ctx, "POST pay.example.com/v1/charges").End() // and httphold's Transport this.
 	hold.Release()
 }
 
 // In a test it is holdtest.Fail(t, recorder, rules).
 func ExampleFind() {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	charge(recorder)
 	for _, rules := range []holdtest.Rules{
 		{},

@@ -37,12 +37,12 @@ const slow = "POST 127.0.0.1:4711/charges"
 // handled is a recorder that has seen a slow call and a gap of 3 ms, in holds of a
 // route, in virtual time.
 func handled(t *testing.T) *pghold.Recorder {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /bad")
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
-	call := pghold.Start(ctx, slow)
+	call := pghold.StartSlowCall(ctx, slow)
 	time.Sleep(time.Microsecond)
 	call.End()
 	c.BeginStatement()
@@ -113,12 +113,12 @@ func silentSeries(series pghold.Series) *pghold.Snapshot {
 func TestFind_Gaps(t *testing.T) { synctest.Test(t, gaps) }
 
 func gaps(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /bad")
 	c := r.Pool("main").Checkout(ctx)
 	c.BeginStatement()
 	c.EndStatement(true)
-	call := pghold.Start(ctx, slow)
+	call := pghold.StartSlowCall(ctx, slow)
 	time.Sleep(time.Microsecond)
 	call.End()
 	time.Sleep(20 * time.Millisecond)
@@ -198,7 +198,7 @@ func TestFail_WithoutARecorder(t *testing.T) {
 func TestFind_WhatIsStillOpen(t *testing.T) { synctest.Test(t, whatIsStillOpen) }
 
 func whatIsStillOpen(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	c := r.Pool("main").Checkout(pghold.WithRoute(t.Context(), "GET /leak"))
 	found := holdtest.Find(r.Snapshot(), holdtest.Rules{})
 	if len(found) != 1 || !found[0].Open || found[0].Count != 1 || !strings.Contains(found[0].String(), "has not given it back") {
@@ -223,7 +223,7 @@ func TestFail_NotTheTestsOwnTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	if err := pgxhold.Install(cfg, r, "main"); err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestFail_NotTheTestsOwnTransaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tx.Rollback(ctx)
-		defer pghold.Start(ctx, slow).End()
+		defer pghold.StartSlowCall(ctx, slow).End()
 		time.Sleep(3 * time.Millisecond)
 	}
 	rules := holdtest.Rules{MaxGap: time.Millisecond}

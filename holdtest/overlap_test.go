@@ -20,9 +20,9 @@ func TestFind_CallsOverlapSilence(t *testing.T) {
 		"begun before a hold": {time.Second, time.Millisecond, time.Second, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := pghold.New(pghold.Config{})
+			r := pghold.NewRecorder(pghold.Config{})
 			ctx := pghold.WithRoute(t.Context(), "POST /chat")
-			call := pghold.Start(ctx, slow)
+			call := pghold.StartSlowCall(ctx, slow)
 			time.Sleep(test.before)
 			c := r.Pool("main").Checkout(ctx)
 			c.BeginStatement()

@@ -27,7 +27,7 @@ func TestSeconds(t *testing.T) {
 // What it shows is of this moment, and a browser must not keep it or guess its type.
 func TestHandler_IsNotKept(t *testing.T) {
 	w := httptest.NewRecorder()
-	Handler(pghold.New(pghold.Config{})).ServeHTTP(w, httptest.NewRequest("GET", "/debug/holds", nil))
+	Handler(pghold.NewRecorder(pghold.Config{})).ServeHTTP(w, httptest.NewRequest("GET", "/debug/holds", nil))
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8"} {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -9,7 +9,7 @@ import (
 )
 
 func Example() {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	// Give the recorder to pgxhold.Install or sqlhold.Open here.
 
 	client := &http.Client{Transport: httphold.Transport(nil)} // for what handlers call

@@ -27,7 +27,7 @@ func get(t *testing.T, h http.Handler, path string, header ...string) *httptest.
 }
 
 func TestMiddleware_NamesTheRoute(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	hold := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { pool.Checkout(r.Context()).Release() })
 	inner := http.NewServeMux()
@@ -63,7 +63,7 @@ func clone(next http.Handler) http.Handler {
 }
 
 func TestMiddleware_AroundAndWithinOthers(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { pool.Checkout(r.Context()).Release() })
@@ -108,11 +108,11 @@ func dropContext(next http.Handler) http.Handler {
 // Two Middlewares are one route: what one of them has open, a slow call within the
 // other is in.
 func TestMiddleware_WithinAnotherIsOneScope(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		call := pghold.Start(r.Context(), "sleep")
+		call := pghold.StartSlowCall(r.Context(), "sleep")
 		call.End()
 	})
 	authenticate := func(next http.Handler) http.Handler {
@@ -149,7 +149,7 @@ func TestMiddleware_RequestsWithinARequest(t *testing.T) {
 	}
 	for name, part := range map[string]func(*http.Request, string) *http.Request{"fresh": fresh, "cloned": cloned} {
 		for _, between := range []func(http.Handler) http.Handler{httphold.Middleware, user} {
-			recorder := pghold.New(pghold.Config{})
+			recorder := pghold.NewRecorder(pghold.Config{})
 			pool := recorder.Pool("main")
 			mux := http.NewServeMux()
 			h := httphold.Middleware(between(httphold.Middleware(mux)))
@@ -200,7 +200,7 @@ func count(r *pghold.Recorder, route string) (n uint64) {
 }
 
 func TestHandler(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	h := httphold.Handler(recorder)
 	if body := get(t, h, "/debug/holds").Body.String(); !strings.Contains(body, "No connection is held") || !strings.Contains(body, "No hold has ended") {
 		t.Errorf("with nothing recorded the page says:\n%s", body)
@@ -209,7 +209,7 @@ func TestHandler(t *testing.T) {
 	const hostile = `<script>alert("x")</script>`
 	ctx := pghold.WithRoute(t.Context(), hostile)
 	c := recorder.Pool(hostile).Checkout(ctx)
-	call := pghold.Start(ctx, hostile)
+	call := pghold.StartSlowCall(ctx, hostile)
 	open := get(t, h, "/debug/holds").Body.String()
 	call.End()
 	c.Release()
@@ -242,7 +242,7 @@ func TestHandler(t *testing.T) {
 
 func TestHandler_FiguresOfASeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder := pghold.New(pghold.Config{})
+		recorder := pghold.NewRecorder(pghold.Config{})
 		c := recorder.Pool("main").Checkout(t.Context())
 		c.BeginStatement()
 		time.Sleep(time.Second)
@@ -263,7 +263,7 @@ func TestHandler_FiguresOfASeries(t *testing.T) {
 
 // What a pool says of those who queued, as database/sql does, is on the page.
 func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	recorder.Pool("busy").SetStat(func() pghold.PoolStat {
 		return pghold.PoolStat{Open: 2, Max: 2, Waits: 278, WaitTime: 745 * time.Second}
 	})
@@ -285,7 +285,7 @@ func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
 // A hold that is released while the page is made is in it: as one that is open or as
 // one that is finished.
 func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	var c *pghold.Checkout                    // nil while SetStat asks
 	pool.SetStat(func() (s pghold.PoolStat) { // the snapshot asks when it has looked at the holds
@@ -308,7 +308,7 @@ func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
 func TestHandler_ShowsWhereItIsStuck(t *testing.T) { synctest.Test(t, handlerShowsWhereItIsStuck) }
 
 func handlerShowsWhereItIsStuck(t *testing.T) {
-	recorder := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+	recorder := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	release := make(chan struct{})
 	defer close(release)
 	mux := http.NewServeMux()
@@ -334,7 +334,7 @@ func handlerShowsWhereItIsStuck(t *testing.T) {
 }
 
 func TestMiddleware_APanicIsMarkedAndGoesOn(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	h := httphold.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer recorder.Pool("main").Checkout(r.Context()).Release()
 		panic("handler")
@@ -360,7 +360,7 @@ func TestMiddleware_WhatIsNoPanic(t *testing.T) {
 		"ErrAbortHandler": func() { panic(http.ErrAbortHandler) },
 		"Goexit":          runtime.Goexit,
 	} {
-		recorder := pghold.New(pghold.Config{})
+		recorder := pghold.NewRecorder(pghold.Config{})
 		h := httphold.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer recorder.Pool("main").Checkout(r.Context()).Release()
 			end()

@@ -13,7 +13,7 @@ import (
 // A middleware may take a connection in a goroutine of its own while the mux writes
 // the pattern into the request. The race detector says whether both touch it.
 func TestMiddleware_AGoroutineThatTheMuxDoesNotWaitFor(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	var audited sync.WaitGroup
 	audit := func(next http.Handler) http.Handler {
@@ -50,7 +50,7 @@ func TestMiddleware_WhoKnowsThePattern(t *testing.T) {
 		"around one with a wildcard": {func(mux http.Handler) http.Handler { return httphold.Middleware(below("/{rest...}", logged(mux))) }, "/{rest...}"},
 	} {
 		for _, first := range []string{"goroutines", "its own"} {
-			recorder := pghold.New(pghold.Config{})
+			recorder := pghold.NewRecorder(pghold.Config{})
 			pool := recorder.Pool("main")
 			mux := http.NewServeMux()
 			mux.HandleFunc("GET /api/users/{id}", func(w http.ResponseWriter, r *http.Request) {

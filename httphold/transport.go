@@ -52,7 +52,7 @@ func (t transport) CloseIdleConnections() {
 }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	call := pghold.Start(r.Context(), t.name(r))
+	call := pghold.StartSlowCall(r.Context(), t.name(r))
 	res, err := t.base.RoundTrip(r)
 	if err != nil || res == nil || res.Body == nil { // http.Client knows what to do with these
 		call.End()

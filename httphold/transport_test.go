@@ -22,7 +22,7 @@ import (
 // the URL is.
 func inHold(t *testing.T, network *memnet.Network, url string, use func(*http.Response, error)) pghold.Hold {
 	t.Helper()
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	c := recorder.Pool("main").Checkout(ctx)
 	req, err := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader("a secret body"))
@@ -122,7 +122,7 @@ func (a answering) RoundTrip(*http.Request) (*http.Response, error) { return a.r
 // http.Client puts up with an answer without a body, and reports one that is nil.
 func TestTransport_AnswersWithoutABody(t *testing.T) {
 	for name, res := range map[string]*http.Response{"no body": {StatusCode: http.StatusNoContent}, "no answer": nil} {
-		recorder := pghold.New(pghold.Config{})
+		recorder := pghold.NewRecorder(pghold.Config{})
 		ctx := pghold.WithRoute(t.Context(), "r")
 		c := recorder.Pool("main").Checkout(ctx)
 		req, err := http.NewRequestWithContext(ctx, "GET", "http://h/", nil)
@@ -243,7 +243,7 @@ func named(t *testing.T, url string, patterns ...string) string {
 
 func namedBy(t *testing.T, method, url string, patterns ...string) string {
 	t.Helper()
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "r")
 	c := recorder.Pool("main").Checkout(ctx)
 	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
@@ -295,7 +295,7 @@ func TestTransport_SwitchedProtocol(t *testing.T) {
 		conn.Write(all)
 	}))
 	defer server.Close()
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	c := recorder.Pool("main").Checkout(ctx)
 	req, err := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
@@ -334,7 +334,7 @@ func TestTransport_SwitchedProtocol(t *testing.T) {
 // A call ends with its answer, whenever its body is closed.
 func TestTransport_ACallEndsWithItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder := pghold.New(pghold.Config{})
+		recorder := pghold.NewRecorder(pghold.Config{})
 		ctx := pghold.WithRoute(t.Context(), "GET /")
 		c := recorder.Pool("main").Checkout(ctx)
 		req, err := http.NewRequestWithContext(ctx, "GET", "http://example.com/", nil)

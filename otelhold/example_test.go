@@ -13,7 +13,7 @@ import (
 )
 
 func Example() {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	// A service has a periodic reader here, with its exporter.
 	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(otelhold.Producer(recorder)))
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))

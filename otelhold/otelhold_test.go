@@ -24,7 +24,7 @@ import (
 // hold open where open is true.
 func recorded(t *testing.T, open bool) *pghold.Recorder {
 	t.Helper()
-	r := pghold.New(pghold.Config{MaxSeries: 3})
+	r := pghold.NewRecorder(pghold.Config{MaxSeries: 3})
 	pool := r.Pool("main")
 	pool.SetStat(func() pghold.PoolStat {
 		return pghold.PoolStat{Open: 4, Max: 15, Waits: 3, WaitTime: 1500 * time.Millisecond}
@@ -35,7 +35,7 @@ func recorded(t *testing.T, open bool) *pghold.Recorder {
 		c := pool.Wait(ctx).Checkout()
 		c.BeginStatement()
 		c.EndStatement(true)
-		pghold.Start(ctx, "POST charge/").End()
+		pghold.StartSlowCall(ctx, "POST charge/").End()
 		c.Release()
 	}
 	r.Pool("other \xff").Checkout(t.Context()).Release()
@@ -231,7 +231,7 @@ func TestProducer_PanicsWithoutARecorder(t *testing.T) {
 }
 
 func TestProducer_NothingRecorded(t *testing.T) {
-	if got := numbers(t, collect(t, pghold.New(pghold.Config{}))); len(got) != 1 || got["pghold_folded_holds_total{}"] != "0" {
+	if got := numbers(t, collect(t, pghold.NewRecorder(pghold.Config{}))); len(got) != 1 || got["pghold_folded_holds_total{}"] != "0" {
 		t.Errorf("got %v, want that no hold was folded, and nothing else", got)
 	}
 }

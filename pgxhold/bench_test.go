@@ -39,7 +39,7 @@ func BenchmarkSelect(b *testing.B) {
 			return pool.QueryRow(ctx, "select $1::int", 1).Scan(&n)
 		}
 	}
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	ways := [2]func(context.Context) error{open(nil), open(recorder)}
 	ctx := pghold.WithRoute(b.Context(), "GET /")
 	for range 200 { // connect and prepare

@@ -1,7 +1,7 @@
 // Package pgxhold feeds a pghold.Recorder from pgx and pgxpool, through their own
 // tracers. Three lines are enough:
 //
-//	recorder := pghold.New(pghold.Config{})
+//	recorder := pghold.NewRecorder(pghold.Config{})
 //	cfg, err := pgxpool.ParseConfig(dsn)
 //	err = pgxhold.Install(cfg, recorder, "main")
 //

@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	if err := pgxhold.Install(cfg, recorder, "main"); err != nil {
 		log.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) er
 	case cfg == nil:
 		return errors.New("pgxhold: no connection configuration: make it with pgx.ParseConfig")
 	case recorder == nil:
-		return errors.New("pgxhold: no recorder: make it with pghold.New")
+		return errors.New("pgxhold: no recorder: make it with pghold.NewRecorder")
 	case installed(cfg.Tracer):
 		return errors.New("pgxhold: this configuration has been installed already: every hold would be counted twice")
 	}

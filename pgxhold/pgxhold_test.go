@@ -32,7 +32,7 @@ func openAt(t *testing.T, dsn string, change func(*pgxpool.Config)) (*pgxpool.Po
 	if change != nil {
 		change(cfg)
 	}
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	if err := pgxhold.Install(cfg, r, "main"); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestTracer_AcquireThatPanics(t *testing.T) {
 		conn.Close(ctx)
 		panic("the hook's own")
 	}
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	must(t, pgxhold.Install(cfg, r, "main"))
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg) // not closed: pgxpool would wait for ever for the connection that the panic lost
 	must(t, err)
@@ -281,7 +281,7 @@ func TestTracer_AcquireAllIdle(t *testing.T) {
 func TestTracer_OutsideOfAPool(t *testing.T) {
 	cfg, err := pgx.ParseConfig(pgtest.DSN(t))
 	must(t, err)
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	must(t, pgxhold.InstallConn(cfg, r, "none"))
 	conn, err := pgx.ConnectConfig(t.Context(), cfg)
 	must(t, err)
@@ -383,7 +383,7 @@ func TestInstall_PoolsOfOneConfiguration(t *testing.T) {
 	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
 	must(t, err)
 	cfg.MaxConns = 3
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	must(t, pgxhold.Install(cfg, r, "main"))
 	open := func() *pgxpool.Pool {
 		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
@@ -416,7 +416,7 @@ func TestInstall_PoolsOfOneConfiguration(t *testing.T) {
 }
 
 func TestInstall_Refuses(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	if err := pgxhold.Install(nil, r, "x"); err == nil {
 		t.Error("no configuration: no error")
 	}
@@ -453,7 +453,7 @@ func TestInstall_Refuses(t *testing.T) {
 
 // Two pools that share a recorder are told apart by their names.
 func TestInstall_TwoPools(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	for _, name := range []string{"a", "b"} {
 		cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
 		must(t, err)
@@ -485,7 +485,7 @@ func TestTracer_Allocations(t *testing.T) {
 		ask() // connects and prepares
 		return min(testing.AllocsPerRun(200, ask), testing.AllocsPerRun(200, ask), testing.AllocsPerRun(200, ask))
 	}
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	for name, before := range map[string]pgx.QueryTracer{"alone": nil, "beside another": silent{}} {
 		without := allocations(func(c *pgxpool.Config) { c.ConnConfig.Tracer = before })
 		with := allocations(func(c *pgxpool.Config) {

@@ -129,7 +129,7 @@ func TestInstall_KeepsQueuepoolsHooks(t *testing.T) { synctest.Test(t, installKe
 
 func installKeepsQueuepoolsHooks(t *testing.T) {
 	before := tracesCheckouts{other{map[string]int{}}}
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	pool := openQueuePool(t, r, before)
 	conn, err := pool.Acquire(t.Context())
 	must(t, err)
@@ -159,7 +159,7 @@ func tracerShortageNamesTheHolders(t *testing.T) {
 	must(t, err)
 	cfg.MaxConns, cfg.ConnConfig.DialFunc = 1, network.Dial
 	told := make(chan pghold.Shortage, 1)
-	r := pghold.New(pghold.Config{LongWait: time.Hour, OnShortage: func(s pghold.Shortage) { told <- s }})
+	r := pghold.NewRecorder(pghold.Config{LongWait: time.Hour, OnShortage: func(s pghold.Shortage) { told <- s }})
 	must(t, pgxhold.Install(cfg, r, "main"))
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	must(t, err)
@@ -185,14 +185,14 @@ func tracerShortageNamesTheHolders(t *testing.T) {
 func TestTracer_QueuePoolAndSession(t *testing.T) {
 	for name, before := range map[string]pgx.QueryTracer{"alone": nil, "beside another": other{map[string]int{}}} {
 		synctest.Test(t, func(t *testing.T) {
-			r := pghold.New(pghold.Config{StuckAfter: time.Nanosecond})
+			r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 			pool := openQueuePool(t, r, before)
 			pghold.Do(t.Context(), "GET /slow", func(ctx context.Context) {
 				s := session.New(session.From(pool), session.Options{})
 				_, err := s.Exec(ctx, "select 1")
 				must(t, err)
 				time.Sleep(2 * time.Second)
-				call := pghold.Start(ctx, "GET api.example.com/")
+				call := pghold.StartSlowCall(ctx, "GET api.example.com/")
 				_, err = pool.Acquire(t.Context())
 				var timeout *queuepool.TimeoutError
 				if !errors.As(err, &timeout) || len(timeout.Holders) != 1 {

@@ -15,7 +15,7 @@ import (
 )
 
 func Example() {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(promhold.Collector(recorder)); err != nil {
 		log.Fatal(err)

@@ -212,14 +212,14 @@ func TestCollector_CountersBeginWithTheRecorder(t *testing.T) {
 }
 
 func TestCollector_IsScraped(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	for range 5 {
 		c := pool.Wait(ctx).Checkout()
 		c.BeginStatement()
 		c.EndStatement(true)
-		pghold.Start(ctx, "sleep").End()
+		pghold.StartSlowCall(ctx, "sleep").End()
 		c.Release()
 	}
 	open := pool.Checkout(ctx)
@@ -263,13 +263,13 @@ func TestCollector_IsScraped(t *testing.T) {
 }
 
 func TestCollector_TakesHostileNames(t *testing.T) {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	for _, name := range []string{"\xff", "\xfe\x00\"\n\\{}", strings.Repeat("é", 1<<16)[1:]} {
 		ctx := pghold.WithRoute(t.Context(), name)
 		open := recorder.Pool(name).Checkout(ctx)
 		defer open.Release()
 		c := recorder.Pool(name).Checkout(ctx)
-		pghold.Start(ctx, name).End()
+		pghold.StartSlowCall(ctx, name).End()
 		c.Release()
 	}
 	registry := prometheus.NewRegistry()
@@ -289,7 +289,7 @@ func TestCollector_TakesHostileNames(t *testing.T) {
 }
 
 func TestCollector_IsBounded(t *testing.T) {
-	recorder := pghold.New(pghold.Config{MaxSeries: 20})
+	recorder := pghold.NewRecorder(pghold.Config{MaxSeries: 20})
 	collector := promhold.Collector(recorder)
 	// most is how many a pool can have of each: routes, names, and their products.
 	const routes, names = 21, 101
@@ -297,7 +297,7 @@ func TestCollector_IsBounded(t *testing.T) {
 		ctx := pghold.WithRoute(t.Context(), fmt.Sprint("GET /", i))
 		c := recorder.Pool("main").Checkout(ctx)
 		for k := range 10 {
-			pghold.Start(ctx, fmt.Sprint("host ", i, k)).End()
+			pghold.StartSlowCall(ctx, fmt.Sprint("host ", i, k)).End()
 		}
 		if i%10 == 0 {
 			gather(t, collector)
@@ -329,7 +329,7 @@ func TestCollector_IsBounded(t *testing.T) {
 // Scrapes go on while holds are recorded, some with more slow calls than a series
 // keeps apart, and no counter goes down or is gone.
 func TestCollector_CountersNeverGoDown(t *testing.T) {
-	recorder := pghold.New(pghold.Config{MaxSeries: 4})
+	recorder := pghold.NewRecorder(pghold.Config{MaxSeries: 4})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(promhold.Collector(recorder))
 	var work, scrapes sync.WaitGroup
@@ -342,7 +342,7 @@ func TestCollector_CountersNeverGoDown(t *testing.T) {
 				c := pool.Wait(ctx).Checkout()
 				c.BeginStatement()
 				c.EndStatement(true)
-				pghold.Start(ctx, fmt.Sprint("host ", i%150)).End()
+				pghold.StartSlowCall(ctx, fmt.Sprint("host ", i%150)).End()
 				c.Release()
 			}
 		})
@@ -399,7 +399,7 @@ func TestCollector_PanicsWithoutARecorder(t *testing.T) {
 }
 
 func TestCollector_TwoRecordersNeedALabel(t *testing.T) {
-	a, b := pghold.New(pghold.Config{}), pghold.New(pghold.Config{})
+	a, b := pghold.NewRecorder(pghold.Config{}), pghold.NewRecorder(pghold.Config{})
 	a.Pool("main").Checkout(t.Context()).Release()
 	b.Pool("main").Checkout(t.Context()).Release()
 	registry := prometheus.NewRegistry()

@@ -179,7 +179,7 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 		cfg, err := pgx.ParseConfig(dsn)
 		must(err)
 		e.prepare(cfg)
-		db, err := sqlhold.OpenDB(stdlib.GetConnector(*cfg), pghold.New(pghold.Config{}), "main")
+		db, err := sqlhold.OpenDB(stdlib.GetConnector(*cfg), pghold.NewRecorder(pghold.Config{}), "main")
 		must(err)
 		db.SetMaxOpenConns(1)
 		t.Cleanup(func() { db.Close() })

@@ -115,7 +115,7 @@ func check(t *testing.T, err error) {
 func TestSession_ATimeoutNamesTheHolders(t *testing.T) {
 	for name, open := range recorded {
 		synctest.Test(t, func(t *testing.T) {
-			pool := open(t, memory(t), pghold.New(pghold.Config{}))
+			pool := open(t, memory(t), pghold.NewRecorder(pghold.Config{}))
 			holder := session.New(pool, session.Options{})
 			defer holder.Close()
 			_, err := holder.Exec(pghold.WithRoute(t.Context(), "GET /slow"), "select 1")
@@ -212,7 +212,7 @@ func TestFrom_APoolThatKnowsItsHolders(t *testing.T) {
 // A session's hold on a *sql.DB that sqlhold opened is one hold, taken at the
 // session's first statement.
 func TestFromDB_OnSqlhold(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	pool := recorded["database/sql"](t, server(t), r)
 	for range 2 { // on a new connection, and on one that was kept
 		check(t, session.Local(pghold.WithRoute(t.Context(), "GET /"), pool, session.Options{}, func(s *session.Session) error {
@@ -235,7 +235,7 @@ func TestFromDB_OnSqlhold(t *testing.T) {
 // PerRequest gives the handler a copy of the request. The route of what the handler
 // takes is right all the same, and those outside see the pattern.
 func TestPerRequest_PassesThePatternOn(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	pool := recorded["pgxpool"](t, server(t), r)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {

@@ -21,7 +21,7 @@ func BenchmarkSelect(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	recorded, err := sqlhold.Open("pgx", dsn, pghold.New(pghold.Config{}), "main")
+	recorded, err := sqlhold.Open("pgx", dsn, pghold.NewRecorder(pghold.Config{}), "main")
 	if err != nil {
 		b.Fatal(err)
 	}

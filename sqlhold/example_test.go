@@ -10,7 +10,7 @@ import (
 )
 
 func Example() {
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	db, err := sqlhold.Open("pgx", "postgres://localhost/app", recorder, "main")
 	if err != nil {
 		log.Fatal(err)

@@ -40,7 +40,7 @@ func TestConnector_IsFaithful(t *testing.T) {
 				}
 				bare := traced(sql.OpenDB)
 				with := traced(func(c driver.Connector) *sql.DB {
-					db, err := sqlhold.OpenDB(c, pghold.New(pghold.Config{}), "main")
+					db, err := sqlhold.OpenDB(c, pghold.NewRecorder(pghold.Config{}), "main")
 					must(t, err)
 					return db
 				})

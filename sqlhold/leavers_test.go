@@ -64,7 +64,7 @@ func TestTx_CallersWithClientsThatLeave(t *testing.T) {
 		t.Fatalf("bare: %d answers, %d errors: %v", answers, len(failed), errors.Join(failed...))
 	}
 	answers, failed = run(t, func(c driver.Connector) *sql.DB {
-		db, err := sqlhold.OpenDB(c, pghold.New(pghold.Config{}), "main")
+		db, err := sqlhold.OpenDB(c, pghold.NewRecorder(pghold.Config{}), "main")
 		must(t, err)
 		return db
 	})

@@ -2,7 +2,7 @@
 // and whatever stands on top of it: GORM, bun, sqlx and ent work unchanged. One
 // call opens the pool:
 //
-//	recorder := pghold.New(pghold.Config{})
+//	recorder := pghold.NewRecorder(pghold.Config{})
 //	db, err := sqlhold.Open("pgx", dsn, recorder, "main")
 //
 // It wraps the driver. Callers see the same results and errors as without it, the
@@ -110,7 +110,7 @@ func OpenDB(c driver.Connector, recorder *pghold.Recorder, name string) (*sql.DB
 	case c == nil:
 		return nil, errors.New("sqlhold: no connector: get one from the driver, or use sqlhold.Open with its name")
 	case recorder == nil:
-		return nil, errors.New("sqlhold: no recorder: make it with pghold.New")
+		return nil, errors.New("sqlhold: no recorder: make it with pghold.NewRecorder")
 	case wrapped(c):
 		return nil, errWrapped
 	}

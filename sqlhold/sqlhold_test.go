@@ -157,7 +157,7 @@ func sum(t *testing.T, r *pghold.Recorder) (all pghold.Series) {
 func withDrivers(t *testing.T, test func(*testing.T, context.Context, *sql.DB, *pghold.Recorder)) {
 	for name, open := range drivers {
 		t.Run(name, func(t *testing.T) {
-			r := pghold.New(pghold.Config{})
+			r := pghold.NewRecorder(pghold.Config{})
 			test(t, pghold.WithRoute(t.Context(), "GET /"), open(t, r), r)
 		})
 	}
@@ -261,7 +261,7 @@ func TestConn_BeginAndCommitAsText(t *testing.T) {
 // A transaction that is left open is the server's or the driver's to end. Here it is
 // not followed into the next hold.
 func TestConn_LeftInATransaction(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	db := connected(t, r, plain)
 	db.SetMaxOpenConns(1)
 	ctx := pghold.WithRoute(t.Context(), "GET /")
@@ -347,7 +347,7 @@ func (badReset) ResetSession(context.Context) error { return driver.ErrBadConn }
 
 // A kept connection that its driver no longer wants is nobody's hold.
 func TestConn_ThatItsDriverFindsBroken(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	db := connected(t, r, func(c driver.Conn) driver.Conn { return badReset{c} })
 	for range 2 {
 		_, err := db.ExecContext(pghold.WithRoute(t.Context(), "GET /"), "select 1")
@@ -394,7 +394,7 @@ func TestConn_OpenedInTheBackground(t *testing.T) {
 }
 
 func TestConn_UnwrapsToTheDriversOwn(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	db := opened(t, "pgx", r)
 	conn, err := db.Conn(t.Context())
 	must(t, err)
@@ -410,7 +410,7 @@ func TestConn_UnwrapsToTheDriversOwn(t *testing.T) {
 }
 
 func TestOpen_Refuses(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	if _, err := sqlhold.Open("nosuch", "", r, "main"); err == nil || !strings.Contains(err.Error(), "import its package") {
 		t.Errorf("an unknown driver: %v", err)
 	}
@@ -469,7 +469,7 @@ func TestOpen_Allocations(t *testing.T) {
 		return float64(after.Mallocs-before.Mallocs) / runs
 	}
 	for _, driver := range []string{"pgx", "postgres"} {
-		r := pghold.New(pghold.Config{})
+		r := pghold.NewRecorder(pghold.Config{})
 		without := allocations(func(dsn string) (*sql.DB, error) { return sql.Open(driver, dsn) })
 		with := allocations(func(dsn string) (*sql.DB, error) { return sqlhold.Open(driver, dsn, r, "main") })
 		t.Logf("%s: %.2f allocations with it, %.2f without", driver, with, without)

@@ -40,7 +40,7 @@ func inMemory(t *testing.T, r *pghold.Recorder) *sql.DB {
 func TestTx_Times(t *testing.T) { synctest.Test(t, txTimes) }
 
 func txTimes(t *testing.T) {
-	r := pghold.New(pghold.Config{})
+	r := pghold.NewRecorder(pghold.Config{})
 	db := inMemory(t, r)
 	ctx := pghold.WithRoute(t.Context(), "GET /")
 	conn, err := db.Conn(ctx)
@@ -72,7 +72,7 @@ func TestDB_ShortageNamesTheHolders(t *testing.T) { synctest.Test(t, dbShortageN
 
 func dbShortageNamesTheHolders(t *testing.T) {
 	told := make(chan pghold.Shortage, 1)
-	r := pghold.New(pghold.Config{LongWait: time.Minute, OnShortage: func(s pghold.Shortage) { told <- s }})
+	r := pghold.NewRecorder(pghold.Config{LongWait: time.Minute, OnShortage: func(s pghold.Shortage) { told <- s }})
 	db := inMemory(t, r)
 	tx, err := db.BeginTx(pghold.WithRoute(t.Context(), "GET /slow"), nil)
 	must(t, err)

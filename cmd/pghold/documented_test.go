@@ -35,7 +35,7 @@ func TestDocumentation_AsksTheHandlerForWhatItServes(t *testing.T) {
 	}
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /debug/holds", httphold.Handler(holds.New(holds.Config{})))
+	mux.Handle("GET /debug/holds", httphold.Handler(holds.NewRecorder(holds.Config{})))
 	fetched := regexp.MustCompile(`curl\b[^\n]*?[a-z0-9.]:\d+(/debug/[^\s']*)'?([^\n]*)`)
 	seen := 0
 	for where, text := range texts {

@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 
 	const addr = "127.0.0.1:8080"
 	// What a pool lacks is told in the log, with who has its connections.
-	recorder := pghold.New(pghold.Config{OnShortage: pghold.LogShortage(nil)}) // *
+	recorder := pghold.NewRecorder(pghold.Config{OnShortage: pghold.LogShortage(nil)}) // *
 	handler, closePool, err := service(ctx, recorder, dsn, "http://"+addr+"/slow")
 	if err != nil {
 		return err

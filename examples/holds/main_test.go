@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func TestHandlersHoldNothingWhileTheyWait(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer slow.Close()
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	handler, closePool, err := service(t.Context(), recorder, pgtest.DSN(t), slow.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestHandlersHoldNothingWhileTheyWait(t *testing.T) {
 func TestService(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer slow.Close()
-	recorder := pghold.New(pghold.Config{})
+	recorder := pghold.NewRecorder(pghold.Config{})
 	handler, closePool, err := service(t.Context(), recorder, pgtest.DSN(t), slow.URL)
 	if err != nil {
 		t.Fatal(err)

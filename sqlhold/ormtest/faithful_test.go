@@ -57,7 +57,7 @@ func TestDrivers_AreTheSameWithIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bare := outcomes(t, sql.OpenDB, connector(t))
 			with := outcomes(t, func(c driver.Connector) *sql.DB {
-				db, err := sqlhold.OpenDB(c, pghold.New(pghold.Config{}), "main")
+				db, err := sqlhold.OpenDB(c, pghold.NewRecorder(pghold.Config{}), "main")
 				must(t, err)
 				return db
 			}, connector(t))

@@ -120,7 +120,7 @@ var mappers = map[string]func(t *testing.T, ctx context.Context, db *sql.DB, pau
 func TestMappers(t *testing.T) {
 	for mapper, use := range mappers {
 		t.Run(mapper, func(t *testing.T) {
-			recorder := pghold.New(pghold.Config{})
+			recorder := pghold.NewRecorder(pghold.Config{})
 			db, err := sqlhold.Open("pgx", pgtest.DSN(t), recorder, "main")
 			if err != nil {
 				t.Fatal(err)
@@ -128,7 +128,7 @@ func TestMappers(t *testing.T) {
 			defer db.Close()
 			ctx := pghold.WithRoute(t.Context(), "job "+mapper)
 			name, err := use(t, ctx, db, func() {
-				call := pghold.Start(ctx, "pause")
+				call := pghold.StartSlowCall(ctx, "pause")
 				defer call.End()
 				// Whatever passes in it is silence in the transaction.
 				look := func() pghold.Hold { return recorder.Snapshot().Open[0] }

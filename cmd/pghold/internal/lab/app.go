@@ -78,7 +78,7 @@ func NewApp(cfg AppConfig) (*App, error) {
 	}
 	a := &App{
 		settings: cfg.Settings.Compressed(), compressed: cfg.Settings.Speed > 1,
-		recorder: pghold.New(recorded), mux: http.NewServeMux(),
+		recorder: pghold.NewRecorder(recorded), mux: http.NewServeMux(),
 		sql: statementsOf(cfg.Database), threads: semaphore.NewWeighted(int64(cfg.Settings.Threads)),
 		outboxed: make(chan struct{}, 1),
 	}

@@ -59,7 +59,7 @@ func (a *App) slowCall(ctx context.Context) error {
 	if a.settings.Slow == 0 {
 		return nil
 	}
-	defer pghold.Start(ctx, "sleep").End()
+	defer pghold.StartSlowCall(ctx, "sleep").End()
 	defer tripOf(ctx).slow(time.Now())
 	return a.sleep(ctx, a.settings.Slow)
 }

@@ -281,7 +281,7 @@ func TestFromSnapshot_OfARecorder(t *testing.T) {
 	var recorder *pghold.Recorder
 	ctx := pghold.WithRoute(context.Background(), "GET /bad")
 	synctest.Test(t, func(t *testing.T) { // where the hold takes no time of ours
-		recorder = pghold.New(pghold.Config{})
+		recorder = pghold.NewRecorder(pghold.Config{})
 		pool := recorder.Pool("main")
 		checkout := pool.Wait(ctx).Checkout()
 		time.Sleep(20 * time.Millisecond)
