@@ -201,6 +201,15 @@ func TestCompare_settings(t *testing.T) {
 	if c := sides(a, b); !slices.Equal(c.ForAll, want) || len(c.Routes) != 0 || len(c.OnlyB) != 4 {
 		t.Errorf("without routes: got %+v", c)
 	}
+	for format, write := range map[string]func(io.Writer) error{
+		"text":     func(w io.Writer) error { return sides(a, b).Text(w, TextOptions{Width: 200}) },
+		"Markdown": func(w io.Writer) error { return sides(a, b).Markdown(w) },
+	} {
+		var out bytes.Buffer
+		if err := write(&out); err != nil || !strings.Contains(out.String(), nothingSharedText) {
+			t.Errorf("%s of results without a route in common: %v\n%s", format, err, out.String())
+		}
+	}
 }
 
 // What somebody else has published has no figures that vegeta does not print: they are

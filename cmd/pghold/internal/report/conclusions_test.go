@@ -85,6 +85,10 @@ func TestTextCurve(t *testing.T) {
 	if knee != strings.Repeat(" ", 9+9)+"▲" || !strings.Contains(out, "it breaks at 7.5.") {
 		t.Errorf("the knee is at %q in\n%s", knee, out)
 	}
+	quick := experiment.Curve{Points: []experiment.RatePoint{{Rate: 1, SuccessRatio: 1}}}
+	if out := draw(quick, TextOptions{}); strings.Contains(out, "p99") {
+		t.Errorf("a latency of zero is drawn in\n%s", out)
+	}
 	c.Knee = 0.75 // at the first
 	if out := draw(c, TextOptions{}); !strings.Contains(out, "\n"+strings.Repeat(" ", 9)+"▲\n") {
 		t.Errorf("the knee is not at the first column of\n%s", out)

@@ -40,6 +40,11 @@ func TestCommand(t *testing.T) {
 		return r
 	}
 	everything := func(int) bool { return true }
+	every := measured()
+	every.Repeat = 3
+	every.Settings = experiment.Settings{Rate: 1, Duration: time.Second, Slow: time.Minute, ClientTimeout: time.Hour, Pool: "sql", PoolSize: 2, MaxOverflow: 3,
+		PoolTimeout: 4 * time.Second, Threads: 5, SlowShape: "lognormal", MaxInFlight: 6, IdleInTransactionTimeout: 7 * time.Second, TransactionTimeout: 8 * time.Second,
+		Distance: 9 * time.Millisecond, PgBouncer: 1, Accounts: 11, CancelOnDisconnect: true, Speed: 12}
 	turned := of("pools", everything)
 	slices.Reverse(turned.Routes)
 	for _, c := range []struct {
@@ -59,6 +64,8 @@ func TestCommand(t *testing.T) {
 		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: predicted().Routes[3:4]},
 			"pghold lab --predict async_session_sleep_inside_session"},
 		{names(measured()), "pghold lab"},
+		{every, "pghold lab --rate 1 --duration 1s --slow 1m --client-timeout 1h --pool sql --pool-size 2 --max-overflow 3 --pool-timeout 4s --threads 5 --slow-shape lognormal " +
+			"--max-in-flight 6 --idle-in-transaction-timeout 7s --transaction-timeout 8s --distance 9ms --pgbouncer --pgbouncer-size 1 --accounts 11 --cancel-on-disconnect=true --repeat 3 --speed 12"},
 		{all, "pghold lab --rate 12.5 --client-timeout 2h --threads 7"},
 		{interrupted(), "pghold lab --rate 50 --duration 1m30s --slow 500ms --pool pgxpool --pool-size 20 --max-overflow 0 --pool-timeout 27.5s --cancel-on-disconnect=true --speed 10 sync_session_sleep_outside_session sync_session_sleep_inside_session"},
 		{names(measured(), "a", "b'c", "--dsn=x"), `pghold lab -- a 'b'\''c' --dsn=x`},

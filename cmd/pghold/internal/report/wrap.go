@@ -46,14 +46,6 @@ func wrap(text string, width int, indent string) string {
 // cut splits a word so that its head fills at most width columns, and at least
 // one character.
 func cut(word string, width int) (head, tail string) {
-	for i := range word {
-		if i > 0 && lipgloss.Width(word[:i]) >= width {
-			if lipgloss.Width(word[:i]) == width {
-				return word[:i], word[i:]
-			}
-			break
-		}
-	}
 	runes := []rune(word)
 	n := 1
 	for n < len(runes) && lipgloss.Width(string(runes[:n+1])) <= width {
