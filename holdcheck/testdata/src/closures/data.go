@@ -156,3 +156,25 @@ func rangesLater(ctx context.Context, s *store) {
 		http.Get(name)
 	}
 }
+
+// The calls are in a slice that a closure has from the function around it.
+func collected(ctx context.Context, db *sql.DB) error {
+	calls := []func() error{func() error { return fetch(ctx) }}
+	all := func() error {
+		for _, call := range calls {
+			if err := call(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := all(); err != nil { // want "high http"
+		return err
+	}
+	return tx.Commit()
+}
