@@ -196,6 +196,26 @@ func TestHowMany_CarriesALoadThatLasts(t *testing.T) {
 	says(t, got.Conclusion(), "30 connections for this load of 5 s, and 200 where it lasts")
 }
 
+// Half of the answers are half of the load, but where who waits is served in turn and
+// too late, they are none in the end.
+func TestCarrying_HalfOfALoad(t *testing.T) {
+	for _, c := range []struct {
+		pool    string
+		timeout time.Duration
+		want    int
+	}{
+		{experiment.QueuePool, 30 * time.Second, 200},
+		{experiment.QueuePool, 5 * time.Second, 100},
+		{experiment.PgxPool, 30 * time.Second, 200},
+		{experiment.SQLPool, 30 * time.Second, 100}, // by chance
+	} {
+		q := ask(t, inside, func(q *Question) { q.Settings.Pool, q.Settings.PoolTimeout = c.pool, c.timeout })
+		if got := carrying(q, targetsOf(t, "success>=0.5")); got != c.want {
+			t.Errorf("%s with %v: %d connections, want %d", c.pool, c.timeout, got, c.want)
+		}
+	}
+}
+
 // What is run for months is the lasting load: its sum has to fit too.
 func TestHowMany_SaysOfTheLastingSumWhetherItFits(t *testing.T) {
 	q := ask(t, inside, func(q *Question) { q.Model.Replicas = 4 })
@@ -368,6 +388,9 @@ func TestBreaks_NamesTheFirstLimit(t *testing.T) {
 			continue
 		}
 		says(t, got.Conclusion(), "by the "+c.first)
+		if f := got.Conclusion().Figures; f["breaks_per_s"] != got.Rate || f["capacity_per_s."+strings.ReplaceAll(c.first, " ", "_")] == 0 {
+			t.Errorf("%s: breaks at %.4g, and its figures are %v", c.route, got.Rate, f)
+		}
 	}
 	for _, c := range []struct {
 		want   string
@@ -381,6 +404,9 @@ func TestBreaks_NamesTheFirstLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		says(t, got.Conclusion(), c.want)
+		if rate, ok := got.Conclusion().Figures["breaks_per_s"]; ok && math.IsInf(rate, 0) {
+			t.Errorf("%s: JSON has no number for %v", c.want, rate)
+		}
 	}
 }
 

@@ -132,6 +132,21 @@ func TestPatience_agreesWithItself(t *testing.T) {
 	}
 }
 
+// Near a load of the capacity, where formulas lose their digits.
+func TestLimitedWait_moment(t *testing.T) {
+	for _, x := range []float64{-2e-3, -1.1e-3, -0.9e-3, -1e-9, 0, 1e-9, 0.9e-3, 1.1e-3, 2e-3} {
+		w := LimitedWait{theta: x / 3, longest: 3, capacity: 1}
+		f := func(u float64) float64 { return u * math.Exp(w.theta*u-max(0, x)) } // less than all of e^{θD} where θ > 0
+		const n = 1000
+		sum, step := f(0)+f(w.longest), w.longest/n
+		for i := 1; i < n; i++ { // Simpson
+			sum += f(float64(i)*step) * float64(2+2*(i%2))
+		}
+		want := sum * step / 3
+		near(t, "the moment", w.moment(), want, 1e-9*want)
+	}
+}
+
 func TestPatience_doesNotOverflow(t *testing.T) {
 	w, err := Queue{Rate: 100, Hold: 2 * time.Second, Places: 15}.Patience(30 * time.Second) // e^2775
 	if err != nil {
