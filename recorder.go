@@ -367,7 +367,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 				whole = &Series{Pool: part.Pool, Route: part.Route, Site: part.Site}
 				series[key] = whole
 			}
-			whole.merge(part)
+			whole.Merge(part)
 		}
 		open = s.holds(open, nil)
 		s.mu.Unlock()

@@ -219,8 +219,9 @@ func (g Gaps) samePlace(o Gaps) bool {
 	return g.SlowCall == o.SlowCall && g.After == o.After && g.Before == o.Before
 }
 
-// merge adds another part of the same series.
-func (s *Series) merge(o *Series) {
+// Merge adds what another series has counted: of the same pool, route and site, or of
+// others that are to be counted together. Worst is then that which was silent longer.
+func (s *Series) Merge(o *Series) {
 	if o.Held.Count() > 0 && (s.Held.Count() == 0 || o.Worst.Silent() > s.Worst.Silent()) {
 		s.Worst = o.Worst
 	}
@@ -280,7 +281,7 @@ pools:
 			mine[key] = &Series{Pool: series.Pool, Route: series.Route, Site: series.Site}
 			s.Series = append(s.Series, mine[key])
 		}
-		mine[key].merge(series)
+		mine[key].Merge(series)
 	}
 	s.sort()
 }

@@ -30,7 +30,9 @@ func ReadConfig(file string) (Config, error) {
 }
 
 // Kinds are all there are.
-var Kinds = []Kind{HTTP, RPC, Mail, Cloud, Model, Network, Process, Sleep, Broker, Blocked, Client, File, Compute, Checkout, Unresolved, Custom}
+func Kinds() []Kind {
+	return []Kind{HTTP, RPC, Mail, Cloud, Model, Network, Process, Sleep, Broker, Blocked, Client, File, Compute, Checkout, Unresolved, Custom}
+}
 
 func (c Config) check() error {
 	for i, s := range c.Slow {
@@ -38,11 +40,11 @@ func (c Config) check() error {
 		if err := checkName(at+".func", s.Func); err != nil {
 			return err
 		}
-		if s.Severity != "" && !slices.Contains(Severities, s.Severity) {
+		if s.Severity != "" && !slices.Contains(Severities(), s.Severity) {
 			return fmt.Errorf("%s.severity is %q: want high, medium or low", at, s.Severity)
 		}
-		if s.Kind != "" && !slices.Contains(Kinds, s.Kind) {
-			return fmt.Errorf("%s.kind is %q: want one of %s", at, s.Kind, listed(Kinds))
+		if s.Kind != "" && !slices.Contains(Kinds(), s.Kind) {
+			return fmt.Errorf("%s.kind is %q: want one of %s", at, s.Kind, listed(Kinds()))
 		}
 	}
 	for i, name := range c.Fast {

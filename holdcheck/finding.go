@@ -16,12 +16,12 @@ const (
 	Low    Severity = "low"    // short, or not to be told from the source
 )
 
-// Severities are from the worst to the least.
-var Severities = []Severity{High, Medium, Low}
+// Severities are all there are, from the worst to the least.
+func Severities() []Severity { return []Severity{High, Medium, Low} }
 
 // AtLeast reports whether s is as bad as other, or worse.
 func (s Severity) AtLeast(other Severity) bool {
-	return slices.Index(Severities, s) <= slices.Index(Severities, other)
+	return slices.Index(Severities(), s) <= slices.Index(Severities(), other)
 }
 
 // Kind is what a slow call does.
@@ -150,7 +150,7 @@ func sortFindings(fs []Finding) {
 	slices.SortStableFunc(fs, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(measured(b), measured(a)),
-			cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)),
+			cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
 			cmp.Compare(a.Hold.File, b.Hold.File), cmp.Compare(a.Hold.Line, b.Hold.Line),
 			cmp.Compare(a.Chain[0].File, b.Chain[0].File), cmp.Compare(a.Chain[0].Line, b.Chain[0].Line),
 			cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line),

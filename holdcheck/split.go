@@ -33,7 +33,7 @@ func (f Finding) of(calls []Other) *Finding {
 	about := 0
 	if first := calls[0]; first.ID != f.ID || first.Slow != f.Slow {
 		for i, o := range calls {
-			if slices.Index(Severities, o.Severity) < slices.Index(Severities, calls[about].Severity) {
+			if slices.Index(Severities(), o.Severity) < slices.Index(Severities(), calls[about].Severity) {
 				about = i
 			}
 		}

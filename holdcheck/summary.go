@@ -85,7 +85,7 @@ func (l leaf) before(m leaf) bool { return compareLeaves(l, m) < 0 }
 // compareLeaves puts first what is worst, unconditional, near.
 func compareLeaves(a, b leaf) int {
 	return cmp.Or(
-		cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)),
+		cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
 		compareBool(a.Kind == Sleep, b.Kind == Sleep), // often the pause of a retry, whose point is another call
 		cmp.Compare(len(a.Chain), len(b.Chain)),
 		cmp.Compare(len(a.Guards), len(b.Guards)),

@@ -70,7 +70,7 @@ func TestTables_WhatJoinsIsASinkToo(t *testing.T) {
 func TestTables_HaveKnownKindsAndSeverities(t *testing.T) {
 	kinds := []Kind{HTTP, RPC, Mail, Cloud, Model, Network, Process, Sleep, Broker, Blocked, Client, File, Compute}
 	valid := func(where string, s sink) {
-		if !slices.Contains(kinds, s.kind) || !slices.Contains(Severities, s.severity) {
+		if !slices.Contains(kinds, s.kind) || !slices.Contains(Severities(), s.severity) {
 			t.Errorf("%s has kind %q and severity %q", where, s.kind, s.severity)
 		}
 	}

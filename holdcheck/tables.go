@@ -21,7 +21,7 @@ func newTables(c Config) (*tables, error) {
 	t := &tables{newTable(map[string]sink{}), newTable(map[string]bool{}), newTable(map[string]opener{})}
 	for _, s := range c.Slow {
 		severity := cmp.Or(s.Severity, High)
-		if !slices.Contains(Severities, severity) {
+		if !slices.Contains(Severities(), severity) {
 			return nil, fmt.Errorf("the configuration's slow call %s has the severity %q; there are high, medium and low", s.Func, s.Severity)
 		}
 		t.slow.set(s.Func, sink{cmp.Or(s.Kind, Custom), severity})

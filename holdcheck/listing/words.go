@@ -22,7 +22,7 @@ func count(n int, one, more string) string {
 // bySeverity counts findings: "3 high, 1 low".
 func bySeverity(fs []holdcheck.Finding) string {
 	var parts []string
-	for _, s := range holdcheck.Severities {
+	for _, s := range holdcheck.Severities() {
 		n := 0
 		for _, f := range fs {
 			if f.Severity == s {

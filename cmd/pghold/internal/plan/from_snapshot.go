@@ -125,7 +125,7 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 			return nil, err
 		}
 		qs = append(qs, q)
-		add(&together, series)
+		together.Merge(series)
 		open += n
 	}
 	if len(p.routes) > 1 {
@@ -136,15 +136,6 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 		qs = append([]Question{q}, qs...)
 	}
 	return qs, nil
-}
-
-// add counts the holds of another route too.
-func add(sum, s *pghold.Series) {
-	sum.Held.Merge(&s.Held)
-	sum.Silent.Merge(&s.Silent)
-	sum.Busy += s.Busy
-	sum.SilentInTransaction += s.SilentInTransaction
-	sum.Statements += s.Statements
 }
 
 // mostStatements is how many statements a hold is described with. Where it has more,
