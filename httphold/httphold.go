@@ -17,7 +17,6 @@ import (
 	"net/http"
 
 	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/internal/routed"
 )
 
 // NoPattern is the route of requests that no pattern matched, and of connections
@@ -47,8 +46,8 @@ const NoPattern = "(no pattern)"
 // that its request is the one whose pattern counts: there is one route, and slow
 // calls are those of all holds of the request. The same place is right where
 // http.StripPrefix stands in front of a mux within a mux. session.PerRequest needs no
-// such help. What a handler sends through the same handlers are requests with routes
-// of their own.
+// such help, nor does a middleware of your own that calls [Follow]. What a handler sends
+// through the same handlers are requests with routes of their own.
 //
 // The goroutine has the pprof label "pghold" while next runs, so that
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
@@ -56,13 +55,13 @@ const NoPattern = "(no pattern)"
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isCopy(r) {
-			routed.Follow(next, r)
+			Follow(next, r)
 			next.ServeHTTP(w, r)
 			return
 		}
-		var request *routed.Request
+		var own *request
 		route := func() string {
-			if pattern := request.Pattern(); pattern != "" {
+			if pattern := own.pattern(); pattern != "" {
 				return pattern
 			}
 			return NoPattern
@@ -79,9 +78,9 @@ func Middleware(next http.Handler) http.Handler {
 				}
 			}()
 			var inner *http.Request
-			request, inner = routed.New(context.WithValue(ctx, outerKey{}, r), r)
+			own, inner = newRequest(context.WithValue(ctx, outerKey{}, r), r)
 			defer func() { r.Pattern = inner.Pattern }() // for those outside
-			request.Serve(next, w, inner)
+			own.serve(next, w, inner)
 		})
 		if aborted {
 			panic(http.ErrAbortHandler)

@@ -3,6 +3,8 @@ package httphold_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -34,6 +36,36 @@ func TestMiddleware_AGoroutineThatTheMuxDoesNotWaitFor(t *testing.T) {
 
 // Next to the mux, Middleware knows the pattern before any goroutine can ask for it.
 // Elsewhere the request's own goroutine does.
+// A middleware that copies the request says so, and the route has the pattern while the
+// handler runs.
+func TestFollow(t *testing.T) {
+	recorder := pghold.NewRecorder(pghold.Config{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		done := make(chan struct{})
+		go func() { // where the mux's own request may not be read
+			defer close(done)
+			recorder.Pool("main").Checkout(r.Context()).Release()
+		}()
+		<-done
+	})
+	for name, follow := range map[string]bool{"GET /users/{id}": true, httphold.NoPattern: false} {
+		copies := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner := r.Clone(r.Context())
+			if follow {
+				httphold.Follow(mux, inner)
+			}
+			mux.ServeHTTP(w, inner)
+		})
+		httphold.Middleware(copies).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/users/1", nil))
+		s := recorder.Snapshot().Series
+		if !slices.ContainsFunc(s, func(s *pghold.Series) bool { return s.Route == name }) {
+			t.Errorf("no hold has the route %q", name)
+		}
+	}
+	httphold.Follow(mux, httptest.NewRequest("GET", "/", nil)) // nobody is outside
+}
+
 func TestMiddleware_WhoKnowsThePattern(t *testing.T) {
 	logged := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })

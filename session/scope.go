@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/pghold/pghold/internal/routed"
+	"github.com/pghold/pghold/httphold"
 )
 
 // Local runs fn with a session of its own: it commits when fn returns nil, rolls
@@ -67,7 +67,7 @@ func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 			s := New(pool, opts)
 			defer s.Close()
 			inner := r.WithContext(NewContext(r.Context(), s))
-			routed.Follow(next, inner)                   // for httphold, while the handler runs
+			httphold.Follow(next, inner)                 // for those outside, while the handler runs
 			defer func() { r.Pattern = inner.Pattern }() // for others around it: a mux writes it into its own request
 			next.ServeHTTP(w, inner)
 		})
