@@ -268,6 +268,43 @@ func TestPool_AnEndedContextOpensNothing(t *testing.T) {
 	})
 }
 
+// deaf is a connection on which nothing can be sent once it is off, and nothing comes.
+type deaf struct {
+	net.Conn
+	off *atomic.Bool
+}
+
+var errDeaf = errors.New("nothing can be sent")
+
+func (d deaf) Write(b []byte) (int, error) {
+	if d.off.Load() {
+		return 0, errDeaf
+	}
+	return d.Conn.Write(b)
+}
+
+func TestPool_WhatCannotBeSentIsAnErrorAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var off atomic.Bool
+		n := newNetwork(t, true)
+		p := n.pool(t, func(c *queuepool.Config) {
+			c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				c, err := n.dial(ctx, network, addr)
+				return deaf{c, &off}, err
+			}
+		})
+		conn, err := p.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		off.Store(true)
+		if _, err := conn.Conn().Exec(t.Context(), "x", pgx.QueryExecModeSimpleProtocol); !errors.Is(err, errDeaf) {
+			t.Errorf("got %v, want %v", err, errDeaf)
+		}
+		conn.Release()
+	})
+}
+
 // What pgx is told to do with the server's errors, it does.
 func TestPool_KeepsTheConfigurationsOnPgError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

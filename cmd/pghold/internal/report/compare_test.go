@@ -180,6 +180,15 @@ func TestCompare_saysHowManyRunsAreNeeded(t *testing.T) {
 	}
 }
 
+func markdown(t *testing.T, c *Comparison) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func TestCompare_settings(t *testing.T) {
 	c := sides(measured(), slower())
 	want := []Change{{"100 requests/s", "110 requests/s"}, {"no PgBouncer", "PgBouncer with 5 server connections"}, {"Postgres 15.18", "Postgres 18.1"}}
@@ -194,6 +203,15 @@ func TestCompare_settings(t *testing.T) {
 	}
 	if same := sides(measured(), measured()); len(same.ForAll) != 0 {
 		t.Errorf("a result differs from itself: %q", same.ForAll)
+	}
+	one := measured()
+	one.Settings.Rate = 200
+	out := markdown(t, sides(measured(), one))
+	if !strings.Contains(out, "## "+changedTitle+"\n\n- 100 requests/s → 200 requests/s\n") || strings.Contains(out, unchangedText) {
+		t.Errorf("one setting changed, and that says\n%s", out)
+	}
+	if f := sides(measured(), one).Routes[0].Figures[0]; f.A.Runs != 1 || f.B.Runs != 1 || !math.IsInf(f.A.Low, -1) || !math.IsInf(f.A.High, 1) {
+		t.Errorf("one run of each is %+v and %+v", f.A, f.B)
 	}
 	// Where there is no route to ask, the results are.
 	a, b := measured(), slower()

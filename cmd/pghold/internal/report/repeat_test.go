@@ -64,6 +64,7 @@ func TestCommand(t *testing.T) {
 		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: predicted().Routes[3:4]},
 			"pghold lab --predict async_session_sleep_inside_session"},
 		{names(measured()), "pghold lab"},
+		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Repeat: 1}, "pghold lab"},
 		{every, "pghold lab --rate 1 --duration 1s --slow 1m --client-timeout 1h --pool sql --pool-size 2 --max-overflow 3 --pool-timeout 4s --threads 5 --slow-shape lognormal " +
 			"--max-in-flight 6 --idle-in-transaction-timeout 7s --transaction-timeout 8s --distance 9ms --pgbouncer --pgbouncer-size 1 --accounts 11 --cancel-on-disconnect=true --repeat 3 --speed 12"},
 		{all, "pghold lab --rate 12.5 --client-timeout 2h --threads 7"},

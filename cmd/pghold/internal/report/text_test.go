@@ -23,6 +23,40 @@ func textOf(t *testing.T, r *experiment.Result, o TextOptions) string {
 	return b.String()
 }
 
+func TestCode(t *testing.T) {
+	for name, want := range map[string]string{
+		"a": "`a`", "GET /a_b-c.d/9: @": "`GET /a_b-c.d/9: @`", "": "", "a`b": "a\\`b", "ü": "ü", "a|b": "a\\|b", "a+b": "a+b", "<b>": "&lt;b&gt;",
+	} {
+		if got := code(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Where routes were run with settings of their own, that is told, of all or of one.
+func TestReport_Differences(t *testing.T) {
+	for _, c := range []struct {
+		change func(*experiment.Result)
+		want   string
+	}{
+		{func(r *experiment.Result) {
+			for i := range r.Routes {
+				s := r.Settings
+				s.Rate = 200
+				r.Routes[i].Settings = &s
+			}
+		}, "- " + differsForAll + ": 200 requests/s"},
+		{func(r *experiment.Result) { s := r.Settings; s.Rate = 200; r.Routes[0].Settings = &s }, "- `sync_session_sleep_outside_session`: 200 requests/s"},
+	} {
+		r := measured()
+		r.Settings = experiment.Defaults()
+		c.change(r)
+		if out := markdownOf(t, r); !strings.Contains(out, "## "+differsTitle+"\n\n"+c.want) {
+			t.Errorf("%q is missing in\n%s", c.want, out)
+		}
+	}
+}
+
 func TestReport_Intervals(t *testing.T) {
 	r := &experiment.Result{Routes: []experiment.RouteResult{{Name: "r", Requests: 1, Interval: map[string][2]float64{
 		"success_ratio": {0.5, 0.75}, "throughput_per_s": {7, 8}, "latency_s.p50": {2, 2}, "latency_s.p99": {29, 30}}}}}
