@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -233,5 +234,18 @@ func TestProducer_PanicsWithoutARecorder(t *testing.T) {
 func TestProducer_NothingRecorded(t *testing.T) {
 	if got := numbers(t, collect(t, pghold.NewRecorder(pghold.Config{}))); len(got) != 1 || got["pghold_folded_holds_total{}"] != "0" {
 		t.Errorf("got %v, want that no hold was folded, and nothing else", got)
+	}
+}
+
+// The package's documentation lists what there is.
+func TestProducer_IsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range pghold.Metrics() {
+		if !strings.Contains(string(doc), "//	"+m.Name+"\n") && !strings.Contains(string(doc), "//	"+m.Name+" ") {
+			t.Errorf("doc.go does not list %s", m.Name)
+		}
 	}
 }

@@ -4,10 +4,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/internal/holdmetrics"
 )
 
 // CollectorOf is Collector for snapshots that a test makes.
 func CollectorOf(snapshot func() *pghold.Snapshot) prometheus.Collector {
-	return collector{holdmetrics.NewReader(snapshot)}
+	return newCollector(snapshot)
 }

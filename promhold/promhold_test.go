@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -175,6 +176,19 @@ func TestCollector_APoolOfOneConnection(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%d connections: %d of its own figures, want %d: %v", n, got, want, slices.Sorted(maps.Keys(families)))
+		}
+	}
+}
+
+// The package's documentation lists what there is.
+func TestCollector_IsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range gather(t, promhold.CollectorOf(made)) {
+		if !strings.Contains(string(doc), "//	"+name+"\n") && !strings.Contains(string(doc), "//	"+name+" ") {
+			t.Errorf("doc.go does not list %s", name)
 		}
 	}
 }

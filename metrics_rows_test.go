@@ -1,4 +1,4 @@
-package holdmetrics_test
+package pghold
 
 import (
 	"fmt"
@@ -8,12 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-
-	"github.com/pghold/pghold"
-	"github.com/pghold/pghold/internal/holdmetrics"
 )
 
-func sketch(durations ...time.Duration) (s pghold.Sketch) {
+func sketchOf(durations ...time.Duration) (s Sketch) {
 	for _, d := range durations {
 		s.Add(d)
 	}
@@ -21,35 +18,35 @@ func sketch(durations ...time.Duration) (s pghold.Sketch) {
 }
 
 // read returns the rows of one snapshot.
-func read(s pghold.Snapshot) holdmetrics.Rows {
-	return holdmetrics.NewReader(func() *pghold.Snapshot { return &s }).Read()
+func read(s Snapshot) metricRows {
+	return NewMetricReader(func() *Snapshot { return &s }).rows()
 }
 
-func TestReader_Read_SumsUpCallSites(t *testing.T) {
-	site := func(line int, calls ...pghold.SlowCalls) *pghold.Series {
-		return &pghold.Series{
-			Pool: "main", Route: "GET /", Site: pghold.Site{File: "app.go", Line: line},
-			Held: sketch(2*time.Second, 30*time.Second), Silent: sketch(time.Second, 20*time.Second),
+func TestMetricReader_SumsUpCallSites(t *testing.T) {
+	site := func(line int, calls ...SlowCalls) *Series {
+		return &Series{
+			Pool: "main", Route: "GET /", Site: Site{File: "app.go", Line: line},
+			Held: sketchOf(2*time.Second, 30*time.Second), Silent: sketchOf(time.Second, 20*time.Second),
 			Busy: 11 * time.Second, SilentInTransaction: 9 * time.Second, Panics: 1, SlowCalls: calls,
 		}
 	}
-	rows := read(pghold.Snapshot{
-		Pools: []pghold.PoolSnapshot{{Name: "main", Checkouts: 9, Releases: 4, Open: 7}},
-		Series: []*pghold.Series{
-			site(1, pghold.SlowCalls{What: "GET a/", Site: pghold.Site{Line: 7}, Count: 2, Duration: time.Second},
-				pghold.SlowCalls{What: "GET a/", Site: pghold.Site{Line: 8}, Count: 3, Duration: time.Second}),
-			site(2, pghold.SlowCalls{What: "GET a/", Count: 4, Duration: time.Second}, pghold.SlowCalls{What: "GET b/", Count: 1}),
-			{Pool: "main", Held: sketch(time.Second)},
+	rows := read(Snapshot{
+		Pools: []PoolSnapshot{{Name: "main", Checkouts: 9, Releases: 4, Open: 7}},
+		Series: []*Series{
+			site(1, SlowCalls{What: "GET a/", Site: Site{Line: 7}, Count: 2, Duration: time.Second},
+				SlowCalls{What: "GET a/", Site: Site{Line: 8}, Count: 3, Duration: time.Second}),
+			site(2, SlowCalls{What: "GET a/", Count: 4, Duration: time.Second}, SlowCalls{What: "GET b/", Count: 1}),
+			{Pool: "main", Held: sketchOf(time.Second)},
 		},
 	})
-	wantRoutes := []holdmetrics.Route{
-		{Pool: "main", Route: holdmetrics.NoRoute, Holds: 1},
+	wantRoutes := []routeRow{
+		{Pool: "main", Route: noRoute, Holds: 1},
 		{Pool: "main", Route: "GET /", Holds: 4, Panics: 2, Busy: 22 * time.Second, Silent: 42 * time.Second, SilentInTransaction: 18 * time.Second},
 	}
 	if diff := cmp.Diff(wantRoutes, rows.Routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
 	}
-	wantCalls := []holdmetrics.SlowCalls{
+	wantCalls := []slowCallsRow{
 		{Pool: "main", Route: "GET /", What: "GET a/", Count: 9, Duration: 3 * time.Second},
 		{Pool: "main", Route: "GET /", What: "GET b/", Count: 1},
 	}
@@ -62,12 +59,12 @@ func TestReader_Read_SumsUpCallSites(t *testing.T) {
 	}
 }
 
-func TestReader_Read_SumsUpWhatIsOneNameWhenCleaned(t *testing.T) {
-	var s pghold.Snapshot
+func TestMetricReader_SumsUpWhatIsOneNameWhenCleaned(t *testing.T) {
+	var s Snapshot
 	for _, bad := range []string{"\xff", "\xfe"} {
-		s.Pools = append(s.Pools, pghold.PoolSnapshot{Name: bad, Checkouts: 2, Releases: 1, Open: 3, Max: 4, Waiting: 5, Timeouts: 6, Waits: 7, WaitTime: 8})
-		s.Series = append(s.Series, &pghold.Series{Pool: bad, Route: bad, Held: sketch(1), Wait: sketch(1), SlowCalls: []pghold.SlowCalls{{What: bad, Count: 1}}})
-		s.Open = append(s.Open, pghold.Hold{Pool: bad, Route: bad + "open"})
+		s.Pools = append(s.Pools, PoolSnapshot{Name: bad, Checkouts: 2, Releases: 1, Open: 3, Max: 4, Waiting: 5, Timeouts: 6, Waits: 7, WaitTime: 8})
+		s.Series = append(s.Series, &Series{Pool: bad, Route: bad, Held: sketchOf(1), Wait: sketchOf(1), SlowCalls: []SlowCalls{{What: bad, Count: 1}}})
+		s.Open = append(s.Open, Hold{Pool: bad, Route: bad + "open"})
 	}
 	rows := read(s)
 	const good = "\uFFFD"
@@ -89,47 +86,47 @@ func TestReader_Read_SumsUpWhatIsOneNameWhenCleaned(t *testing.T) {
 	}
 }
 
-func TestReader_Read_KeepsTheFirstNamesOfSlowCalls(t *testing.T) {
-	var s pghold.Snapshot
+func TestMetricReader_KeepsTheFirstNamesOfSlowCalls(t *testing.T) {
+	var s Snapshot
 	more := func(from, to int) {
-		series := &pghold.Series{Pool: "main", Route: fmt.Sprint("GET /", from)}
+		series := &Series{Pool: "main", Route: fmt.Sprint("GET /", from)}
 		for i := from; i < to; i++ {
-			series.SlowCalls = append(series.SlowCalls, pghold.SlowCalls{What: fmt.Sprintf("host %03d", i), Count: 1, Duration: time.Second})
+			series.SlowCalls = append(series.SlowCalls, SlowCalls{What: fmt.Sprintf("host %03d", i), Count: 1, Duration: time.Second})
 		}
 		s.Series = append(s.Series, series)
 	}
-	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &s })
+	reader := NewMetricReader(func() *Snapshot { return &s })
 	names := func() map[string]int64 {
 		n := map[string]int64{}
-		for _, c := range reader.Read().SlowCalls {
+		for _, c := range reader.rows().SlowCalls {
 			n[c.What] += c.Count
 		}
 		return n
 	}
 	more(0, 60)
-	if got := names(); len(got) != 60 || got[pghold.Folded] != 0 {
-		t.Fatalf("got %d names, %d calls folded, want 60, 0", len(got), got[pghold.Folded])
+	if got := names(); len(got) != 60 || got[Folded] != 0 {
+		t.Fatalf("got %d names, %d calls folded, want 60, 0", len(got), got[Folded])
 	}
 	more(60, 1000)
 	got := names()
-	if len(got) != 101 || got["host 000"] != 1 || got["host 099"] != 1 || got[pghold.Folded] != 900 {
-		t.Errorf("got %d names, %d calls folded, want the first 100 and 900 calls folded", len(got), got[pghold.Folded])
+	if len(got) != 101 || got["host 000"] != 1 || got["host 099"] != 1 || got[Folded] != 900 {
+		t.Errorf("got %d names, %d calls folded, want the first 100 and 900 calls folded", len(got), got[Folded])
 	}
-	s.Pools = []pghold.PoolSnapshot{{Name: "other"}}
-	s.Series = append(s.Series, &pghold.Series{Pool: "other", SlowCalls: []pghold.SlowCalls{{What: "host 999", Count: 1}}})
+	s.Pools = []PoolSnapshot{{Name: "other"}}
+	s.Series = append(s.Series, &Series{Pool: "other", SlowCalls: []SlowCalls{{What: "host 999", Count: 1}}})
 	if got := names(); got["host 999"] != 1 {
 		t.Errorf("another pool's name got %d calls, want 1: the names are by pool", got["host 999"])
 	}
 }
 
 // Whatever a snapshot folds, no row goes down and nothing is lost or counted twice.
-func TestReader_Read_SlowCallsNeverGoDown(t *testing.T) {
+func TestMetricReader_SlowCallsNeverGoDown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var s *pghold.Snapshot
-		reader := holdmetrics.NewReader(func() *pghold.Snapshot { return s })
-		truth, last := map[string]uint64{}, map[string]holdmetrics.SlowCalls{}
+		var s *Snapshot
+		reader := NewMetricReader(func() *Snapshot { return s })
+		truth, last := map[string]uint64{}, map[string]slowCallsRow{}
 		for range rapid.IntRange(1, 8).Draw(t, "reads") {
-			series := &pghold.Series{Pool: "main", Route: "GET /"}
+			series := &Series{Pool: "main", Route: "GET /"}
 			var sum int64
 			for _, name := range []string{"a", "b", "c", "d"} {
 				truth[name] += rapid.Uint64Range(0, 5).Draw(t, "more of "+name)
@@ -137,14 +134,14 @@ func TestReader_Read_SlowCallsNeverGoDown(t *testing.T) {
 				sum += int64(n)
 				folded := rapid.Uint64Range(0, n).Draw(t, "folded of "+name)
 				series.SlowCalls = append(series.SlowCalls,
-					pghold.SlowCalls{What: name, Count: n - folded, Duration: time.Duration(n-folded) * time.Second},
-					pghold.SlowCalls{What: pghold.Folded, Count: folded, Duration: time.Duration(folded) * time.Second})
+					SlowCalls{What: name, Count: n - folded, Duration: time.Duration(n-folded) * time.Second},
+					SlowCalls{What: Folded, Count: folded, Duration: time.Duration(folded) * time.Second})
 			}
-			s = &pghold.Snapshot{Series: []*pghold.Series{series}}
-			now := map[string]holdmetrics.SlowCalls{}
+			s = &Snapshot{Series: []*Series{series}}
+			now := map[string]slowCallsRow{}
 			var count int64
 			var duration time.Duration
-			for _, c := range reader.Read().SlowCalls {
+			for _, c := range reader.rows().SlowCalls {
 				now[c.What] = c
 				count += c.Count
 				duration += c.Duration
@@ -162,15 +159,15 @@ func TestReader_Read_SlowCallsNeverGoDown(t *testing.T) {
 	})
 }
 
-func TestReader_Read_FoldsRoutesOfOpenHolds(t *testing.T) {
-	var s pghold.Snapshot
-	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &s })
+func TestMetricReader_FoldsRoutesOfOpenHolds(t *testing.T) {
+	var s Snapshot
+	reader := NewMetricReader(func() *Snapshot { return &s })
 	open := func(routes ...string) (got []string) {
 		s.Open = nil
 		for i, route := range routes {
-			s.Open = append(s.Open, pghold.Hold{Pool: "main", Route: route, Held: time.Duration(i+1) * time.Second, SilentInTransaction: time.Duration(i)})
+			s.Open = append(s.Open, Hold{Pool: "main", Route: route, Held: time.Duration(i+1) * time.Second, SilentInTransaction: time.Duration(i)})
 		}
-		for _, h := range reader.Read().OpenHolds {
+		for _, h := range reader.rows().OpenHolds {
 			got = append(got, fmt.Sprintf("%s %d %v %v", h.Route, h.Count, h.Oldest, h.LongestSilentInTransaction))
 		}
 		return got
@@ -184,20 +181,20 @@ func TestReader_Read_FoldsRoutesOfOpenHolds(t *testing.T) {
 		t.Errorf("with 100 names given out (-want +got):\n%s", diff)
 	}
 	// A route of which a hold has ended is bounded by the recorder.
-	s.Series = []*pghold.Series{{Pool: "main", Route: "GET /100"}, {Pool: "main", Route: "GET /7"}}
+	s.Series = []*Series{{Pool: "main", Route: "GET /100"}, {Pool: "main", Route: "GET /7"}}
 	if diff := cmp.Diff([]string{"(other) 1 3s 2ns", "GET /100 1 1s 0s", "GET /101 1 2s 1ns"}, open("GET /100", "GET /101", "GET /102")); diff != "" {
 		t.Errorf("with one name of a finished hold (-want +got):\n%s", diff)
 	}
 }
 
-func TestReader_Read_GoesOnWhenAPoolIsReplaced(t *testing.T) {
-	var p pghold.PoolSnapshot
-	reader := holdmetrics.NewReader(func() *pghold.Snapshot { return &pghold.Snapshot{Pools: []pghold.PoolSnapshot{p}} })
+func TestMetricReader_GoesOnWhenAPoolIsReplaced(t *testing.T) {
+	var p PoolSnapshot
+	reader := NewMetricReader(func() *Snapshot { return &Snapshot{Pools: []PoolSnapshot{p}} })
 	for _, c := range []struct {
 		waits, want int64
 	}{{0, 0}, {5, 5}, {7, 7}, {0, 7}, {7, 7}, {2, 9}, {3, 10}} {
-		p = pghold.PoolSnapshot{Name: "main", Waits: uint64(c.waits), WaitTime: time.Duration(c.waits) * time.Second}
-		if got := reader.Read().Pools[0]; got.Waits != c.want || got.WaitTime != time.Duration(c.want)*time.Second {
+		p = PoolSnapshot{Name: "main", Waits: uint64(c.waits), WaitTime: time.Duration(c.waits) * time.Second}
+		if got := reader.rows().Pools[0]; got.Waits != c.want || got.WaitTime != time.Duration(c.want)*time.Second {
 			t.Errorf("the pool says %d: got %d of %v, want %d", c.waits, got.Waits, got.WaitTime, c.want)
 		}
 	}
