@@ -349,13 +349,23 @@ func TestSession_WhatIsOpenIsAskedAgainAndAgain(t *testing.T) {
 		if n != 3 || rows.Err() != nil || rows.Err() != nil {
 			t.Errorf("%d rows, %v", n, rows.Err())
 		}
-		batch := s.SendBatch(t.Context(), queue("select 1"))
+		batch := s.SendBatch(t.Context(), queue("select 7", "select 'x'", "select 1"))
+		var seven, x int
+		if err := batch.QueryRow().Scan(&seven); err != nil || seven != 7 {
+			t.Errorf("the first row of a batch is %d, %v", seven, err)
+		}
+		if err := batch.QueryRow().Scan(&x); err == nil {
+			t.Error("a text was read as a number")
+		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 		for range 2 {
 			if _, err := batch.Exec(); !errors.Is(err, session.ErrClosed) {
 				t.Errorf("a batch of a closed session: got %v, want ErrClosed", err)
+			}
+			if err := batch.QueryRow().Scan(&x); !errors.Is(err, session.ErrClosed) {
+				t.Errorf("a row of a batch of a closed session: got %v, want ErrClosed", err)
 			}
 		}
 	})
