@@ -53,6 +53,33 @@ func (c *Checkout) label() string {
 	return c.scope.label
 }
 
+// begin begins the hold.
+func (c *Checkout) begin() {
+	c.pool.checkouts.Add(1)
+	r := c.pool.recorder
+	var pcs stack
+	runtime.Callers(3, pcs[:]) // above Checkout
+	s := c.shard
+	s.mu.Lock()
+	c.site = s.sites.at(&pcs, r.cfg.Skip)
+	c.after, c.sameLine, c.depth = c.site, c.site.first == sameLine, c.site.statements
+	if c.depth == 0 {
+		c.depth = uint8(len(pcs))
+	}
+	c.began = r.now()
+	c.wait = unknownWait
+	c.since = c.began
+	if c.waiting {
+		c.wait, c.waiting = c.began-c.queued, false
+		s.remove(c)
+	}
+	s.add(c)
+	s.mu.Unlock()
+	c.scope.add(c)
+}
+
+const unknownWait = -1
+
 // gap is a Gap with its sites by address.
 type gap struct {
 	duration      time.Duration

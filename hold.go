@@ -16,8 +16,10 @@
 package pghold
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -203,4 +205,38 @@ func (c *SlowCall) UnmarshalJSON(b []byte) error {
 	}
 	*c = SlowCall{j.What, j.Site, time.Duration(j.Duration), j.Open}
 	return nil
+}
+
+func sortHolds(holds []Hold) {
+	slices.SortFunc(holds, func(a, b Hold) int { return cmp.Compare(b.Held, a.Held) })
+}
+
+// Doing says in a phrase what the hold is doing: "in a statement", "in POST
+// api.example.com/v1/charges at charge.go:41", "in net/http.(*Client).Do ←
+// charge.go:41", "silent since app.go:88".
+func (h *Hold) Doing() string {
+	if h.Running {
+		return "in a statement"
+	}
+	var call string
+	for _, c := range h.SlowCalls {
+		if c.Open {
+			call = "in " + c.What
+			if h.Stack == nil {
+				return call + " at " + c.Site.String()
+			}
+			break
+		}
+	}
+	if h.Stack == nil {
+		return "silent since " + h.Last.String()
+	}
+	where := "in " + h.Stack.Where
+	if call != "" {
+		where = call + ", " + where
+	}
+	if age := h.Began.Add(h.Held).Sub(h.Stack.Taken); age >= time.Second { // profiles are rare
+		where += " (" + inSeconds(age) + " ago)"
+	}
+	return where
 }

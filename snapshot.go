@@ -1,6 +1,7 @@
 package pghold
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -50,195 +51,6 @@ type PoolSnapshot struct {
 
 // Used is how many connections are held: checkouts that were not released yet.
 func (p *PoolSnapshot) Used() int { return int(p.Checkouts - p.Releases) }
-
-// Series sums up the finished holds of one pool, route and call site.
-type Series struct {
-	Pool  string `json:"pool"`
-	Route string `json:"route"`
-	Site  Site   `json:"site"`
-
-	Wait   Sketch `json:"wait_s"`
-	Held   Sketch `json:"held_s"` // its Count is the number of holds
-	Silent Sketch `json:"silent_s"`
-
-	Busy                time.Duration `json:"-"` // sums
-	SilentInTransaction time.Duration `json:"-"`
-	Statements          uint64        `json:"statements"`
-	Panics              uint64        `json:"panics"`
-
-	// SlowCalls are the slow calls seen inside the holds, by name and line, those
-	// that took longest in all first.
-	SlowCalls []SlowCalls `json:"slow_calls,omitempty"`
-	// Gaps are the gaps of 1 ms or more, by their place, those that took longest in
-	// all first.
-	Gaps []Gaps `json:"gaps,omitempty"`
-	// Worst is the hold that was silent longest, in full.
-	Worst Hold `json:"worst"`
-}
-
-// SlowCalls counts slow calls of one name, made at one line.
-type SlowCalls struct {
-	What     string // Folded where a series had more than maxPlaces of them
-	Site     Site
-	Count    uint64
-	Duration time.Duration // their sum
-	Longest  time.Duration
-	// IDs are the names of the place, as PlaceID makes them: of the function that
-	// took the connection, which comes first, and of those that may have had it taken
-	// by a helper. At most maxIDs.
-	IDs []string
-
-	seen []from // whose names are among IDs
-}
-
-// from is where slow calls were made, and in a hold from where.
-type from struct{ hold, slow *place }
-
-// Gaps counts gaps at one place: between the same two lines, and in the same slow
-// call. Where there were too many, of a hold or of a series, those of further places
-// are added up without their lines: under Folded where slow calls filled them, and
-// apart from these where none did.
-type Gaps struct {
-	After         Site // the line of the statement before, or of the checkout; none where places were added up
-	Before        Site // the line of the statement after; none where the release ended the gap
-	InTransaction bool // of one of them
-	// SlowCall is the longest of the slow calls in the gap where these took more than
-	// half of it; "" where they took less, or there were none.
-	SlowCall string
-	Count    uint64
-	Duration time.Duration // their sum
-	Longest  time.Duration
-}
-
-// BusyRatio is the share of the time held in which a statement was running.
-func (s *Series) BusyRatio() float64 {
-	if s.Held.Sum() == 0 {
-		return 0
-	}
-	return float64(s.Busy) / float64(s.Held.Sum())
-}
-
-// add counts a hold that was released at now.
-func (s *Series) add(c *Checkout, now time.Duration) {
-	held := now - c.began
-	silent := held - c.busy
-	if s.Held.Count() == 0 || silent > s.Worst.Silent() {
-		s.Worst = c.hold(now)
-	}
-	if c.wait != unknownWait {
-		s.Wait.Add(c.wait)
-	}
-	s.Held.Add(held)
-	s.Silent.Add(silent)
-	s.Busy += c.busy
-	s.SilentInTransaction += c.silentInTx
-	s.Statements += uint64(c.statements)
-	if c.panicked {
-		s.Panics++
-	}
-	if c.calls != nil {
-		for _, call := range c.calls.ended {
-			s.slow(SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
-		}
-		for _, left := range c.calls.left {
-			s.slow(left.SlowCalls).name(from{c.site, left.site})
-		}
-	}
-	for _, g := range c.gaps {
-		sum := Gaps{After: g.after.Site, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
-		if g.before != nil {
-			sum.Before = g.before.Site
-		}
-		s.silent(sum)
-	}
-	for _, left := range c.gapsLeft {
-		s.silent(left)
-	}
-}
-
-// slow adds slow calls of one name and line, and returns their sum.
-func (s *Series) slow(more SlowCalls) *SlowCalls {
-	i := slices.IndexFunc(s.SlowCalls, more.samePlace)
-	if i < 0 && len(s.SlowCalls) >= maxPlaces {
-		more.What, more.Site, more.IDs = Folded, Site{}, nil
-		i = slices.IndexFunc(s.SlowCalls, more.samePlace)
-	}
-	if i < 0 {
-		more.IDs, more.seen = slices.Clone(more.IDs), nil // they are another's
-		s.SlowCalls = append(s.SlowCalls, more)
-		return &s.SlowCalls[len(s.SlowCalls)-1]
-	}
-	sum := &s.SlowCalls[i]
-	sum.Count += more.Count
-	sum.Duration += more.Duration
-	sum.Longest = max(sum.Longest, more.Longest)
-	for _, id := range more.IDs {
-		sum.IDs = addID(sum.IDs, id)
-	}
-	return sum
-}
-
-// name adds the names of a place at which one of the calls was made.
-func (c *SlowCalls) name(f from) {
-	if c.What == Folded || len(c.seen) >= maxPlaces || slices.Contains(c.seen, f) {
-		return
-	}
-	c.seen = append(c.seen, f)
-	c.IDs = placeIDs(c.IDs, f.hold, f.slow)
-}
-
-func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Site == o.Site }
-
-// silent adds gaps of one place. Of more than maxPlaces, those of further places are
-// added up: those that slow calls filled, and the others.
-func (s *Series) silent(more Gaps) {
-	if len(s.Gaps) >= maxPlaces && !slices.ContainsFunc(s.Gaps, more.samePlace) {
-		more.After, more.Before = Site{}, Site{}
-		if more.SlowCall != "" {
-			more.SlowCall = Folded
-		}
-	}
-	s.Gaps = addGaps(s.Gaps, more)
-}
-
-// addGaps adds gaps of one place to those of several.
-func addGaps(gaps []Gaps, more Gaps) []Gaps {
-	i := slices.IndexFunc(gaps, more.samePlace)
-	if i < 0 {
-		return append(gaps, more)
-	}
-	sum := &gaps[i]
-	sum.InTransaction = sum.InTransaction || more.InTransaction
-	sum.Count += more.Count
-	sum.Duration += more.Duration
-	sum.Longest = max(sum.Longest, more.Longest)
-	return gaps
-}
-
-func (g Gaps) samePlace(o Gaps) bool {
-	return g.SlowCall == o.SlowCall && g.After == o.After && g.Before == o.Before
-}
-
-// Merge adds what another series has counted: of the same pool, route and site, or of
-// others that are to be counted together. Worst is then that which was silent longer.
-func (s *Series) Merge(o *Series) {
-	if o.Held.Count() > 0 && (s.Held.Count() == 0 || o.Worst.Silent() > s.Worst.Silent()) {
-		s.Worst = o.Worst
-	}
-	s.Wait.Merge(&o.Wait)
-	s.Held.Merge(&o.Held)
-	s.Silent.Merge(&o.Silent)
-	s.Busy += o.Busy
-	s.SilentInTransaction += o.SilentInTransaction
-	s.Statements += o.Statements
-	s.Panics += o.Panics
-	for _, calls := range o.SlowCalls {
-		s.slow(calls)
-	}
-	for _, gaps := range o.Gaps {
-		s.silent(gaps)
-	}
-}
 
 // Merge adds what another process's recorder knew. Pools of one name, and series
 // of one pool, route and site, are added up.
@@ -402,4 +214,21 @@ func (g *Gaps) UnmarshalJSON(b []byte) error {
 		g.Before = *j.Before
 	}
 	return nil
+}
+
+func (s *Snapshot) sort() {
+	slices.SortFunc(s.Pools, func(a, b PoolSnapshot) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Series, func(a, b *Series) int { // what costs most comes first
+		return cmp.Or(cmp.Compare(b.Silent.Sum(), a.Silent.Sum()), cmp.Compare(a.Pool, b.Pool),
+			cmp.Compare(a.Route, b.Route), cmp.Compare(a.Site.File, b.Site.File), cmp.Compare(a.Site.Line, b.Site.Line))
+	})
+	for _, series := range s.Series {
+		slices.SortFunc(series.SlowCalls, func(a, b SlowCalls) int {
+			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.What, b.What))
+		})
+		slices.SortFunc(series.Gaps, func(a, b Gaps) int {
+			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.After.Line, b.After.Line))
+		})
+	}
+	sortHolds(s.Open)
 }

@@ -3,7 +3,6 @@ package pghold
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,41 +24,6 @@ type Stack struct {
 	// "net/http.(*Client).Do ← charge.go:41".
 	Where  string `json:"where"`
 	Frames []Site `json:"frames"` // the innermost first
-}
-
-// labelKey is the pprof label that goroutines have in Do. Its value is different
-// for each call.
-const labelKey = "pghold"
-
-var lastLabel atomic.Uint64
-
-// Do runs f with a context that names the route, as WithRoute does, and with its
-// goroutine labelled, so that it can be seen where a hold of f is stuck: its
-// goroutine, and those that it starts, are found in the profile of goroutines by
-// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
-//
-//	pghold.Do(ctx, "job send-invoices", sendInvoices)
-//
-// Where f panics, the holds that it left open and the last one that was released
-// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
-// back, and others cannot have it.
-func Do(ctx context.Context, route string, f func(context.Context)) {
-	DoFunc(ctx, func() string { return route }, f)
-}
-
-// DoFunc is Do for a name that is known only later, as in WithRouteFunc.
-func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
-	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
-	defer func(outer context.Context) {
-		pprof.SetGoroutineLabels(outer)
-		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
-			s.panicked()
-			panic(v)
-		}
-	}(ctx)
-	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
-	pprof.SetGoroutineLabels(ctx)
-	f(ctx)
 }
 
 // stacks keeps what the last profile of goroutines said of those who have a hold: of

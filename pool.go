@@ -1,0 +1,156 @@
+package pghold
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// Pool is a pool whose holds a Recorder records.
+type Pool struct {
+	recorder   *Recorder
+	name       string
+	stat       atomic.Pointer[func() PoolStat]
+	size       atomic.Int64 // Max of the last PoolStat
+	tellsWaits atomic.Bool  // some hold began with a Wait
+	shortage   shortage
+
+	_                             [64]byte     // what follows changes with each hold, and is on another cache line
+	waiting                       atomic.Int64 // acquires in progress
+	maxWaiting                    atomic.Int64 // of those who queued
+	checkouts, releases           atomic.Uint64
+	timeouts, cancelled, failures atomic.Uint64 // of waits
+}
+
+// PoolStat is what a pool knows of itself. What it does not know is 0.
+type PoolStat struct {
+	Open int // connections, idle or in use
+	Max  int // connections that may be open; 0 means that there is no limit
+	// Waits counts the callers who had to queue, and WaitTime is how long they did
+	// in all.
+	Waits    uint64
+	WaitTime time.Duration
+}
+
+// Pool returns the pool of that name. Pools of one recorder are told apart by
+// their names only: the same name is the same pool.
+func (r *Recorder) Pool(name string) *Pool {
+	if p, ok := r.pools.Load(name); ok {
+		return p.(*Pool)
+	}
+	p, _ := r.pools.LoadOrStore(name, &Pool{recorder: r, name: name})
+	return p.(*Pool)
+}
+
+// SetStat says how to ask the pool for what it knows of itself. stat is called at
+// once and at each snapshot, and must not wait for a connection. Adapters do this;
+// pools without it have no such figures.
+func (p *Pool) SetStat(stat func() PoolStat) {
+	p.stat.Store(&stat)
+	p.Stat()
+}
+
+// Stat is what the pool says of itself, or nothing where nobody said how to ask.
+func (p *Pool) Stat() PoolStat {
+	stat := p.stat.Load()
+	if stat == nil {
+		return PoolStat{}
+	}
+	s := (*stat)()
+	p.size.Store(int64(s.Max))
+	return s
+}
+
+// queueing is how many callers queue, when more have come: of those whose acquire is in
+// progress, as many as the pool has no more connections for. Where it does not say how
+// many it may have, it is all of them, also those who are being served.
+func (p *Pool) queueing(more int64) int64 {
+	size := p.size.Load()
+	// In this order, for what happens meanwhile then makes it less and not more.
+	held := int64(p.checkouts.Load())
+	held -= int64(p.releases.Load())
+	n := p.waiting.Add(more)
+	if size > 0 {
+		n = min(n, n+held-size)
+	}
+	return max(0, n)
+}
+
+// Wait is a caller that queues for a connection. It ends with Checkout or Fail.
+type Wait struct{ c *Checkout } // the hold that it may become
+
+// Wait begins a wait. ctx is the caller's: it may name the route, and slow calls
+// made in it are seen by the hold.
+func (p *Pool) Wait(ctx context.Context) Wait {
+	n := p.queueing(1)
+	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
+	}
+	c := p.newCheckout(ctx)
+	c.waiting = true
+	if p.recorder.cfg.OnShortage != nil { // nobody else asks who waits
+		c.shard.mu.Lock()
+		c.shard.add(c)
+		c.shard.mu.Unlock()
+		p.watch()
+	}
+	return Wait{c}
+}
+
+// Fail ends a wait that got no connection.
+func (w Wait) Fail(err error) {
+	p := w.c.pool
+	p.waiting.Add(-1)
+	w.c.shard.mu.Lock()
+	w.c.shard.remove(w.c)
+	w.c.shard.mu.Unlock()
+	switch {
+	case errors.Is(err, context.Canceled):
+		p.cancelled.Add(1)
+	case isTimeout(err):
+		p.timeouts.Add(1)
+		p.failed(w.c, err)
+	default:
+		p.failures.Add(1)
+		p.failed(w.c, cmp.Or(err, errNone))
+	}
+}
+
+var errNone = errors.New("the pool gave neither a connection nor an error")
+
+// isTimeout reports whether a wait took too long. context.DeadlineExceeded says so.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// Checkout ends a wait that got its connection, and begins the hold.
+func (w Wait) Checkout() *Checkout {
+	p := w.c.pool
+	p.waiting.Add(-1)
+	if !p.tellsWaits.Load() {
+		p.tellsWaits.Store(true)
+	}
+	w.c.begin()
+	return w.c
+}
+
+// Checkout begins a hold of which it is not known whether and how long somebody
+// queued for it.
+func (p *Pool) Checkout(ctx context.Context) *Checkout {
+	c := p.newCheckout(ctx)
+	c.begin()
+	p.watch()
+	return c
+}
+
+func (p *Pool) newCheckout(ctx context.Context) *Checkout {
+	r := p.recorder
+	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))], queued: r.now()}
+	if c.scope != nil {
+		c.route = c.scope.route()
+	}
+	return c
+}

@@ -1,0 +1,115 @@
+package pghold
+
+import (
+	"context"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// scope is a request, a job or whatever else has a route: it knows the holds that
+// are open in it, so that its slow calls find them.
+type scope struct {
+	route func() string
+	label string // of the goroutine, "" outside of Do
+	mu    sync.Mutex
+	open  []*Checkout
+	calls []*call   // that have not ended, at most maxOpenCalls
+	last  *Checkout // that was released, within Do
+}
+
+type scopeKey struct{}
+
+// WithRoute names the route of what happens in the context: for a web request its
+// pattern, "GET /users/{id}", never its path. There should be few of them.
+func WithRoute(ctx context.Context, route string) context.Context {
+	return WithRouteFunc(ctx, func() string { return route })
+}
+
+// WithRouteFunc is WithRoute for a name that is known only later, as that of a web
+// request before it has been routed. route is called at each checkout, by who
+// makes it.
+func WithRouteFunc(ctx context.Context, route func() string) context.Context {
+	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
+}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (s *scope) add(c *Checkout) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	s.open = append(s.open, c)
+	for _, k := range s.calls {
+		k.join(c, c.began, false)
+	}
+	s.mu.Unlock()
+}
+
+func (s *scope) remove(c *Checkout) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	if i := slices.Index(s.open, c); i >= 0 {
+		s.open = slices.Delete(s.open, i, i+1)
+	}
+	if s.label != "" {
+		s.last = c
+	}
+	s.mu.Unlock()
+}
+
+// panicked marks the holds of a function that panicked.
+func (s *scope) panicked() {
+	s.mu.Lock()
+	holds := slices.Clone(s.open)
+	if s.last != nil {
+		holds = append(holds, s.last)
+	}
+	s.mu.Unlock()
+	for _, c := range holds {
+		c.markPanicked()
+	}
+}
+
+// labelKey is the pprof label that goroutines have in Do. Its value is different
+// for each call.
+const labelKey = "pghold"
+
+var lastLabel atomic.Uint64
+
+// Do runs f with a context that names the route, as WithRoute does, and with its
+// goroutine labelled, so that it can be seen where a hold of f is stuck: its
+// goroutine, and those that it starts, are found in the profile of goroutines by
+// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
+//
+//	pghold.Do(ctx, "job send-invoices", sendInvoices)
+//
+// Where f panics, the holds that it left open and the last one that was released
+// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
+// back, and others cannot have it.
+func Do(ctx context.Context, route string, f func(context.Context)) {
+	DoFunc(ctx, func() string { return route }, f)
+}
+
+// DoFunc is Do for a name that is known only later, as in WithRouteFunc.
+func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
+	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
+	defer func(outer context.Context) {
+		pprof.SetGoroutineLabels(outer)
+		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
+			s.panicked()
+			panic(v)
+		}
+	}(ctx)
+	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
+	pprof.SetGoroutineLabels(ctx)
+	f(ctx)
+}
