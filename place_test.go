@@ -39,9 +39,20 @@ func TestPlaceID(t *testing.T) {
 		"main.func1":                                  "main.func1",
 		"":                                            "",
 	} {
-		if got := pghold.PlaceID(function, "x.Y"); got != want+">x.Y" {
+		if got := pghold.NewPlaceID(function, "x.Y"); got != (pghold.PlaceID{Hold: want, Slow: "x.Y"}) {
 			t.Errorf("%s: got %s, want %s>x.Y", function, got, want)
 		}
+	}
+}
+
+func TestPlaceID_IsTextInJSON(t *testing.T) {
+	b, err := json.Marshal(pghold.NewPlaceID("main.serve.func1", "main.(*Bank).charge"))
+	var got pghold.PlaceID
+	if err != nil || json.Unmarshal(b, &got) != nil || got != (pghold.PlaceID{Hold: "main.serve", Slow: "main.(*Bank).charge"}) {
+		t.Errorf("%s is read as %+v, %v", b, got, err)
+	}
+	if err := json.Unmarshal([]byte(`"main.serve>main.(*Bank).charge"`), &got); err != nil || got.String() != "main.serve>main.(*Bank).charge" {
+		t.Errorf("got %s, %v", got, err)
 	}
 }
 
@@ -122,7 +133,7 @@ func ids(t *testing.T, s *pghold.Snapshot) (ids []string) {
 		t.Fatalf("got %+v, want one series with one slow call", s.Series)
 	}
 	for _, id := range s.Series[0].SlowCalls[0].IDs {
-		ids = append(ids, strings.ReplaceAll(id, "github.com/pghold/pghold_test.service.", ""))
+		ids = append(ids, strings.ReplaceAll(id.String(), "github.com/pghold/pghold_test.service.", ""))
 	}
 	return ids
 }

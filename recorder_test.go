@@ -563,7 +563,8 @@ func snapshotSurvivesJSON(t *testing.T) {
 	}
 	for name, text := range map[string]string{"another version": `{"version": 99}`, "no JSON": "x", "a null series": `{"version": 1, "series": [null]}`,
 		"a wrong bucket": `{"version": 1, "series": [{"held_s": {"buckets": {"-1": 2}}}]}`, "a gap of no count": `{"version": 1, "series": [{"gaps": [{"count": "x"}]}]}`,
-		"a call of no count": `{"version": 1, "series": [{"slow_calls": [{"count": "x"}]}]}`, "a pool of no count": `{"version": 1, "pools": [{"waits": "x"}]}`,
+		"a call of no count": `{"version": 1, "series": [{"slow_calls": [{"count": "x"}]}]}`, "a name of no place": `{"version": 1, "series": [{"slow_calls": [{"ids": ["main.pay"]}]}]}`,
+		"a pool of no count":       `{"version": 1, "pools": [{"waits": "x"}]}`,
 		"an open hold of no count": `{"version": 1, "open": [{"statements": "x"}]}`, "a worst one of no time": `{"version": 1, "series": [{"worst": {"held_s": "x"}}]}`} {
 		if _, err := pghold.ReadSnapshot([]byte(text)); err == nil {
 			t.Errorf("%s was read", name)

@@ -37,10 +37,10 @@ type SlowCalls struct {
 	Count    uint64
 	Duration time.Duration // their sum
 	Longest  time.Duration
-	// IDs are the names of the place, as PlaceID makes them: of the function that
+	// IDs are the names of the place, as NewPlaceID makes them: of the function that
 	// took the connection, which comes first, and of those that may have had it taken
 	// by a helper. At most maxIDs.
-	IDs []string
+	IDs []PlaceID
 
 	seen []from // whose names are among IDs
 }

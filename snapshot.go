@@ -138,12 +138,12 @@ type (
 		Longest       seconds `json:"longest_s"`
 	}
 	slowCallsJSON struct {
-		What     string   `json:"what"`
-		Site     Site     `json:"site"`
-		Count    uint64   `json:"count"`
-		Duration seconds  `json:"duration_s"`
-		Longest  seconds  `json:"longest_s"`
-		IDs      []string `json:"ids,omitempty"`
+		What     string    `json:"what"`
+		Site     Site      `json:"site"`
+		Count    uint64    `json:"count"`
+		Duration seconds   `json:"duration_s"`
+		Longest  seconds   `json:"longest_s"`
+		IDs      []PlaceID `json:"ids,omitempty"`
 	}
 )
 

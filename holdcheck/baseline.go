@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/pghold/pghold"
 )
 
 // Baseline is what was there when somebody began to check: findings that are to be
@@ -20,7 +22,7 @@ type Baseline struct {
 
 // BaselineEntry is what a baseline knows of one ID.
 type BaselineEntry struct {
-	ID string `json:"id"`
+	ID pghold.PlaceID `json:"id"`
 	// Count is how many places there were between the two functions.
 	Count int `json:"count"`
 	// Message is for who reads the file: that of the first of these findings.
@@ -31,7 +33,7 @@ type BaselineEntry struct {
 // recorded with all slow calls that they can lead to: where one is mended, the others
 // are still known.
 func NewBaseline(r *Result, least Severity) *Baseline {
-	entries := map[string]*BaselineEntry{}
+	entries := map[pghold.PlaceID]*BaselineEntry{}
 	for _, f := range r.Findings {
 		if !f.Severity.AtLeast(least) {
 			continue
@@ -53,7 +55,7 @@ func NewBaseline(r *Result, least Severity) *Baseline {
 	for _, e := range entries {
 		b.Findings = append(b.Findings, *e)
 	}
-	slices.SortFunc(b.Findings, func(a, b BaselineEntry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(b.Findings, func(a, b BaselineEntry) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
 	return b
 }
 
@@ -68,7 +70,7 @@ func ReadBaseline(file string) (*Baseline, error) {
 		return nil, fmt.Errorf("%s is no baseline: %w", file, err)
 	}
 	for i, e := range b.Findings {
-		if e.ID == "" || e.Count < 1 {
+		if e.ID == (pghold.PlaceID{}) || e.Count < 1 {
 			return nil, fmt.Errorf("%s is no baseline: findings[%d] needs an id, and a count of 1 or more", file, i)
 		}
 	}
@@ -101,7 +103,7 @@ func (b *Baseline) Write(file string) error {
 // ID as it recorded, and says in r how many these were and what of the baseline is
 // out of date.
 func (b *Baseline) Apply(r *Result) {
-	left := map[string]int{}
+	left := map[pghold.PlaceID]int{}
 	for _, e := range b.Findings {
 		left[e.ID] += e.Count
 	}

@@ -8,23 +8,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pghold/pghold"
 )
 
 // between is a finding between two functions, with others behind the same call.
 func between(hold, slow string, s Severity, also ...string) Finding {
 	f := Finding{
-		ID: ID("app."+hold, "app."+slow), Severity: s, Kind: HTTP, Message: slow + " is called while " + hold + " holds",
+		ID: pghold.NewPlaceID("app."+hold, "app."+slow), Severity: s, Kind: HTTP, Message: slow + " is called while " + hold + " holds",
 		Hold: Place{"app.go", 1, "begin"}, Slow: Place{"app.go", len(slow), slow}, Chain: []Step{{"app.go", 2, "app." + hold}}, openers: []string{"app." + hold},
 	}
 	for _, o := range also {
-		f.Also = append(f.Also, Other{ID("app."+hold, "app."+o), Low, Mail, Place{"app.go", len(o), o}, f.Chain})
+		f.Also = append(f.Also, Other{pghold.NewPlaceID("app."+hold, "app."+o), Low, Mail, Place{"app.go", len(o), o}, f.Chain})
 	}
 	return f
 }
 
 func idsOf(fs []Finding) (ids []string) {
 	for _, f := range fs {
-		ids = append(ids, f.ID)
+		ids = append(ids, f.ID.String())
 	}
 	return ids
 }
@@ -33,9 +35,9 @@ func TestBaseline_HidesWhatItHas(t *testing.T) {
 	was := []Finding{between("a", "x", High), between("a", "x", High), between("b", "x", Medium, "y"), between("c", "z", Low)}
 	b := NewBaseline(&Result{Findings: slices.Clone(was)}, Medium)
 	want := []BaselineEntry{
-		{"app.a>app.x", 2, "x is called while a holds"},
-		{"app.b>app.x", 1, "x is called while b holds"},
-		{"app.b>app.y", 1, "y too, where x is called while b holds"},
+		{id("app.a>app.x"), 2, "x is called while a holds"},
+		{id("app.b>app.x"), 1, "x is called while b holds"},
+		{id("app.b>app.y"), 1, "y too, where x is called while b holds"},
 	}
 	if !slices.Equal(b.Findings, want) {
 		t.Errorf("the baseline is %+v, want %+v", b.Findings, want)
@@ -60,7 +62,7 @@ func TestBaseline_SaysWhatIsMended(t *testing.T) {
 	}
 	var got []string
 	for _, e := range now.OutOfDate {
-		got = append(got, e.ID)
+		got = append(got, e.ID.String())
 	}
 	if want := []string{"app.a>app.x", "app.b>app.x"}; !slices.Equal(got, want) || now.OutOfDate[0].Count != 1 {
 		t.Errorf("out of date are %+v, want one place of %q each", now.OutOfDate, want)
@@ -71,7 +73,7 @@ func TestBaseline_NewBehindAKnownCall(t *testing.T) {
 	b := NewBaseline(&Result{Findings: []Finding{between("a", "x", High)}}, Medium)
 	now := &Result{Findings: []Finding{between("a", "x", High, "new")}}
 	b.Apply(now)
-	if got := now.Findings; len(got) != 1 || got[0].ID != "app.a>app.new" || got[0].Also != nil || got[0].Message != "new is called while a holds" {
+	if got := now.Findings; len(got) != 1 || got[0].ID != id("app.a>app.new") || got[0].Also != nil || got[0].Message != "new is called while a holds" {
 		t.Errorf("left is %+v, want the new slow call", got)
 	}
 }
@@ -141,4 +143,12 @@ func TestReadBaseline_Mistakes(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
+}
+
+// id is a place's name from its text.
+func id(text string) (id pghold.PlaceID) {
+	if err := id.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return id
 }

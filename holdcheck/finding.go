@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/pghold/pghold"
 )
 
 // Severity is how bad a finding is: for how long such a call can take, and how sure
@@ -67,9 +69,9 @@ type Finding struct {
 	// ID is made of the function that takes the connection and the function that
 	// makes the slow call, so that it stays when lines move. Two places between the
 	// same two functions have the same.
-	ID       string   `json:"id"`
-	Severity Severity `json:"severity"`
-	Kind     Kind     `json:"kind"`
+	ID       pghold.PlaceID `json:"id"`
+	Severity Severity       `json:"severity"`
+	Kind     Kind           `json:"kind"`
 	// Message is one sentence: what is held, and what is waited for.
 	Message string `json:"message"`
 	// Advice is one sentence: what to do instead.
@@ -94,11 +96,11 @@ type Finding struct {
 
 // Other is a slow call beside the one that a finding is about.
 type Other struct {
-	ID       string   `json:"id"`
-	Severity Severity `json:"severity"`
-	Kind     Kind     `json:"kind"`
-	Slow     Place    `json:"slow"`
-	Chain    []Step   `json:"chain"`
+	ID       pghold.PlaceID `json:"id"`
+	Severity Severity       `json:"severity"`
+	Kind     Kind           `json:"kind"`
+	Slow     Place          `json:"slow"`
+	Chain    []Step         `json:"chain"`
 }
 
 // Result is what a check found.

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pghold/pghold"
 )
@@ -24,8 +23,8 @@ type Measured struct {
 	Held  float64 `json:"held_s"` // the time that it took inside holds, all added up
 	// IDs are the names that the place may have, and Findings those of the findings
 	// that may be about it.
-	IDs      []string `json:"ids"`
-	Findings []string `json:"findings,omitempty"`
+	IDs      []pghold.PlaceID `json:"ids"`
+	Findings []pghold.PlaceID `json:"findings,omitempty"`
 }
 
 // String is the slow call in a line: "POST api.example.com/charge at pay.go:12 (app.pay)".
@@ -83,7 +82,7 @@ func measuredIn(s *pghold.Snapshot) []Measured {
 				File: c.Site.File, Line: c.Site.Line, Func: c.Site.Func, Count: c.Count, Held: c.Duration.Seconds(), IDs: c.IDs,
 			}
 			if len(m.IDs) == 0 { // of a recorder that gave none
-				m.IDs = []string{pghold.PlaceID(series.Site.Func, c.Site.Func)}
+				m.IDs = []pghold.PlaceID{pghold.NewPlaceID(series.Site.Func, c.Site.Func)}
 			}
 			all = append(all, m)
 		}
@@ -116,12 +115,11 @@ func bears(f *Finding, m Measured) bool {
 		if !slices.Contains(m.IDs, o.ID) {
 			continue
 		}
-		hold, _ := cutID(o.ID)
-		if hold == m.taker() || len(f.openers) == 0 {
+		if o.ID.Hold == m.taker() || len(f.openers) == 0 {
 			return true
 		}
 		for _, opener := range f.openers {
-			if opener = pghold.PlaceID(opener, ""); opener != hold+">" && m.holds(opener) {
+			if by := pghold.NewPlaceID(opener, "").Hold; by != o.ID.Hold && m.holds(by) {
 				return true
 			}
 		}
@@ -133,10 +131,9 @@ func bears(f *Finding, m Measured) bool {
 // holds.
 func bearsOpener(f *Finding, m Measured) bool {
 	for _, o := range f.slowCalls() {
-		hold, slow := cutID(o.ID)
 		for _, opener := range f.openers {
-			id := pghold.PlaceID(opener, slow)
-			if by, _ := cutID(id); slices.Contains(m.IDs, id) && (by == m.taker() || by != hold) {
+			id := pghold.NewPlaceID(opener, o.ID.Slow)
+			if slices.Contains(m.IDs, id) && (id.Hold == m.taker() || id.Hold != o.ID.Hold) {
 				return true
 			}
 		}
@@ -144,18 +141,10 @@ func bearsOpener(f *Finding, m Measured) bool {
 	return false
 }
 
-func cutID(id string) (hold, slow string) {
-	hold, slow, _ = strings.Cut(id, ">")
-	return hold, slow
-}
-
 // taker is the function that took the connection: the first name is its.
-func (m Measured) taker() string {
-	hold, _ := cutID(m.IDs[0])
-	return hold
-}
+func (m Measured) taker() string { return m.IDs[0].Hold }
 
-// holds reports whether one of the names begins with the function and a >.
+// holds reports whether one of the names is of a hold of the function's.
 func (m Measured) holds(function string) bool {
-	return slices.ContainsFunc(m.IDs, func(id string) bool { return strings.HasPrefix(id, function) })
+	return slices.ContainsFunc(m.IDs, func(id pghold.PlaceID) bool { return id.Hold == function })
 }

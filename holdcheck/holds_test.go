@@ -22,7 +22,7 @@ func snapshotOf(calls ...saw) *pghold.Snapshot {
 	for i, c := range calls {
 		call := pghold.SlowCalls{What: "GET x/", Site: pghold.Site{Func: "app." + c.slow, File: "/src/app.go", Line: i + 1}, Count: 2, Duration: time.Second}
 		for _, f := range append([]string{c.taker}, c.callers...) {
-			call.IDs = append(call.IDs, pghold.PlaceID("app."+f, "app."+c.slow))
+			call.IDs = append(call.IDs, pghold.NewPlaceID("app."+f, "app."+c.slow))
 		}
 		s.Series = append(s.Series, &pghold.Series{Pool: "main", Route: "GET /", Site: pghold.Site{Func: "app." + c.taker + ".func1"}, SlowCalls: []pghold.SlowCalls{call}})
 	}
@@ -167,7 +167,7 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 	const prefix = "github.com/pghold/pghold/holdcheck.(*app)."
 	found := func(hold, slow string) Finding {
 		f := between("", "", High)
-		f.ID, f.openers = ID(prefix+hold, prefix+slow), []string{prefix + hold, prefix + "execTx"}
+		f.ID, f.openers = pghold.NewPlaceID(prefix+hold, prefix+slow), []string{prefix + hold, prefix + "execTx"}
 		return f
 	}
 	recorder := pghold.NewRecorder(pghold.Config{})
@@ -177,7 +177,7 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 	r := &Result{Findings: []Finding{found("pay", "charge"), found("refund", "refund"), found("other", "charge")}}
 	ApplySnapshot(r, recorder.Snapshot())
 	for _, f := range r.Findings {
-		if measured, want := f.Held != nil && *f.Held >= 0.001, f.ID != ID(prefix+"other", prefix+"charge"); measured != want {
+		if measured, want := f.Held != nil && *f.Held >= 0.001, f.ID != pghold.NewPlaceID(prefix+"other", prefix+"charge"); measured != want {
 			t.Errorf("%s: measured %v, want %v", f.ID, measured, want)
 		}
 	}

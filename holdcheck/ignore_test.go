@@ -79,7 +79,7 @@ func at(letters map[string]string) string {
 func findingIn(t *testing.T, way ...string) Finding {
 	t.Helper()
 	f := Finding{
-		ID: "app.serve>app.charge", Severity: High, Kind: HTTP, Message: "get is called",
+		ID: id("app.serve>app.charge"), Severity: High, Kind: HTTP, Message: "get is called",
 		Hold: Place{"app.go", lineWith(t, holding, "tx := begin"), "begin"},
 		Slow: Place{"app.go", lineWith(t, holding, "get()"), "get"},
 	}
@@ -165,15 +165,15 @@ func TestApplyIgnores_OneOfSeveralSlowCalls(t *testing.T) {
 	fset, files := parsed(t, at(map[string]string{"G": "//pghold:ignore it answers at once"}))
 	f := findingIn(t)
 	f.Also = []Other{
-		{ID: "app.serve>app.log", Severity: Low, Kind: File, Slow: Place{"app.go", 1, "write"}, Chain: f.Chain[:1]},
-		{ID: "app.serve>app.mail", Severity: Medium, Kind: Mail, Slow: Place{"app.go", 2, "send"}, Chain: f.Chain[:1]},
+		{ID: id("app.serve>app.log"), Severity: Low, Kind: File, Slow: Place{"app.go", 1, "write"}, Chain: f.Chain[:1]},
+		{ID: id("app.serve>app.mail"), Severity: Medium, Kind: Mail, Slow: Place{"app.go", 2, "send"}, Chain: f.Chain[:1]},
 	}
 	r := &Result{Findings: []Finding{f}}
 	applyIgnores(fset, filepath.FromSlash("/src"), files, r)
 	if len(r.Findings) != 1 || len(r.Ignored) != 1 {
 		t.Fatalf("got %+v", r)
 	}
-	if got := r.Findings[0]; got.ID != "app.serve>app.mail" || got.Severity != Medium || got.Message != "send is called" || got.Advice != advice(Mail) || len(got.Also) != 1 || got.Also[0].ID != "app.serve>app.log" {
+	if got := r.Findings[0]; got.ID != id("app.serve>app.mail") || got.Severity != Medium || got.Message != "send is called" || got.Advice != advice(Mail) || len(got.Also) != 1 || got.Also[0].ID != id("app.serve>app.log") {
 		t.Errorf("left is %+v, want the worst of the others", got)
 	}
 	if got := r.Ignored[0]; got.ID != f.ID || got.Also != nil || got.Message != f.Message {

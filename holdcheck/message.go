@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/pghold/pghold"
 )
 
 // finding makes the finding that users see. rel makes files relative.
 func (r raw) finding(rel func(string) string) Finding {
 	l := r.leaves[0]
 	f := Finding{
-		ID: ID(r.hold.in, l.Func), Severity: l.Severity, Kind: l.Kind,
+		ID: pghold.NewPlaceID(r.hold.in, l.Func), Severity: l.Severity, Kind: l.Kind,
 		Message: r.message(rel), Advice: advice(l.Kind),
 		Hold:    Place{rel(r.hold.place.File), r.hold.place.Line, r.hold.place.What},
 		Slow:    Place{rel(l.Slow.File), l.Slow.Line, l.Slow.What},
@@ -19,7 +21,7 @@ func (r raw) finding(rel func(string) string) Finding {
 	}
 	for _, o := range r.leaves[1:] {
 		f.Also = append(f.Also, Other{
-			ID: ID(r.hold.in, o.Func), Severity: o.Severity, Kind: o.Kind,
+			ID: pghold.NewPlaceID(r.hold.in, o.Func), Severity: o.Severity, Kind: o.Kind,
 			Slow: Place{rel(o.Slow.File), o.Slow.Line, o.Slow.What}, Chain: relative(o.Chain, rel),
 		})
 	}

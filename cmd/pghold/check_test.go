@@ -111,7 +111,7 @@ func TestCheck_JSON(t *testing.T) {
 		t.Fatalf("%d findings, want one: %s", len(r.Findings), out)
 	}
 	f := r.Findings[0]
-	if f.ID != "example.com/shop.pay>example.com/shop.pay" || f.Severity != holdcheck.High || f.Kind != holdcheck.HTTP ||
+	if f.ID.String() != "example.com/shop.pay>example.com/shop.pay" || f.Severity != holdcheck.High || f.Kind != holdcheck.HTTP ||
 		f.Hold.String() != "main.go:12" || f.Slow.String() != "main.go:17" || len(f.Chain) != 1 {
 		t.Errorf("got %+v", f)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdcheck"
 )
 
@@ -23,7 +24,7 @@ func ptr[T any](v T) *T { return &v }
 func some() *holdcheck.Result {
 	const app = "example.com/shop/internal/orders"
 	pay := holdcheck.Finding{
-		ID: app + ".(*Service).Checkout>" + app + ".charge", Severity: holdcheck.High, Kind: holdcheck.HTTP,
+		ID: id(app + ".(*Service).Checkout>" + app + ".charge"), Severity: holdcheck.High, Kind: holdcheck.HTTP,
 		Message: "net/http.Client.Do is called while a transaction is held since checkout.go:41",
 		Advice:  "Read what it needs, commit or release, make the call without a connection, and write the result in a second transaction.",
 		Hold:    holdcheck.Place{File: "internal/orders/checkout.go", Line: 41, What: "sql.DB.BeginTx"},
@@ -36,7 +37,7 @@ func some() *holdcheck.Result {
 		Also: []holdcheck.Other{{Kind: holdcheck.Mail}, {Kind: holdcheck.HTTP}, {Kind: holdcheck.HTTP}},
 	}
 	mail := holdcheck.Finding{
-		ID: app + ".(*Service).Checkout>" + app + ".(*Service).Checkout", Severity: holdcheck.Medium, Kind: holdcheck.Broker,
+		ID: id(app + ".(*Service).Checkout>" + app + ".(*Service).Checkout"), Severity: holdcheck.Medium, Kind: holdcheck.Broker,
 		Message: "redis.Client.Publish is called while a transaction is held since checkout.go:41",
 		Advice:  "Send it after the commit.",
 		Hold:    pay.Hold,
@@ -44,7 +45,7 @@ func some() *holdcheck.Result {
 		Chain:   []holdcheck.Step{{File: "internal/orders/checkout.go", Line: 60, Func: app + ".(*Service).Checkout"}},
 	}
 	dependency := holdcheck.Finding{
-		ID: "example.com/shop.main>example.com/shop.main", Severity: holdcheck.High, Kind: holdcheck.Model,
+		ID: id("example.com/shop.main>example.com/shop.main"), Severity: holdcheck.High, Kind: holdcheck.Model,
 		Message: "openai.Client.New is called while rows are held since main.go:7",
 		Advice:  "Read the rows first.",
 		Hold:    holdcheck.Place{File: "main.go", Line: 7, What: "pgxpool.Pool.Query"},
@@ -57,7 +58,7 @@ func some() *holdcheck.Result {
 	}
 	unresolved := func(holder string, line int, what string) holdcheck.Finding {
 		return holdcheck.Finding{
-			ID: app + holder + ">" + app + holder, Severity: holdcheck.Low, Kind: holdcheck.Unresolved,
+			ID: id(app + holder + ">" + app + holder), Severity: holdcheck.Low, Kind: holdcheck.Unresolved,
 			Message: what + " could not be followed, and a transaction is held since hooks.go:3", Advice: "Look whether it can be slow.",
 			Hold:  holdcheck.Place{File: "internal/orders/hooks.go", Line: 3, What: "sql.DB.Begin"},
 			Slow:  holdcheck.Place{File: "internal/orders/hooks.go", Line: line, What: what},
@@ -77,10 +78,10 @@ func some() *holdcheck.Result {
 		Complaints: []holdcheck.Remark{{File: "app.go", Line: 12, Text: "pghold:ignore needs a reason"}},
 		Unused:     []holdcheck.Remark{{File: "app.go", Line: 20, Text: "pghold:ignore ignores nothing"}},
 		Hidden:     2,
-		OutOfDate:  []holdcheck.BaselineEntry{{ID: "a>b", Count: 1}, {ID: "a>c", Count: 1}},
+		OutOfDate:  []holdcheck.BaselineEntry{{ID: id("a>b"), Count: 1}, {ID: id("a>c"), Count: 1}},
 		Shared: []holdcheck.Measured{{
 			Hold: app + ".execTx", What: "POST pay.example.com/", File: "/src/shop/charge.go", Line: 88, Func: app + ".charge",
-			Held: 12.5, Count: 4, Findings: []string{"a", "b"},
+			Held: 12.5, Count: 4, Findings: []pghold.PlaceID{id("a>x"), id("b>x")},
 		}},
 		Unexplained: []holdcheck.Measured{{
 			Route: "POST /orders", Hold: app + ".execTx", What: "GET plugins.example.com/", File: "/src/shop/plugin.go", Line: 5, Func: app + ".plugin.Run",
@@ -94,7 +95,7 @@ func some() *holdcheck.Result {
 func hostile() *holdcheck.Result {
 	return &holdcheck.Result{
 		Findings: []holdcheck.Finding{{
-			ID: "a>b", Severity: holdcheck.High, Kind: holdcheck.Custom,
+			ID: id("a>b"), Severity: holdcheck.High, Kind: holdcheck.Custom,
 			Message: "100% \x1b[31mred\nsecond line ::error::no \u202e",
 			Hold:    holdcheck.Place{File: "a,b:c.go", Line: 1, What: "x\x07"},
 			Slow:    holdcheck.Place{File: "a,b:c.go", Line: 2, What: "y\r"},
@@ -232,4 +233,12 @@ func TestGitHub_AFilesNameIsAProperty(t *testing.T) {
 			t.Errorf("got %q, want %q in the properties, and three of them", properties, file)
 		}
 	}
+}
+
+// id is a place's name from its text.
+func id(text string) (id pghold.PlaceID) {
+	if err := id.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return id
 }

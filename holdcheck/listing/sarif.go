@@ -171,7 +171,7 @@ func (o Options) sarifFinding(f holdcheck.Finding) sarifResult {
 		Locations:    []sarifLocation{physical(file, line)},
 		Related:      []sarifLocation{hold},
 		CodeFlows:    []sarifCodeFlow{{[]sarifThreadFlow{{flow}}}},
-		Fingerprints: map[string]string{fingerprint: f.ID},
+		Fingerprints: map[string]string{fingerprint: f.ID.String()},
 	}
 	if f.Held != nil {
 		res.Properties = map[string]any{"held_s": *f.Held}
