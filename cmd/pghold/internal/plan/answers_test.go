@@ -196,6 +196,18 @@ func TestHowMany_CarriesALoadThatLasts(t *testing.T) {
 	says(t, got.Conclusion(), "30 connections for this load of 5 s, and 200 where it lasts")
 }
 
+func TestSizing_Fits(t *testing.T) {
+	for _, c := range []struct {
+		room, needs int
+		want        bool
+	}{{0, 5, true}, {4, 5, false}, {5, 5, true}, {1, 1, true}} {
+		s := Sizing{Room: c.room, AtServer: c.needs, LastingAtServer: c.needs}
+		if s.Fits() != c.want || s.FitsLasting() != c.want {
+			t.Errorf("%d in room for %d: fits %v, and where it lasts %v", c.needs, c.room, s.Fits(), s.FitsLasting())
+		}
+	}
+}
+
 // Half of the answers are half of the load, but where who waits is served in turn and
 // too late, they are none in the end.
 func TestCarrying_HalfOfALoad(t *testing.T) {

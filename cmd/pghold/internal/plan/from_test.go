@@ -353,6 +353,14 @@ func TestContradictions_AreWaitsThatThePredictionDoesNotHave(t *testing.T) {
 			s.Pools[0].Waiting, s.Pools[0].Waits, s.Pools[0].WaitTime = 49, 3000, 20000*time.Second
 			return s
 		}(), ""},
+		"one that only all routes together make": {func() *pghold.Snapshot { // 10 and 10 of 12
+			s := service()
+			another := *s.Series[0]
+			another.Route = "/fast"
+			s.Series = []*pghold.Series{s.Series[0], &another}
+			s.Pools[0].Checkouts, s.Pools[0].Waiting = 600, 49
+			return s
+		}(), ""},
 	} {
 		cs, err := Contradictions(c.s, experiment.Defaults(), func(q *Question) { q.Settings.Duration = time.Minute })
 		switch {

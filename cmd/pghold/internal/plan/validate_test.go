@@ -137,6 +137,32 @@ func TestValidationOf_AsksForOutcomesOnly(t *testing.T) {
 	if want := len(v.Cases) - 1; len(done.Cases) != want || done.Figures != 2*want || done.Hits != 2*want {
 		t.Errorf("%d of %d figures of %d cases, want all of %d cases", done.Hits, done.Figures, len(done.Cases), want)
 	}
+	if o, ok := done.Overheads[""]; !ok || o != Calibrate(r) || len(done.Overheads) != 1 || len(done.Busy) != 0 {
+		t.Errorf("its overheads are %+v, busy: %q", done.Overheads, done.Busy)
+	}
+	for i := range r.Routes {
+		r.Routes[i].SentLate.P99, r.Routes[i].SentLate.Max = 500*time.Millisecond, 500*time.Millisecond
+	}
+	if done, err := v.Compare(r); err != nil || len(done.Busy) != 1 || done.Busy[0] != Busy(r) {
+		t.Errorf("%v, busy: %q, want %q", err, done.Busy, Busy(r))
+	}
+}
+
+func TestNewValidation_CalibratesThreeTimes(t *testing.T) {
+	v, err := NewValidation(2, 3, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, c := range v.Cases {
+		if names[c.Name] {
+			t.Errorf("two cases are called %s", c.Name)
+		}
+		names[c.Name] = true
+	}
+	if len(v.calibrates) == 0 || len(v.calibrates)%3 != 0 || len(v.Cases) != 2+len(v.calibrates) {
+		t.Errorf("%d cases, of which %d calibrate, want these three times and two more", len(v.Cases), len(v.calibrates))
+	}
 }
 
 func TestBusy(t *testing.T) {
