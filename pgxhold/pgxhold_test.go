@@ -361,6 +361,50 @@ func TestInstall_KeepsTheTracerThatIsThere(t *testing.T) {
 	}
 }
 
+// A COPY is one statement, also while its rows are still being made.
+func TestTracer_CopyIsBusy(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), "create temp table t (n int)")
+	must(t, err)
+	n := 0
+	_, err = conn.CopyFrom(t.Context(), pgx.Identifier{"t"}, []string{"n"}, pgx.CopyFromFunc(func() ([]any, error) {
+		if holds := r.OpenHolds(); len(holds) != 1 || !holds[0].Running {
+			t.Errorf("while rows are copied the open holds are %+v, want one in a statement", holds)
+		}
+		if n++; n > 2 {
+			return nil, nil
+		}
+		return []any{n}, nil
+	}))
+	must(t, err)
+	if holds := r.OpenHolds(); len(holds) != 1 || holds[0].Running {
+		t.Errorf("after the COPY the open holds are %+v, want one in no statement", holds)
+	}
+}
+
+// A connection that is taken again has been given back, whether that was told or not.
+func TestTracer_TakenAgainWithoutACheckin(t *testing.T) {
+	pool, _ := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	other := pghold.NewRecorder(pghold.Config{})
+	tracer := pgxhold.NewTracer(other.Pool("main"))
+	for range 3 {
+		tracer.TraceCheckoutEnd(tracer.TraceCheckoutStart(t.Context()), conn.Conn(), nil)
+	}
+	if p := other.Snapshot().Pools[0]; p.Checkouts != 3 || p.Releases != 2 {
+		t.Errorf("%d checkouts and %d releases, want 3 and 2", p.Checkouts, p.Releases)
+	}
+	tracer.TraceCheckin(conn.Conn())
+	if p := other.Snapshot().Pools[0]; p.Releases != 3 {
+		t.Errorf("%d releases at the end, want 3", p.Releases)
+	}
+}
+
 // tracesCheckouts is a tracer that was there before and has queuepool's hooks too.
 type tracesCheckouts struct{ other }
 

@@ -316,6 +316,20 @@ func TestPicture_isOfWhatIsCompared(t *testing.T) {
 	if !strings.Contains(Meaning(r), "(sync)") || !strings.Contains(b.String(), want) {
 		t.Errorf("the picture of %q is %.300s", Meaning(r), b.String())
 	}
+	// Where nothing is compared, it is of the first two.
+	r.Routes = r.Routes[:0:0]
+	for _, name := range []string{"commit_before_call", "two_local_sessions", "autocommit_inside"} {
+		r.Routes = append(r.Routes, experiment.RouteResult{Name: name, Requests: 500})
+	}
+	b.Reset()
+	if err := Picture(&b, r, tracesOf(r)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"commit_before_call": true, "two_local_sessions": true, "autocommit_inside": false} {
+		if strings.Contains(b.String(), name) != want {
+			t.Errorf("%s is in the picture: %v", name, !want)
+		}
+	}
 }
 
 func BenchmarkHTML(b *testing.B) {

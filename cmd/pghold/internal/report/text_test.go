@@ -23,6 +23,23 @@ func textOf(t *testing.T, r *experiment.Result, o TextOptions) string {
 	return b.String()
 }
 
+func TestShorten(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  string
+	}{{"abcd", 4, "abcd"}, {"abcde", 4, "abc…"}, {"äöüß€", 4, "äöü…"}} {
+		if got := shorten(c.text, c.limit); got != c.want {
+			t.Errorf("%q to %d: got %q, want %q", c.text, c.limit, got, c.want)
+		}
+	}
+	for v, want := range map[float64]string{0.001: "1 ms", 0.9994: "999 ms", 1: "1 s", 1.5: "1.5 s"} {
+		if got := secondsOf(v); got != want {
+			t.Errorf("%v s: got %q, want %q", v, got, want)
+		}
+	}
+}
+
 func TestCode(t *testing.T) {
 	for name, want := range map[string]string{
 		"a": "`a`", "GET /a_b-c.d/9: @": "`GET /a_b-c.d/9: @`", "": "", "a`b": "a\\`b", "ü": "ü", "a|b": "a\\|b", "a+b": "a+b", "<b>": "&lt;b&gt;",
