@@ -69,6 +69,7 @@ func Metrics() []Metric {
 // without a route has the route "(no route)". Bytes that are not UTF-8 become U+FFFD.
 type MetricReader struct {
 	snapshot func() *Snapshot
+	metrics  []Metric
 
 	mu         sync.Mutex // and whoever holds it takes the snapshot, so that none is older than the last
 	slowNames  map[string]*fewNames
@@ -81,7 +82,7 @@ type MetricReader struct {
 // Snapshot, or one that merges those of several.
 func NewMetricReader(snapshot func() *Snapshot) *MetricReader {
 	return &MetricReader{
-		snapshot: snapshot, slowNames: map[string]*fewNames{}, openRoutes: map[string]*fewNames{},
+		snapshot: snapshot, metrics: Metrics(), slowNames: map[string]*fewNames{}, openRoutes: map[string]*fewNames{},
 		slowCalls: map[rowKey]*slowCallsRow{}, waits: map[string]*ownWaits{},
 	}
 }
@@ -90,9 +91,9 @@ func NewMetricReader(snapshot func() *Snapshot) *MetricReader {
 // began and was taken.
 func (r *MetricReader) Read() (all []MetricPoints, began, taken time.Time) {
 	rows := r.rows()
-	for _, m := range metricTable {
+	for i, m := range metricTable {
 		if points := m.points(&rows); len(points) > 0 {
-			all = append(all, MetricPoints{m.Metric, points})
+			all = append(all, MetricPoints{r.metrics[i], points})
 		}
 	}
 	return all, rows.Began, rows.Taken
@@ -125,15 +126,15 @@ var metricTable = []tableMetric{
 			return points
 		}, stateAttribute),
 	ofPools("db.client.connection.max", "{connection}", UpDownCounter, "The maximum number of open connections allowed.",
-		func(p *poolRow) []MetricPoint { return pointIf(p.Max > 0, float64(p.Max)) }),
+		func(p *poolRow) []MetricPoint { return told(p.Max > 0, one(p.Max)) }),
 	ofPools("db.client.connection.pending_requests", "{request}", UpDownCounter, "The number of current pending requests for an open connection.",
 		func(p *poolRow) []MetricPoint { return one(p.Pending) }),
 	ofPools("db.client.connection.timeouts", "{timeout}", Counter, "The number of connection timeouts that have occurred trying to obtain a connection from the pool.",
 		func(p *poolRow) []MetricPoint { return one(p.Timeouts) }),
 	ofPools("pghold.waits", "{wait}", Counter, "Callers who had to queue for a connection, by the pool's own count.",
-		func(p *poolRow) []MetricPoint { return pointIf(p.Waits > 0, float64(p.Waits)) }),
+		func(p *poolRow) []MetricPoint { return told(p.Waits > 0, one(p.Waits)) }),
 	ofPools("pghold.wait", "s", Counter, "How long callers queued for a connection, by the pool's own count.",
-		func(p *poolRow) []MetricPoint { return pointIf(p.Waits > 0, p.WaitTime.Seconds()) }),
+		func(p *poolRow) []MetricPoint { return told(p.Waits > 0, lasting(p.WaitTime)) }),
 
 	ofRoutes("pghold.holds", "{hold}", "Holds that ended.", func(r *routeRow) []MetricPoint { return one(r.Holds) }),
 	ofRoutes("pghold.busy", "s", "How long connections were held with a statement running, in holds that ended.",
@@ -159,15 +160,16 @@ var metricTable = []tableMetric{
 	},
 }
 
-func one(n int64) []MetricPoint { return pointIf(true, float64(n)) }
+func one(n int64) []MetricPoint { return []MetricPoint{{Value: float64(n)}} }
 
-func lasting(d time.Duration) []MetricPoint { return pointIf(true, d.Seconds()) }
+func lasting(d time.Duration) []MetricPoint { return []MetricPoint{{Value: d.Seconds()}} }
 
-func pointIf(told bool, value float64) []MetricPoint {
-	if !told {
+// told are the points where a pool tells of something, and none where it does not.
+func told(does bool, points []MetricPoint) []MetricPoint {
+	if !does {
 		return nil
 	}
-	return []MetricPoint{{Value: value}}
+	return points
 }
 
 func counted(s *Sketch) []MetricPoint {

@@ -44,6 +44,10 @@ func TestMetricReader_HasAllMetrics(t *testing.T) {
 	if m := pghold.Metrics()[0]; m.Name == "changed" || m.Attributes[0] == "changed" {
 		t.Error("whoever changes the list changes everybody's")
 	}
+	all[0].Attributes[0] = "changed"
+	if m := pghold.Metrics()[0]; m.Attributes[0] == "changed" {
+		t.Error("whoever changes what was read changes everybody's")
+	}
 	quiet, _, _ := pghold.NewMetricReader(func() *pghold.Snapshot { return &pghold.Snapshot{} }).Read()
 	if len(quiet) != 1 || quiet[0].Name != "pghold.folded_holds" {
 		t.Errorf("of nothing: %+v", quiet)

@@ -90,7 +90,7 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 	}
 	c := p.newCheckout(ctx)
 	c.waiting = true
-	if p.recorder.cfg.OnShortage != nil { // nobody else asks who waits
+	if p.recorder.cfg.OnShortage != nil { // nothing else needs to know who waits
 		c.shard.mu.Lock()
 		c.shard.add(c)
 		c.shard.mu.Unlock()

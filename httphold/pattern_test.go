@@ -34,8 +34,6 @@ func TestMiddleware_AGoroutineThatTheMuxDoesNotWaitFor(t *testing.T) {
 	}
 }
 
-// Next to the mux, Middleware knows the pattern before any goroutine can ask for it.
-// Elsewhere the request's own goroutine does.
 // A middleware that copies the request says so, and the route has the pattern while the
 // handler runs.
 func TestFollow(t *testing.T) {
@@ -66,6 +64,8 @@ func TestFollow(t *testing.T) {
 	httphold.Follow(mux, httptest.NewRequest("GET", "/", nil)) // nobody is outside
 }
 
+// Next to the mux, Middleware knows the pattern before any goroutine can ask for it.
+// Elsewhere the request's own goroutine does.
 func TestMiddleware_WhoKnowsThePattern(t *testing.T) {
 	logged := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })

@@ -3,20 +3,14 @@ package experiment_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write testdata anew")
 
 // The routes and what a request of each does, and the groups and what each case of
 // theirs sets beside the defaults.
@@ -24,15 +18,15 @@ func TestRoutesAndGroups(t *testing.T) {
 	var b strings.Builder
 	for _, r := range experiment.Routes {
 		fmt.Fprintf(&b, "%s %s (%s): %d checkouts, %d statements, %d round trips", r.Method(), r.Path(), r.Group, r.Checkouts(), r.Statements(), r.RoundTrips())
-		for _, is := range []struct {
-			so   bool
-			what string
+		for _, fact := range []struct {
+			holds bool
+			words string
 		}{
 			{r.Sync, "on a thread"}, {!r.Calls(), "no slow call"}, {r.HoldsThroughCall(), "holds through the call"},
 			{r.SilentInTransaction(), "silent in transaction"}, {r.Updates(), "updates"}, {r.AnswersEarly(), "answers early"},
 		} {
-			if is.so {
-				b.WriteString(", " + is.what)
+			if fact.holds {
+				b.WriteString(", " + fact.words)
 			}
 		}
 		b.WriteString("\n")
@@ -43,19 +37,7 @@ func TestRoutesAndGroups(t *testing.T) {
 			fmt.Fprintf(&b, "%s: %s%s\n", c.Name, c.Route.Name, beside(t, experiment.Defaults(), c.Settings))
 		}
 	}
-	golden := filepath.Join("testdata", "routes.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
-		t.Errorf("%s is wanted (-), and this came out (+); -update writes it anew:\n%s", golden, diff)
-	}
+	golden.Equal(t, "routes.txt", b.String())
 }
 
 // beside are the settings that differ, as JSON has them.

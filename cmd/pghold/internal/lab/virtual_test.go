@@ -1,25 +1,19 @@
 package lab_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/internal/memnet"
 	"github.com/pghold/pghold/internal/pg/pgmem"
 )
-
-var update = flag.Bool("update", false, "write testdata/virtual anew")
 
 // roundTrip is how long the Postgres in memory takes for an answer.
 const roundTrip = 307 * time.Microsecond
@@ -113,19 +107,7 @@ func TestVirtual_Groups(t *testing.T) {
 				near(t, r.Name+": vegeta's p50", m.Latencies.P50.Seconds(), r.Latency.P50.Seconds(), 0.02)
 				near(t, r.Name+": vegeta's p99", m.Latencies.P99.Seconds(), r.Latency.P99.Seconds(), 0.02)
 			}
-			golden := filepath.Join("testdata", "virtual", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got.String()), 0o666); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
-				t.Errorf("%s is wanted (-), and this came out (+); -update writes it anew:\n%s", golden, diff)
-			}
+			golden.Equal(t, "virtual/"+name+".txt", got.String())
 		})
 	}
 }

@@ -208,8 +208,8 @@ func TestSizing_Fits(t *testing.T) {
 	}
 }
 
-// Half of the answers are half of the load, but where who waits is served in turn and
-// too late, they are none in the end.
+// To answer half of the requests takes connections for half of the load. Where waiters
+// are served in turn and too late, half of a load that lasts is not to be had.
 func TestCarrying_HalfOfALoad(t *testing.T) {
 	for _, c := range []struct {
 		pool    string

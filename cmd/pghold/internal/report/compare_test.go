@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,9 +13,9 @@ import (
 	"unicode"
 
 	"charm.land/lipgloss/v2"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 )
 
 // repeat gives each route of a result so many runs, whose rates and times vary by a
@@ -89,19 +87,7 @@ func TestComparison_golden(t *testing.T) {
 			if err := c.write(c.of(), &b); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", file)
-			if *update {
-				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run go test ./cmd/pghold/internal/report -update, and read what it wrote", err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/report -update\n%s", diff)
-			}
+			golden.Equal(t, file, b.String())
 		})
 	}
 }

@@ -2,18 +2,12 @@ package report
 
 import (
 	"bytes"
-	"flag"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
 func TestGolden(t *testing.T) {
 	text := func(o TextOptions) func(io.Writer, *experiment.Result) error {
@@ -51,19 +45,7 @@ func TestGolden(t *testing.T) {
 			if err := c.write(&b, c.result); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", file)
-			if *update {
-				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run go test ./cmd/pghold/internal/report -update, and read what it wrote", err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/report -update\n%s", diff)
-			}
+			golden.Equal(t, file, b.String())
 		})
 	}
 }

@@ -3,13 +3,10 @@ package chart
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,13 +15,11 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
@@ -76,20 +71,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			check(t, got)
-			path := filepath.Join("testdata", file)
-			got = strings.ReplaceAll(got, "><", ">\n<") // for a diff that can be read
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run go test ./cmd/pghold/internal/report/chart -update, and look at what it drew", err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/report/chart -update\n%s", diff)
-			}
+			golden.Equal(t, file, strings.ReplaceAll(got, "><", ">\n<")) // for a diff that can be read
 		})
 	}
 }
