@@ -49,7 +49,7 @@ func TestLab_Expect(t *testing.T) {
 func TestLab_RepeatAndCompare(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dsn := pgtest.DSN(t)
-	for _, run := range [][]string{{"a", "--repeat", "4"}, {"b", "--repeat", "4", "--slow", "8s"}, {"c"}} {
+	for _, run := range [][]string{{"a", "--repeat", "4"}, {"b", "--repeat", "4", "--slow", "20s"}, {"c"}} {
 		status, out, err := pghold(t.Context(), quick(dsn, append([]string{"--no-web", outside, holding, "--rate", "10", "--out"}, run...)...)...)
 		if status != exitDone {
 			t.Fatalf("%q: status %d: %s", run, status, err)
@@ -78,14 +78,14 @@ func TestLab_RepeatAndCompare(t *testing.T) {
 	if status != exitDone || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	for _, want := range []string{"A: a · Measured", "slow call 2 s → slow call 8 s", "need >= 6 samples for confidence interval"} {
+	for _, want := range []string{"A: a · Measured", "slow call 2 s → slow call 20 s", "need >= 6 samples for confidence interval"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
 	for l := range strings.SplitSeq(out, "\n") {
 		if strings.HasPrefix(l, "latency: p50") && !strings.HasSuffix(l, " no") {
-			t.Errorf("four times the slow call does not show: %s", l)
+			t.Errorf("ten times the slow call does not show: %s", l)
 		}
 	}
 	for _, c := range []struct {

@@ -60,7 +60,7 @@ func TestLab_ThatWasRefusedConnections(t *testing.T) {
 	admin("alter role " + role + " connection limit -1")
 	var out output
 	progress := &trigger{on: "1/2 ", do: limit}
-	status = run(t.Context(), quick(u.String(), "--out", "middle", "--predict", outside, inside,
+	status = run(t.Context(), quick(u.String(), "--out", "middle", "--predict", outside, inside, "--client-timeout", "10m", "--pool-timeout", "10m",
 		"--expect", outside+".success_ratio>=0", "--expect", inside+".success_ratio>=0"), streams{&out, progress})
 	admin("alter role " + role + " connection limit -1")
 	stderr = progress.String()

@@ -126,7 +126,7 @@ func TestRun_RefusedConnectionsAreNotValid(t *testing.T) {
 		t.Run(pool, func(t *testing.T) {
 			dsn := pgtest.DSN(t)
 			role, limited := labRole(t, dsn)
-			s := quickly()
+			s := patient(quickly())
 			s.Pool = pool
 			db := openDatabase(t, limited, s)
 			admin(t, dsn, "alter role "+role+" connection limit 4")
@@ -185,6 +185,7 @@ func TestRun_KilledConnectionsAreNotValid(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := quickly()
 	s.Speed = 5
+	s = patient(s)
 	db := openDatabase(t, dsn, s)
 	killed := false
 	res, err := lab.Run(t.Context(), db, lab.Options{
@@ -210,7 +211,7 @@ func TestRun_KilledConnectionsAreNotValid(t *testing.T) {
 func TestRun_WorkersThatFailAreNotValid(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
-	s := quickly()
+	s := patient(quickly())
 	db := openDatabase(t, dsn, s)
 	admin(t, dsn, `do $do$ declare lab text := (select nspname from pg_namespace where nspname like 'pghold\_lab\_%'); begin
 		execute format($sql$
