@@ -14,9 +14,9 @@ import (
 	"slices"
 
 	holds "github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/listing"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/holdcheck"
-	"github.com/pghold/pghold/holdcheck/listing"
-	"github.com/pghold/pghold/internal/printable"
 )
 
 type checkCmd struct {

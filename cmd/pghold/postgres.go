@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 	"github.com/pghold/pghold/internal/pg/pgtemp"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
-	"github.com/pghold/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 type serveCmd struct {

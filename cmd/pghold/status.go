@@ -4,7 +4,7 @@ import (
 	"io"
 	"sync"
 
-	"github.com/pghold/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 // statusLine says on a terminal what a command does now, in one line that is

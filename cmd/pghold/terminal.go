@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
-	"github.com/pghold/pghold/internal/printable"
 )
 
 // raw is what messages are written to, for lines that have escape sequences of our own.

@@ -25,7 +25,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 // Network is what connects the parts of the lab with each other and with the

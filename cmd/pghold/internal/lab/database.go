@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 // Database is a Postgres on which the lab may run: in a schema of its own, with

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 	"github.com/pghold/pghold/pgxhold"
 	"github.com/pghold/pghold/queuepool"
 	"github.com/pghold/pghold/session"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 type comparisonJSON struct {

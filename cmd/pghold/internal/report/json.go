@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 // JSON writes a result as one indented document with a newline at its end. Lists

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/internal/connstring"
+	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 // State is what a session is doing, told from its state and its wait event.

@@ -9,8 +9,8 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/holdcheck"
-	"github.com/pghold/pghold/internal/printable"
 )
 
 // The parts of SARIF 2.1.0 that are used, under its own names.

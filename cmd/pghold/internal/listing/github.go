@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/holdcheck"
-	"github.com/pghold/pghold/internal/printable"
 )
 
 // GitHub writes a result as commands of GitHub Actions, which shows each at its line.
