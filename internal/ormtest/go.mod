@@ -1,4 +1,4 @@
-module github.com/pghold/pghold/sqlhold/ormtest
+module github.com/pghold/pghold/internal/ormtest
 
 go 1.26.0
 
