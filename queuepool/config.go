@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 // Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
@@ -27,7 +25,7 @@ type Tracer interface {
 	TraceCheckin(conn *pgx.Conn)
 }
 
-// Config says how a Pool behaves. Make one with ParseConfig, which fills in
+// Config says how a Pool behaves. Make one with NewConfig, which fills in
 // SQLAlchemy's defaults, and change what should differ.
 type Config struct {
 	// ConnConfig is how connections are opened. Its ConnectTimeout, the string's
@@ -60,21 +58,16 @@ type Config struct {
 	PrePing bool
 }
 
-// ParseConfig takes a connection string as pgx does (a URL or key=value pairs). Its
-// error says why the string is not valid, and has nothing of the string in it: where a
-// password begins and ends is not known then.
-func ParseConfig(dsn string) (*Config, error) {
-	cc, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("queuepool: the connection string is not valid: %w", connstring.Reason(err))
-	}
-	return &Config{ConnConfig: cc, Size: 5, MaxOverflow: 10, Timeout: 30 * time.Second}, nil
+// NewConfig returns SQLAlchemy's defaults for connections that are opened as cc says,
+// which pgx.ParseConfig makes of a connection string.
+func NewConfig(cc *pgx.ConnConfig) *Config {
+	return &Config{ConnConfig: cc, Size: 5, MaxOverflow: 10, Timeout: 30 * time.Second}
 }
 
 func (c *Config) validate() error {
 	switch {
 	case c == nil || c.ConnConfig == nil:
-		return fmt.Errorf("queuepool: no ConnConfig: make the Config with ParseConfig")
+		return fmt.Errorf("queuepool: no ConnConfig: make the Config with NewConfig")
 	case c.Size < 0:
 		return fmt.Errorf("queuepool: Size is %d: it must be 0 (no limit) or more", c.Size)
 	case c.MaxOverflow < -1:

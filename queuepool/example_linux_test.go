@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/queuepool"
 )
@@ -15,11 +15,13 @@ import (
 // for each attempt to connect, and the kernel's limits for a connection that is open.
 // The dialer works for pgxpool and for pgx below database/sql as well.
 func ExampleConfig_deadNetwork() {
-	cfg, err := queuepool.ParseConfig("postgres://app@db.example.com/shop")
+	const tcpUserTimeout = 18 // TCP_USER_TIMEOUT of golang.org/x/sys/unix
+	cc, err := pgx.ParseConfig("postgres://app@db.example.com/shop")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	cfg := queuepool.NewConfig(cc)
 	cfg.PrePing = true
 	cfg.ConnConfig.ConnectTimeout = 2 * time.Second
 
@@ -34,7 +36,7 @@ func ExampleConfig_deadNetwork() {
 			}
 			var err error
 			if failed := c.Control(func(fd uintptr) {
-				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 10_000)
+				err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, 10_000)
 			}); failed != nil {
 				return failed
 			}

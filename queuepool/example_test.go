@@ -7,14 +7,17 @@ import (
 	"log"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pghold/pghold/queuepool"
 )
 
 func Example() {
-	cfg, err := queuepool.ParseConfig("postgres://127.0.0.1/app") // 5 connections, 10 overflow, 30 s
+	cc, err := pgx.ParseConfig("postgres://127.0.0.1/app")
 	if err != nil {
 		log.Fatal(err)
 	}
+	cfg := queuepool.NewConfig(cc) // 5 connections, 10 overflow, 30 s
 	cfg.Timeout = 5 * time.Second
 	pool, err := queuepool.New(cfg)
 	if err != nil {

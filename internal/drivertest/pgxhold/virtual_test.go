@@ -39,8 +39,9 @@ func openInMemory(t *testing.T) (*pgxpool.Pool, *pghold.Recorder) {
 // openQueuePool makes a queuepool of one connection, for which callers wait for a minute.
 func openQueuePool(t *testing.T, r *pghold.Recorder, before pgx.QueryTracer) *queuepool.Pool {
 	dsn, network := memory(t)
-	cfg, err := queuepool.ParseConfig(dsn)
+	cc, err := pgx.ParseConfig(dsn)
 	must(t, err)
+	cfg := queuepool.NewConfig(cc)
 	cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Minute
 	cfg.ConnConfig.DialFunc, cfg.ConnConfig.Tracer = network.Dial, before
 	must(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))

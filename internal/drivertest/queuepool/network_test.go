@@ -124,10 +124,11 @@ func (n *network) dsn() string {
 // up to 15 s.
 func (n *network) pool(t *testing.T, change func(*queuepool.Config)) *queuepool.Pool {
 	t.Helper()
-	cfg, err := queuepool.ParseConfig(n.dsn())
+	cc, err := pgx.ParseConfig(n.dsn())
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := queuepool.NewConfig(cc)
 	cfg.ConnConfig.DialFunc = n.dial
 	cfg.Size, cfg.MaxOverflow = 1, 0
 	if change != nil {

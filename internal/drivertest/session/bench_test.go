@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pghold/pghold/internal/pg/pgtest"
@@ -27,10 +28,11 @@ func benchPools(b *testing.B) (*pgxpool.Pool, *queuepool.Pool) {
 	if _, err := pgxPool.Exec(b.Context(), "create table users (id int primary key, name text); insert into users values (1, 'John Doe')"); err != nil {
 		b.Fatal(err)
 	}
-	cfg, err := queuepool.ParseConfig(dsn)
+	cc, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		b.Fatal(err)
 	}
+	cfg := queuepool.NewConfig(cc)
 	queue, err := queuepool.New(cfg)
 	if err != nil {
 		b.Fatal(err)

@@ -147,8 +147,9 @@ func onEveryPool(t *testing.T, test func(t *testing.T, e *env)) {
 		})
 	}
 	run("queuepool", func(t *testing.T, e *env, dsn string) {
-		cfg, err := queuepool.ParseConfig(dsn)
+		cc, err := pgx.ParseConfig(dsn)
 		must(err)
+		cfg := queuepool.NewConfig(cc)
 		e.prepare(cfg.ConnConfig)
 		cfg.Size, cfg.MaxOverflow = 1, 0
 		p, err := queuepool.New(cfg)

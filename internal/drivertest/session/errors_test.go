@@ -156,10 +156,11 @@ func TestSession_BeginFails(t *testing.T) {
 // batch has not ended: that the rows end with it is an error, or what was read in a
 // transaction would seem to have been.
 func TestSession_LostAtTheEndOfTheFirstQuery(t *testing.T) {
-	cfg, err := queuepool.ParseConfig("postgres://u@127.0.0.1/db?sslmode=disable&default_query_exec_mode=simple_protocol")
+	cc, err := pgx.ParseConfig("postgres://u@127.0.0.1/db?sslmode=disable&default_query_exec_mode=simple_protocol")
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := queuepool.NewConfig(cc)
 	cfg.ConnConfig.DialFunc = func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
 		go func() {

@@ -55,8 +55,9 @@ func (p place) reached(cc *pgx.ConnConfig) {
 // it is nil, nobody.
 var recorded = map[string]func(*testing.T, place, *pghold.Recorder) session.Pool{
 	"queuepool": func(t *testing.T, at place, r *pghold.Recorder) session.Pool {
-		cfg, err := queuepool.ParseConfig(at.dsn)
+		cc, err := pgx.ParseConfig(at.dsn)
 		check(t, err)
+		cfg := queuepool.NewConfig(cc)
 		cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Minute
 		at.reached(cfg.ConnConfig)
 		if r != nil {

@@ -603,10 +603,11 @@ func TestFromDB_RefusesOtherDrivers(t *testing.T) {
 }
 
 func TestSession_AnErrorOfThePoolComesThrough(t *testing.T) {
-	cfg, err := queuepool.ParseConfig(pgtest.DSN(t))
+	cc, err := pgx.ParseConfig(pgtest.DSN(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := queuepool.NewConfig(cc)
 	cfg.Size, cfg.MaxOverflow, cfg.Timeout = 1, 0, time.Millisecond
 	p, err := queuepool.New(cfg)
 	if err != nil {

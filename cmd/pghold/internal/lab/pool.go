@@ -26,10 +26,11 @@ func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
 	s := a.settings
 	switch s.Pool {
 	case experiment.QueuePool:
-		cfg, err := queuepool.ParseConfig(dsn)
+		cc, err := connstring.Parse(dsn)
 		if err != nil {
 			return nil, nil, err
 		}
+		cfg := queuepool.NewConfig(cc)
 		a.prepare(cfg.ConnConfig, application)
 		if err := pgxhold.InstallConn(cfg.ConnConfig, a.recorder, s.Pool); err != nil {
 			return nil, nil, err
