@@ -2,12 +2,12 @@ package pghold
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 func sketchOf(durations ...time.Duration) (s Sketch) {
@@ -43,15 +43,15 @@ func TestMetricReader_SumsUpCallSites(t *testing.T) {
 		{Pool: "main", Route: noRoute, Holds: 1},
 		{Pool: "main", Route: "GET /", Holds: 4, Panics: 2, Busy: 22 * time.Second, Silent: 42 * time.Second, SilentInTransaction: 18 * time.Second},
 	}
-	if diff := cmp.Diff(wantRoutes, rows.Routes); diff != "" {
-		t.Errorf("routes (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(rows.Routes, wantRoutes) {
+		t.Errorf("routes: got %+v, want %+v", rows.Routes, wantRoutes)
 	}
 	wantCalls := []slowCallsRow{
 		{Pool: "main", Route: "GET /", What: "GET a/", Count: 9, Duration: 3 * time.Second},
 		{Pool: "main", Route: "GET /", What: "GET b/", Count: 1},
 	}
-	if diff := cmp.Diff(wantCalls, rows.SlowCalls); diff != "" {
-		t.Errorf("slow calls (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(rows.SlowCalls, wantCalls) {
+		t.Errorf("slow calls: got %+v, want %+v", rows.SlowCalls, wantCalls)
 	}
 	p := rows.Pools[0]
 	if p.Used != 5 || p.Idle() != 2 || p.Held.Count() != 5 || p.Held.Sum() != 65*time.Second || p.Wait.Count() != 0 {
@@ -121,18 +121,19 @@ func TestMetricReader_KeepsTheFirstNamesOfSlowCalls(t *testing.T) {
 
 // Whatever a snapshot folds, no row goes down and nothing is lost or counted twice.
 func TestMetricReader_SlowCallsNeverGoDown(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 0))
 		var s *Snapshot
 		reader := NewMetricReader(func() *Snapshot { return s })
 		truth, last := map[string]uint64{}, map[string]slowCallsRow{}
-		for range rapid.IntRange(1, 8).Draw(t, "reads") {
+		for range 1 + random.IntN(8) {
 			series := &Series{Pool: "main", Route: "GET /"}
 			var sum int64
 			for _, name := range []string{"a", "b", "c", "d"} {
-				truth[name] += rapid.Uint64Range(0, 5).Draw(t, "more of "+name)
+				truth[name] += random.Uint64N(6)
 				n := truth[name]
 				sum += int64(n)
-				folded := rapid.Uint64Range(0, n).Draw(t, "folded of "+name)
+				folded := random.Uint64N(n + 1)
 				series.SlowCalls = append(series.SlowCalls,
 					SlowCalls{What: name, Count: n - folded, Duration: time.Duration(n-folded) * time.Second},
 					SlowCalls{What: Folded, Count: folded, Duration: time.Duration(folded) * time.Second})
@@ -148,15 +149,15 @@ func TestMetricReader_SlowCallsNeverGoDown(t *testing.T) {
 			}
 			for name, was := range last {
 				if is := now[name]; is.Count < was.Count || is.Duration < was.Duration {
-					t.Fatalf("%s: got %+v after %+v, want no less", name, is, was)
+					t.Fatalf("seed %d: %s: got %+v after %+v, want no less", seed, name, is, was)
 				}
 			}
 			if count != sum || duration != time.Duration(sum)*time.Second {
-				t.Fatalf("got %d calls of %v together, want %d of %d s", count, duration, sum, sum)
+				t.Fatalf("seed %d: got %d calls of %v together, want %d of %d s", seed, count, duration, sum, sum)
 			}
 			last = now
 		}
-	})
+	}
 }
 
 func TestMetricReader_FoldsRoutesOfOpenHolds(t *testing.T) {
@@ -177,13 +178,13 @@ func TestMetricReader_FoldsRoutesOfOpenHolds(t *testing.T) {
 			t.Fatalf("got %q, want route %d by its name", got, i)
 		}
 	}
-	if diff := cmp.Diff([]string{"(other) 2 3s 2ns", "GET /7 1 1s 0s"}, open("GET /7", "GET /100", "GET /101")); diff != "" {
-		t.Errorf("with 100 names given out (-want +got):\n%s", diff)
+	if got, want := open("GET /7", "GET /100", "GET /101"), []string{"(other) 2 3s 2ns", "GET /7 1 1s 0s"}; !slices.Equal(got, want) {
+		t.Errorf("with 100 names given out: got %q, want %q", got, want)
 	}
 	// A route of which a hold has ended is bounded by the recorder.
 	s.Series = []*Series{{Pool: "main", Route: "GET /100"}, {Pool: "main", Route: "GET /7"}}
-	if diff := cmp.Diff([]string{"(other) 1 3s 2ns", "GET /100 1 1s 0s", "GET /101 1 2s 1ns"}, open("GET /100", "GET /101", "GET /102")); diff != "" {
-		t.Errorf("with one name of a finished hold (-want +got):\n%s", diff)
+	if got, want := open("GET /100", "GET /101", "GET /102"), []string{"(other) 1 3s 2ns", "GET /100 1 1s 0s", "GET /101 1 2s 1ns"}; !slices.Equal(got, want) {
+		t.Errorf("with one name of a finished hold: got %q, want %q", got, want)
 	}
 }
 
