@@ -3,22 +3,18 @@ package otelhold_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/otelhold"
-	"github.com/pghold/pghold/promhold"
 )
 
 // recorded makes a recorder that has seen something of everything, and has one
@@ -75,29 +71,10 @@ func collect(t *testing.T, r *pghold.Recorder) map[string]metricdata.Metrics {
 	return byName
 }
 
-// prometheusName is what Prometheus makes of a metric's name.
-func prometheusName(m metricdata.Metrics) string {
-	name := strings.ReplaceAll(m.Name, ".", "_")
-	if m.Unit == "s" {
-		name += "_seconds"
-	}
-	switch d := m.Data.(type) {
-	case metricdata.Sum[int64]:
-		if d.IsMonotonic {
-			name += "_total"
-		}
-	case metricdata.Sum[float64]:
-		if d.IsMonotonic {
-			name += "_total"
-		}
-	}
-	return name
-}
-
 func key(name string, attributes attribute.Set) string {
 	var labels []string
 	for _, a := range attributes.ToSlice() {
-		labels = append(labels, strings.ReplaceAll(string(a.Key), ".", "_")+"="+a.Value.AsString())
+		labels = append(labels, string(a.Key)+"="+a.Value.AsString())
 	}
 	slices.Sort(labels)
 	return name + "{" + strings.Join(labels, ",") + "}"
@@ -108,19 +85,18 @@ func key(name string, attributes attribute.Set) string {
 func numbers(t *testing.T, metrics map[string]metricdata.Metrics) map[string]string {
 	all := map[string]string{}
 	for _, m := range metrics {
-		name := prometheusName(m)
 		switch d := m.Data.(type) {
 		case metricdata.Sum[int64]:
 			for _, p := range d.DataPoints {
-				all[key(name, p.Attributes)] = fmt.Sprint(float64(p.Value))
+				all[key(m.Name, p.Attributes)] = fmt.Sprint(float64(p.Value))
 			}
 		case metricdata.Sum[float64]:
 			for _, p := range d.DataPoints {
-				all[key(name, p.Attributes)] = fmt.Sprint(p.Value)
+				all[key(m.Name, p.Attributes)] = fmt.Sprint(p.Value)
 			}
 		case metricdata.Gauge[float64]:
 			for _, p := range d.DataPoints {
-				all[key(name, p.Attributes)] = fmt.Sprint(p.Value)
+				all[key(m.Name, p.Attributes)] = fmt.Sprint(p.Value)
 			}
 		case metricdata.Histogram[float64]:
 			for _, p := range d.DataPoints {
@@ -130,7 +106,7 @@ func numbers(t *testing.T, metrics map[string]metricdata.Metrics) map[string]str
 					sum += p.BucketCounts[i]
 					buckets = append(buckets, fmt.Sprintf("%v:%d", bound, sum))
 				}
-				all[key(name, p.Attributes)] = fmt.Sprint(p.Count, " ", p.Sum, " ", buckets)
+				all[key(m.Name, p.Attributes)] = fmt.Sprint(p.Count, " ", p.Sum, " ", buckets)
 				if last := p.BucketCounts[len(p.Bounds)]; sum+last != p.Count {
 					t.Errorf("%s: %d in buckets, %d in all", m.Name, sum+last, p.Count)
 				}
@@ -142,50 +118,48 @@ func numbers(t *testing.T, metrics map[string]metricdata.Metrics) map[string]str
 	return all
 }
 
-// Both say the same, under the names that Prometheus makes of OpenTelemetry's.
-func TestProducer_SaysWhatPromholdSays(t *testing.T) {
+// What is exported is the recorder's own table.
+func TestProducer_SaysWhatTheTableSays(t *testing.T) {
 	r := recorded(t, false)
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(promhold.Collector(r))
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := map[string]string{}
-	for _, f := range families {
-		for _, m := range f.Metric {
+	all, _, _ := pghold.NewMetricReader(r.Snapshot).Read()
+	for _, m := range all {
+		for _, p := range m.Points {
 			var labels []string
-			for _, l := range m.Label {
-				labels = append(labels, l.GetName()+"="+l.GetValue())
+			for i, name := range m.Attributes {
+				labels = append(labels, name+"="+p.Attributes[i])
 			}
 			slices.Sort(labels)
-			k := f.GetName() + "{" + strings.Join(labels, ",") + "}"
-			if h := m.Histogram; h != nil {
-				var buckets []string
-				for _, b := range h.Bucket {
-					buckets = append(buckets, fmt.Sprintf("%v:%d", b.GetUpperBound(), b.GetCumulativeCount()))
-				}
-				want[k] = fmt.Sprint(h.GetSampleCount(), " ", h.GetSampleSum(), " ", buckets)
+			k := m.Name + "{" + strings.Join(labels, ",") + "}"
+			if m.Kind != pghold.Histogram {
+				want[k] = fmt.Sprint(p.Value)
 				continue
 			}
-			want[k] = fmt.Sprint(m.GetCounter().GetValue() + m.GetGauge().GetValue())
+			var buckets []string
+			for _, bound := range pghold.MetricBounds() {
+				buckets = append(buckets, fmt.Sprintf("%v:%d", bound.Seconds(), p.Sketch.AtMost(bound)))
+			}
+			want[k] = fmt.Sprint(p.Sketch.Count(), " ", p.Sketch.Sum().Seconds(), " ", buckets)
 		}
 	}
-	if diff := cmp.Diff(want, numbers(t, collect(t, r))); diff != "" {
-		t.Errorf("-promhold +otelhold:\n%s", diff)
+	got := numbers(t, collect(t, r))
+	for k, v := range want {
+		if got[k] != v {
+			t.Errorf("%s: got %q, want %q", k, got[k], v)
+		}
 	}
-	if len(want) < 30 {
-		t.Errorf("only %d numbers were compared: %v", len(want), slices.Sorted(maps.Keys(want)))
+	if len(got) != len(want) || len(want) < 30 {
+		t.Errorf("%d numbers are exported, of %d in the table; want the same, and 30 at least", len(got), len(want))
 	}
 }
 
 func TestProducer_OpenHolds(t *testing.T) {
 	got := numbers(t, collect(t, recorded(t, true)))
-	const labels = "{db_client_connection_pool_name=main,pghold_route=GET /0}"
-	if got["pghold_open_holds"+labels] != "1" || got["pghold_oldest_hold_seconds"+labels] <= "0" {
+	const labels = "{db.client.connection.pool.name=main,pghold.route=GET /0}"
+	if got["pghold.open_holds"+labels] != "1" || got["pghold.oldest_hold"+labels] <= "0" {
 		t.Errorf("got %v, want one open hold with its age", got)
 	}
-	if got["db_client_connection_count{db_client_connection_pool_name=main,db_client_connection_state=used}"] != "1" {
+	if got["db.client.connection.count{db.client.connection.pool.name=main,db.client.connection.state=used}"] != "1" {
 		t.Errorf("got %v, want one connection in use", got)
 	}
 }
@@ -232,7 +206,7 @@ func TestProducer_PanicsWithoutARecorder(t *testing.T) {
 }
 
 func TestProducer_NothingRecorded(t *testing.T) {
-	if got := numbers(t, collect(t, pghold.NewRecorder(pghold.Config{}))); len(got) != 1 || got["pghold_folded_holds_total{}"] != "0" {
+	if got := numbers(t, collect(t, pghold.NewRecorder(pghold.Config{}))); len(got) != 1 || got["pghold.folded_holds{}"] != "0" {
 		t.Errorf("got %v, want that no hold was folded, and nothing else", got)
 	}
 }
