@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +21,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/promhold"
@@ -247,10 +247,15 @@ func TestCollector_IsScraped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(res.Body)
-	if err != nil {
-		t.Fatal(err)
+	families := map[string]*dto.MetricFamily{}
+	for decoder := expfmt.NewDecoder(res.Body, expfmt.ResponseFormat(res.Header)); ; {
+		var f dto.MetricFamily
+		if err := decoder.Decode(&f); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		families[f.GetName()] = &f
 	}
 	got := values(families)
 	series := recorder.Snapshot().Series[0]

@@ -13,7 +13,7 @@ import (
 func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	c, err := s.enter(ctx)
 	if err != nil {
-		return pgx.FailedBatchResults(b, err)
+		return failedBatch{err}
 	}
 	if !s.begins(c) {
 		return s.openBatch(c.SendBatch(ctx, b))
@@ -24,7 +24,7 @@ func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 	if _, err := br.Exec(); err != nil {
 		br.Close()
 		s.leave(err)
-		return pgx.FailedBatchResults(b, err)
+		return failedBatch{err}
 	}
 	return s.openBatch(br)
 }
@@ -34,6 +34,15 @@ func (s *Session) openBatch(br pgx.BatchResults) pgx.BatchResults {
 	s.open(&r.result)
 	return r
 }
+
+// failedBatch is of a batch that was not sent. pgx.FailedBatchResults is new in 5.12.
+type failedBatch struct{ err error }
+
+func (f failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
+func (f failedBatch) Query() (pgx.Rows, error)         { return failedRows(f), f.err }
+func (f failedBatch) QueryRow() pgx.Row                { return failedRow(f) }
+func (f failedBatch) Close() error                     { return f.err }
+func (f failedBatch) Tx() pgx.Tx                       { return nil }
 
 // batchResults end their statement when they are closed.
 type batchResults struct {

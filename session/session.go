@@ -370,11 +370,29 @@ func (s *Session) begin(ctx context.Context, c *pgx.Conn, sql string, args []any
 	return br, nil
 }
 
-// beginning is a batch that begins a transaction.
+// beginning is a batch that begins a transaction, in pgx's words. Since 5.12 pgx has
+// Batch.BeginTx for it; a service on an older one keeps that.
 func (s *Session) beginning() *pgx.Batch {
 	batch := &pgx.Batch{}
-	batch.BeginTx(s.opts.Tx)
+	batch.Queue(beginSQL(s.opts.Tx))
 	return batch
+}
+
+func beginSQL(tx pgx.TxOptions) string {
+	if tx.BeginQuery != "" {
+		return tx.BeginQuery
+	}
+	sql := "begin"
+	if tx.IsoLevel != "" {
+		sql += " isolation level " + string(tx.IsoLevel)
+	}
+	if tx.AccessMode != "" {
+		sql += " " + string(tx.AccessMode)
+	}
+	if tx.DeferrableMode != "" {
+		sql += " " + string(tx.DeferrableMode)
+	}
+	return sql
 }
 
 // isQueryOption reports whether the first argument of a statement is one of

@@ -228,7 +228,8 @@ func TestTracer_PreparedStatement(t *testing.T) {
 func TestTracer_AcquireThatPanics(t *testing.T) {
 	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
 	must(t, err)
-	cfg.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	//lint:ignore SA1019 the oldest pgx that pgxhold works with has no PrepareConn
+	cfg.BeforeAcquire = func(ctx context.Context, conn *pgx.Conn) bool {
 		conn.Close(ctx)
 		panic("the hook's own")
 	}

@@ -87,7 +87,6 @@ func (n *network) serve(c net.Conn) {
 		return
 	}
 	b.Send(&pgproto3.AuthenticationOk{})
-	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	for b.Flush() == nil {
 		m, err := b.Receive()

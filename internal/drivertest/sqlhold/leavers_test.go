@@ -105,7 +105,6 @@ func serve(conn net.Conn) {
 	b.Send(&pgproto3.AuthenticationOk{})
 	b.Send(&pgproto3.ParameterStatus{Name: "client_encoding", Value: "UTF8"})
 	b.Send(&pgproto3.ParameterStatus{Name: "standard_conforming_strings", Value: "on"})
-	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})
 	status := byte('I')
 	for {
 		b.Send(&pgproto3.ReadyForQuery{TxStatus: status})

@@ -77,7 +77,8 @@ func Reason(err error) error {
 		if !strings.Contains(text, r.pgx) {
 			continue
 		}
-		if unread, ok := errors.AsType[*fs.PathError](err); ok {
+		var unread *fs.PathError
+		if errors.As(err, &unread) {
 			return fmt.Errorf("%s: %w", r.says, unread.Err)
 		}
 		return errors.New(r.says)

@@ -105,7 +105,10 @@ func (v *session) greet() {
 	} {
 		v.wire.Send(&pgproto3.ParameterStatus{Name: p[0], Value: p[1]})
 	}
-	v.wire.Send(&pgproto3.BackendKeyData{ProcessID: uint32(v.pid), SecretKey: binary.BigEndian.AppendUint32(nil, uint32(v.pid))})
+	// Decoded, because the key's type is another since pgx 5.9.
+	var key pgproto3.BackendKeyData
+	key.Decode(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(v.pid)), uint32(v.pid)))
+	v.wire.Send(&key)
 	v.ready()
 }
 
