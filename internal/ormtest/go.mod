@@ -2,14 +2,13 @@ module github.com/pghold/pghold/internal/ormtest
 
 go 1.26.0
 
-replace github.com/pghold/pghold => ../..
-
 require (
 	entgo.io/ent v0.14.5
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/jmoiron/sqlx v1.4.0
 	github.com/lib/pq v1.10.9
-	github.com/pghold/pghold v0.0.0-00010101000000-000000000000
+	github.com/pghold/pghold v0.1.0
+	github.com/pghold/pghold/internal/pg v0.1.0
 	github.com/uptrace/bun v1.3.0
 	github.com/uptrace/bun/dialect/pgdialect v1.3.0
 	gorm.io/driver/postgres v1.6.3

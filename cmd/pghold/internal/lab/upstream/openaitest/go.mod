@@ -2,11 +2,9 @@ module github.com/pghold/pghold/cmd/pghold/internal/lab/upstream/openaitest
 
 go 1.26.0
 
-replace github.com/pghold/pghold => ../../../../../..
-
 require (
 	github.com/openai/openai-go/v3 v3.96.0
-	github.com/pghold/pghold v0.0.0-00010101000000-000000000000
+	github.com/pghold/pghold/cmd/pghold v0.1.0
 )
 
 require (
