@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 type labCmd struct {
@@ -71,11 +73,11 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return err
 	}
-	out, err := newFolder(s, c.Out)
+	out, err := rundir.New(c.Out, s.log)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 	db, err := c.open(ctx, s, mostConnections(cases))
 	if err != nil {
 		if ctx.Err() != nil {
@@ -96,7 +98,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	progress := newProgress(s.err, len(cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.name, Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
+		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.Name(), Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil && ctx.Err() != nil {
@@ -111,11 +113,11 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	predicted := !c.Predict || predict(ctx, result)
 
 	// What was measured is shown and saved, whatever becomes of the report.
-	html, undrawn := out.draw(result)
-	unsaved := out.finish(result, html)
+	html, undrawn := draw(out.Name(), result)
+	unsaved := save(out, result, html)
 	page.end(html, undrawn)
 	if c.JSON {
-		err = report.JSON(s.out, result)
+		err = experiment.WriteResult(s.out, result)
 	} else {
 		err = report.Text(s.out, result, textOptions(s.out))
 	}
@@ -123,7 +125,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	if len(result.Routes) > 0 && unsaved == nil {
-		fmt.Fprintf(s.err, "\nSaved in %s; \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.name)
+		fmt.Fprintf(s.err, "\nSaved in %s; \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.Name())
 	}
 	incomplete := cmp.Or(unsaved, undrawn)
 	if result.Interrupted || !predicted {
@@ -137,6 +139,28 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	missed := check(s, expected, result)
 	return cmp.Or(incomplete, valid(result), missed)
+}
+
+// draw makes the report with pictures of what the lab has written into the folder.
+func draw(dir string, r *experiment.Result) ([]byte, error) {
+	var b bytes.Buffer
+	traces, err := report.LoadTraces(dir, r)
+	if err == nil {
+		err = report.HTML(&b, r, traces)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report.html could not be drawn: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// save makes the folder whole.
+func save(out *rundir.Dir, r *experiment.Result, html []byte) error {
+	var markdown bytes.Buffer
+	if err := report.Markdown(&markdown, r); err != nil {
+		return err
+	}
+	return out.Finish(r, markdown.Bytes(), html)
 }
 
 // cases are what is asked for: routes by name, a group, or the seed's four.

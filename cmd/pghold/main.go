@@ -36,6 +36,9 @@ const (
 // have; results see to that themselves.
 type streams struct{ out, err io.Writer }
 
+// log tells of something that goes on beside the work.
+func (s streams) log(line string) { fmt.Fprintln(s.err, line) }
+
 type commands struct {
 	Lab     labCmd           `cmd:"" help:"Run the experiment on a real Postgres and show what each route does with the same connections."`
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`

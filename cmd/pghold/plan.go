@@ -107,7 +107,7 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 		}
 	}
 	if c.JSON {
-		err = report.JSON(s.out, d.result)
+		err = experiment.WriteResult(s.out, d.result)
 	} else {
 		err = c.text(s, d.result, d.curve)
 	}

@@ -83,7 +83,7 @@ func (f postgresFlags) open(ctx context.Context, s streams, connections int) (*d
 
 	temp, err := pgtemp.Start(ctx, pgtemp.Config{
 		MaxConnections: connections + 20, // to watch, to look at with psql, and Postgres's own reserve
-		Log:            func(line string) { fmt.Fprintln(s.err, line) },
+		Log:            s.log,
 	})
 	if err != nil {
 		return nil, err

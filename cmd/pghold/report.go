@@ -62,7 +62,7 @@ func (c *reportCmd) show(s streams, r *experiment.Result) error {
 	case "markdown":
 		return report.Markdown(s.out, r)
 	case "json":
-		return report.JSON(s.out, r)
+		return experiment.WriteResult(s.out, r)
 	case "html", "svg":
 		traces, err := report.LoadTraces(c.Dir, r)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the published result has no folder

@@ -50,7 +50,7 @@ func savedRoutes(t *testing.T, cmd *exec.Cmd) (names []string) {
 		t.Errorf("folders %q (%v), want one", folders, err)
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(folders[0], unfinished)); err == nil {
+	if _, err := os.Stat(filepath.Join(folders[0], "unfinished")); err == nil {
 		t.Errorf("%s is not whole", folders[0])
 	}
 	res, err := report.Load(folders[0])

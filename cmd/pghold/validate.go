@@ -14,6 +14,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/cmd/pghold/internal/plan"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // validate compares predictions with the lab's own measurements: of cases drawn at
@@ -35,14 +36,14 @@ func (c *planCmd) validate(ctx context.Context, s streams) error {
 		return err
 	}
 	defer db.close()
-	out, err := newFolderLike(s, filepath.Join(os.TempDir(), "pghold-validate"))
+	out, err := rundir.NewLike(filepath.Join(os.TempDir(), "pghold-validate"), s.log)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 	progress := newProgress(s.err, len(validation.Cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: validation.Cases, Repeat: repeat, Dir: out.name, Progress: progress.show, Bouncer: db.bouncer(s),
+		Settings: settings, Cases: validation.Cases, Repeat: repeat, Dir: out.Name(), Progress: progress.show, Bouncer: db.bouncer(s),
 	})
 	progress.end()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/report"
 )
 
 const module = "../../../.."
@@ -93,7 +92,7 @@ func project(t *testing.T, page string) string {
 		},
 	}
 	var doc strings.Builder
-	if err := report.JSON(&doc, r); err != nil {
+	if err := experiment.WriteResult(&doc, r); err != nil {
 		t.Fatal(err)
 	}
 	for path, text := range map[string]string{

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // forRun are the options of one run of a case. Where there are several, each has a
@@ -23,10 +24,8 @@ func (o Options) forRun(i, round int) (Options, error) {
 		return own, nil
 	}
 	var err error
-	if own.Dir, err = os.MkdirTemp(o.Dir, fmt.Sprintf(".run-%d-", round)); err != nil {
-		return own, fmt.Errorf("making a folder for the files of a run: %w", err)
-	}
-	return own, nil
+	own.Dir, err = rundir.Round(o.Dir, round)
+	return own, err
 }
 
 // runs are those of one case, in order.

@@ -9,11 +9,11 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
@@ -165,8 +165,8 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, c experiment.Case) (_ *experiment.RouteResult, failed error) {
 	defer func() {
 		if failed != nil {
-			for _, kind := range []string{requestsFile, connectionsFile, checkoutsFile, holdsFile} {
-				os.Remove(filepath.Join(o.Dir, c.Name+kind))
+			for _, kind := range rundir.Kinds() {
+				os.Remove(kind.Of(o.Dir, c.Name))
 			}
 		}
 	}()
@@ -193,12 +193,12 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	go server.Serve(listener)
 	defer server.Close()
 
-	requests, err := create(o.Dir, c.Name+requestsFile, &failed)
+	requests, err := create(rundir.Requests.Of(o.Dir, c.Name), &failed)
 	if err != nil {
 		return nil, err
 	}
 	defer requests.close()
-	samples, err := create(o.Dir, c.Name+connectionsFile, &failed)
+	samples, err := create(rundir.Connections.Of(o.Dir, c.Name), &failed)
 	if err != nil {
 		return nil, err
 	}
@@ -323,25 +323,17 @@ func writeHolds(dir string, c experiment.Case, s *pghold.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, c.Name+holdsFile), append(b, '\n'), 0o666)
+	return os.WriteFile(rundir.Holds.Of(dir, c.Name), append(b, '\n'), 0o666)
 }
 
-// The files of a case are named after it, and end so. They go when it has failed.
-const (
-	requestsFile    = ".bin"
-	connectionsFile = ".connections.csv"
-	checkoutsFile   = ".checkouts.csv"
-	holdsFile       = ".holds.json"
-)
-
-// file is one of a route's files.
+// file is one of a case's files, which go when it has failed.
 type file struct {
 	*os.File
 	failed *error
 }
 
-func create(dir, name string, failed *error) (*file, error) {
-	f, err := os.Create(filepath.Join(dir, name))
+func create(name string, failed *error) (*file, error) {
+	f, err := os.Create(name)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // trace writes down every checkout of an app, for a picture. None is written down by nil.
@@ -134,7 +135,7 @@ func (a *attack) trace(app *App) *experiment.Trace {
 
 // writeCheckouts writes a case's checkouts into the run's folder.
 func writeCheckouts(dir string, c experiment.Case, cs []experiment.Checkout, failed *error) error {
-	f, err := create(dir, c.Name+checkoutsFile, failed)
+	f, err := create(rundir.Checkouts.Of(dir, c.Name), failed)
 	if err != nil {
 		return err
 	}

@@ -28,17 +28,17 @@ func TestGolden(t *testing.T) {
 		"report.md":          {measured(), Markdown},
 		"interrupted.md":     {interrupted(), Markdown},
 		"partial.md":         {partial(), Markdown},
-		"result.json":        {measured(), JSON},
+		"result.json":        {measured(), experiment.WriteResult},
 		"predicted.txt":      {predicted(), text(TextOptions{})},
 		"predicted_80.txt":   {predicted(), text(TextOptions{Width: 80})},
 		"predicted_40.txt":   {predicted(), text(TextOptions{Width: 40})},
 		"predicted.md":       {predicted(), Markdown},
-		"predicted.json":     {predicted(), JSON},
+		"predicted.json":     {predicted(), experiment.WriteResult},
 		"groups.txt":         {groups(), text(TextOptions{})},
 		"groups_color.txt":   {groups(), text(TextOptions{Color: true})},
 		"groups_40.txt":      {groups(), text(TextOptions{Width: 40})},
 		"groups.md":          {groups(), Markdown},
-		"groups.json":        {groups(), JSON},
+		"groups.json":        {groups(), experiment.WriteResult},
 	} {
 		t.Run(file, func(t *testing.T) {
 			var b bytes.Buffer

@@ -100,7 +100,7 @@ func TestHostile_reachesNoPage(t *testing.T) {
 
 func TestHostile_staysInItsJSONString(t *testing.T) {
 	var b bytes.Buffer
-	if err := JSON(&b, hostileResult()); err != nil {
+	if err := experiment.WriteResult(&b, hostileResult()); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range b.String() {

@@ -67,7 +67,7 @@ func TestHTML_theTableHasTheResult(t *testing.T) {
 func documentOf(t *testing.T, r *experiment.Result) map[string]float64 {
 	t.Helper()
 	var b bytes.Buffer
-	if err := JSON(&b, r); err != nil {
+	if err := experiment.WriteResult(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct{ Routes []map[string]any }

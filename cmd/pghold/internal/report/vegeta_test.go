@@ -60,7 +60,7 @@ func runFolder(t *testing.T, routes []string, of map[string][]vegeta.Result) str
 		write(t, filepath.Join(dir, name+".bin"), encode(t, of[name]))
 	}
 	var b bytes.Buffer
-	if err := JSON(&b, r); err != nil {
+	if err := experiment.WriteResult(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "result.json"), b.Bytes())
@@ -179,7 +179,7 @@ func TestVegeta_readsVariants(t *testing.T) {
 	}
 	r.Routes[0].Route = "async_session_sleep_inside_session"
 	var doc bytes.Buffer
-	if err := JSON(&doc, r); err != nil {
+	if err := experiment.WriteResult(&doc, r); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "result.json"), doc.Bytes())
@@ -193,7 +193,7 @@ func TestVegeta_readsNothingOutsideTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"../secret", "/etc/passwd", `..\secret`, "", "a/b"} {
 		var b bytes.Buffer
-		if err := JSON(&b, &experiment.Result{Kind: experiment.Measured, Routes: []experiment.RouteResult{{Name: name}}}); err != nil {
+		if err := experiment.WriteResult(&b, &experiment.Result{Kind: experiment.Measured, Routes: []experiment.RouteResult{{Name: name}}}); err != nil {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(dir, "result.json"), b.Bytes())

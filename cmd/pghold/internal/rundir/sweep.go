@@ -1,4 +1,4 @@
-package main
+package rundir
 
 import (
 	"errors"
@@ -12,15 +12,15 @@ import (
 // errKept says that a folder is not a run's alone any more, or has a route in it.
 var errKept = errors.New("kept")
 
-// sweepFolders tidies up after runs that were killed and whose folders are in dir. What
-// they have of finished routes, and what is not theirs, stays.
-func sweepFolders(s streams, dir string) {
+// Sweep tidies up after runs that were killed and whose folders are in dir. What they
+// have of finished routes, and what is not theirs, stays.
+func Sweep(dir string, log func(line string)) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return // nothing that a run needs
 	}
 	for _, e := range entries {
-		f := &folder{name: filepath.Join(dir, e.Name())}
+		f := &Dir{name: filepath.Join(dir, e.Name())}
 		if !e.IsDir() || !f.adopt() {
 			continue
 		}
@@ -30,19 +30,19 @@ func sweepFolders(s streams, dir string) {
 		}
 		switch {
 		case err == nil:
-			fmt.Fprintf(s.err, "Removed %s, left by a run that was killed before a route was finished.\n", f.name)
+			log(fmt.Sprintf("Removed %s, left by a run that was killed before a route was finished.", f.name))
 		case errors.Is(err, errKept):
 			os.Remove(f.in(unfinished))
-			fmt.Fprintf(s.err, "Kept %s, left by a run that was killed: it has files of finished routes, or of yours.\n", f.name)
+			log(fmt.Sprintf("Kept %s, left by a run that was killed: it has files of finished routes, or of yours.", f.name))
 		default:
-			fmt.Fprintf(s.err, "Could not remove %s, left by a run that was killed: %v.\n", f.name, err)
+			log(fmt.Sprintf("Could not remove %s, left by a run that was killed: %v.", f.name, err))
 		}
 		f.lock.Close()
 	}
 }
 
 // adopt takes a folder whose run is surely dead: its lock can be had.
-func (f *folder) adopt() bool {
+func (f *Dir) adopt() bool {
 	lock, err := openLock(f.in(unfinished))
 	if err != nil {
 		return false
@@ -66,15 +66,15 @@ func (f *folder) adopt() bool {
 
 // disposable returns errKept unless the folder has only what the lab leaves of routes that
 // were not finished. A finished one has its holds, which are written last.
-func (f *folder) disposable() error {
+func (f *Dir) disposable() error {
 	return filepath.WalkDir(f.name, func(path string, e fs.DirEntry, err error) error {
 		name := e.Name()
 		switch {
 		case err != nil:
 			return err
-		case path == f.name, path == f.in(unfinished), e.IsDir() && strings.HasPrefix(name, ".run-"):
+		case path == f.name, path == f.in(unfinished), e.IsDir() && strings.HasPrefix(name, rounds):
 			return nil
-		case e.Type().IsRegular() && (strings.HasSuffix(name, ".bin") || strings.HasSuffix(name, ".connections.csv")):
+		case e.Type().IsRegular() && (strings.HasSuffix(name, string(Requests)) || strings.HasSuffix(name, string(Connections))):
 			return nil
 		}
 		return errKept

@@ -1,7 +1,6 @@
-package main
+package rundir
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,29 +13,29 @@ import (
 
 // oneRoute is a result that is worth a folder.
 func oneRoute() *experiment.Result {
-	return &experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: outside}}}
+	return &experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: "outside"}}}
 }
 
-// nowhere is where nobody reads.
-var nowhere = streams{io.Discard, io.Discard}
+// nowhere is where nobody listens.
+func nowhere(string) {}
 
 // Two runs that start in the same second have a folder each, from the start on.
-func TestNewFolder_TwoInTheSameSecond(t *testing.T) {
+func TestNew_TwoInTheSameSecond(t *testing.T) {
 	t.Chdir(t.TempDir())
 	synctest.Test(t, func(t *testing.T) { // where time stands still
-		var folders []*folder
+		var folders []*Dir
 		for range 3 {
-			f, err := newFolder(nowhere, "")
+			f, err := New("", nowhere)
 			if err != nil {
 				t.Fatal(err)
 			}
 			folders = append(folders, f)
 		}
 		for _, f := range folders {
-			if err := f.finish(oneRoute(), nil); err != nil {
+			if err := f.Finish(oneRoute(), []byte("# The run\n"), nil); err != nil {
 				t.Errorf("%s: %v", f.name, err)
 			}
-			f.discard() // as at the end of every run
+			f.Discard() // as at the end of every run
 		}
 	})
 	saved, err := filepath.Glob("pghold-results/*/result.json")
@@ -46,23 +45,23 @@ func TestNewFolder_TwoInTheSameSecond(t *testing.T) {
 }
 
 // A folder that is named is one run's: another one is told so before it runs.
-func TestNewFolder_TwoOfTheSameName(t *testing.T) {
+func TestNew_TwoOfTheSameName(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("there", 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"new", "there"} {
-		first, err := newFolder(nowhere, name)
+		first, err := New(name, nowhere)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newFolder(nowhere, name); err == nil || !strings.Contains(err.Error(), "--out") {
+		if _, err := New(name, nowhere); err == nil || !strings.Contains(err.Error(), "--out") {
 			t.Errorf("%s: a second run got %v, want an error that names --out", name, err)
 		}
-		if err := first.finish(oneRoute(), nil); err != nil {
+		if err := first.Finish(oneRoute(), []byte("# The run\n"), nil); err != nil {
 			t.Error(err)
 		}
-		first.discard()
+		first.Discard()
 		want := []string{name + "/report.md", name + "/result.json"}
 		if got := files(t, name); !slices.Equal(got, want) {
 			t.Errorf("saved %q, want %q", got, want)
@@ -72,7 +71,7 @@ func TestNewFolder_TwoOfTheSameName(t *testing.T) {
 
 // A folder that was there before the run stays the same one: it may be where the
 // user is, or on another disk, and be known by a link.
-func TestNewFolder_ThatWasThere(t *testing.T) {
+func TestNew_ThatWasThere(t *testing.T) {
 	for _, name := range []string{".", "link"} {
 		t.Run(name, func(t *testing.T) {
 			there := t.TempDir()
@@ -83,21 +82,21 @@ func TestNewFolder_ThatWasThere(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			f, err := newFolder(nowhere, name)
+			f, err := New(name, nowhere)
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.discard() // a run that came to nothing
+			f.Discard() // a run that came to nothing
 			if left := files(t, there); len(left) != 0 {
 				t.Errorf("left behind: %q", left)
 			}
-			if f, err = newFolder(nowhere, name); err != nil {
+			if f, err = New(name, nowhere); err != nil {
 				t.Fatal(err)
 			}
-			if err := f.finish(oneRoute(), nil); err != nil {
+			if err := f.Finish(oneRoute(), []byte("# The run\n"), nil); err != nil {
 				t.Error(err)
 			}
-			f.discard()
+			f.Discard()
 			if saved := files(t, there); len(saved) != 2 {
 				t.Errorf("saved %q, want the result and the report", saved)
 			}
@@ -106,19 +105,34 @@ func TestNewFolder_ThatWasThere(t *testing.T) {
 }
 
 // A run that came to nothing leaves the folder above its own, unless it made that.
-func TestFolder_DiscardLeavesWhatWasThere(t *testing.T) {
+func TestDir_DiscardLeavesWhatWasThere(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("there", 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for _, parent := range []string{"there", "new"} {
-		f, err := newFolder(nowhere, parent+"/run")
+		f, err := New(parent+"/run", nowhere)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.discard()
+		f.Discard()
 	}
 	if left := files(t, "."); !slices.Equal(left, []string{"there"}) {
 		t.Errorf("left: %q, want the folder that was there", left)
 	}
+}
+
+// files lists what is below a folder.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if path != dir {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

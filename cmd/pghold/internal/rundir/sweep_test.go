@@ -1,9 +1,8 @@
 //go:build unix
 
-package main
+package rundir
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,9 +11,9 @@ import (
 )
 
 // kill leaves a folder as a run does that is killed.
-func (f *folder) kill() { f.lock.Close() }
+func (f *Dir) kill() { f.lock.Close() }
 
-func TestSweepFolders(t *testing.T) {
+func TestSweep(t *testing.T) {
 	const notOurs = "of another program"
 	for name, c := range map[string]struct {
 		files []string
@@ -31,13 +30,13 @@ func TestSweepFolders(t *testing.T) {
 		"in the second repetition": {files: []string{".run-1-123/a.holds.json", ".run-2-123/a.bin"}, says: "Kept dir/old, "},
 		"while it was saved":       {files: []string{"result.json"}, says: "Kept dir/old, "},
 		"the user's own beside it": {files: []string{"a.bin", "notes.txt"}, says: "Kept dir/old, "},
-		"on another machine":       {files: []string{"a.bin"}, mark: strings.Replace((&folder{}).marker(), ", on ", ", on not-", 1)},
+		"on another machine":       {files: []string{"a.bin"}, mark: strings.Replace((&Dir{}).marker(), ", on ", ", on not-", 1)},
 		"not pghold's":             {files: []string{"a.bin"}, mark: notOurs},
 		"cut off as it started":    {mark: " "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			old, err := newFolder(nowhere, "dir/old")
+			old, err := New("dir/old", nowhere)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,15 +55,15 @@ func TestSweepFolders(t *testing.T) {
 			}
 			before := files(t, "dir")
 			if c.alive {
-				defer old.discard()
+				defer old.Discard()
 			} else {
 				old.kill()
 			}
 			for range 2 { // what was said is not said again
-				var stderr output
-				sweepFolders(streams{io.Discard, &stderr}, "dir")
-				if got := stderr.String(); !strings.HasPrefix(got, c.says) || strings.Count(got, "\n") != min(1, len(c.says)) {
-					t.Errorf("said %q, want %q", got, c.says)
+				var said []string
+				Sweep("dir", func(line string) { said = append(said, line) })
+				if len(said) != min(1, len(c.says)) || !strings.HasPrefix(strings.Join(said, ""), c.says) {
+					t.Errorf("said %q, want %q", said, c.says)
 				}
 				want := before
 				switch {
@@ -84,16 +83,16 @@ func TestSweepFolders(t *testing.T) {
 }
 
 // The name that a killed run had is free again.
-func TestNewFolder_OfARunThatWasKilled(t *testing.T) {
+func TestNew_OfARunThatWasKilled(t *testing.T) {
 	t.Chdir(t.TempDir())
-	killed, err := newFolder(nowhere, "run")
+	killed, err := New("run", nowhere)
 	if err != nil {
 		t.Fatal(err)
 	}
 	killed.kill()
-	again, err := newFolder(nowhere, "run")
+	again, err := New("run", nowhere)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.discard()
+	again.Discard()
 }

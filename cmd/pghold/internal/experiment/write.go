@@ -1,4 +1,4 @@
-package report
+package experiment
 
 import (
 	"bytes"
@@ -6,18 +6,17 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
-// JSON writes a result as one indented document with a newline at its end. Lists
+// WriteResult writes a result as one indented document with a newline at its end. Lists
 // are never null, and what does not print (control characters, marks that turn the
 // direction of writing) never stands as it is, so that the document may be printed on
 // a terminal.
-func JSON(w io.Writer, r *experiment.Result) error {
+func WriteResult(w io.Writer, r *Result) error {
 	doc := *r
 	if doc.Routes == nil {
-		doc.Routes = []experiment.RouteResult{}
+		doc.Routes = []RouteResult{}
 	}
 	if doc.Warnings == nil {
 		doc.Warnings = []string{}
