@@ -181,7 +181,7 @@ func (c *labCmd) cases(s experiment.Settings) ([]experiment.Case, error) {
 	}
 	cases := g.Cases(s)
 	for _, c := range cases {
-		if err := c.Settings.Validate(); err != nil {
+		if err := c.Settings.Check(); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 	}

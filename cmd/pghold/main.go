@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, s streams) (status int) {
 		kong.Writers(s.out, s.err), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
-		defaults(), kong.Vars{"version": version()},
+		words(), kong.Vars{"version": version()},
 	)
 	if err != nil {
 		panic(err) // a mistake in the structs above
@@ -151,19 +151,11 @@ func version() string {
 	return v
 }
 
-// defaults are the experiment's, so that help and library cannot drift apart.
-func defaults() kong.Option {
-	d := experiment.Defaults()
+// words are what help takes from elsewhere.
+func words() kong.Option {
 	var groups []string
 	for _, g := range experiment.Groups {
 		groups = append(groups, g.Name)
 	}
-	return kong.Vars{
-		"groups": strings.Join(groups, ", "),
-		"rate":   fmt.Sprint(d.Rate), "duration": d.Duration.String(), "slow": d.Slow.String(),
-		"client_timeout": d.ClientTimeout.String(), "pool": d.Pool, "pool_size": fmt.Sprint(d.PoolSize),
-		"max_overflow": fmt.Sprint(d.MaxOverflow), "pool_timeout": d.PoolTimeout.String(),
-		"slow_shape": d.SlowShape, "shapes": strings.Join(plan.Shapes, ", "), "accounts": fmt.Sprint(d.Accounts),
-		"threads": fmt.Sprint(d.Threads), "speed": fmt.Sprint(d.Speed),
-	}
+	return kong.Vars{"groups": strings.Join(groups, ", "), "shapes": strings.Join(plan.Shapes, ", ")}
 }

@@ -156,7 +156,7 @@ func (c *planCmd) check(qs []plan.Question) (targets []plan.Target, err error) {
 		return nil, fmt.Errorf("--curve is about one route, and %d are asked about: name one", len(qs))
 	}
 	for _, q := range qs {
-		if err := q.Settings.Validate(); err != nil {
+		if err := q.Settings.Check(); err != nil {
 			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 	}

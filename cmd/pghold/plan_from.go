@@ -34,12 +34,13 @@ type asked struct {
 func (c *planCmd) questions(k *kong.Context) (asked, error) {
 	flags := named(k)
 	if c.From != "" && flags["pgbouncer-size"] && !flags["pgbouncer"] {
-		c.PgBouncer = true // the run has one, or is to have one
+		c.Bouncer = true // the run has one, or is to have one
 	}
 	settings, err := c.settings()
 	if err != nil {
 		return asked{}, err
 	}
+	flags["pgbouncer-size"] = flags["pgbouncer-size"] || flags["pgbouncer"]
 	a, err := c.from(settings, flags)
 	if err != nil {
 		return a, err
@@ -112,11 +113,11 @@ func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) 
 	if err != nil {
 		return a, err
 	}
-	override(&a.settings, settings, named)
+	a.settings.Override(settings, named)
 	a.settings.Postgres = ""
 	for i := range a.questions {
 		q := &a.questions[i]
-		override(&q.Settings, settings, named)
+		q.Settings.Override(settings, named)
 		q.Settings.Postgres = ""
 		if named["slow"] {
 			q.Model.Calls = nil
@@ -199,33 +200,4 @@ func named(k *kong.Context) map[string]bool {
 		}
 	}
 	return flags
-}
-
-// override sets what was named on the command line.
-func override(s *experiment.Settings, to experiment.Settings, named map[string]bool) {
-	for flag, set := range map[string]func(){
-		"rate":                        func() { s.Rate = to.Rate },
-		"duration":                    func() { s.Duration = to.Duration },
-		"slow":                        func() { s.Slow = to.Slow },
-		"slow-shape":                  func() { s.SlowShape = to.SlowShape },
-		"client-timeout":              func() { s.ClientTimeout = to.ClientTimeout },
-		"pool":                        func() { s.Pool = to.Pool },
-		"pool-size":                   func() { s.PoolSize = to.PoolSize },
-		"max-overflow":                func() { s.MaxOverflow = to.MaxOverflow },
-		"pool-timeout":                func() { s.PoolTimeout = to.PoolTimeout },
-		"threads":                     func() { s.Threads = to.Threads },
-		"cancel-on-disconnect":        func() { s.CancelOnDisconnect = to.CancelOnDisconnect },
-		"max-in-flight":               func() { s.MaxInFlight = to.MaxInFlight },
-		"idle-in-transaction-timeout": func() { s.IdleInTransactionTimeout = to.IdleInTransactionTimeout },
-		"transaction-timeout":         func() { s.TransactionTimeout = to.TransactionTimeout },
-		"distance":                    func() { s.Distance = to.Distance },
-		"pgbouncer":                   func() { s.PgBouncer = to.PgBouncer },
-		"pgbouncer-size":              func() { s.PgBouncer = to.PgBouncer },
-		"accounts":                    func() { s.Accounts = to.Accounts },
-		"speed":                       func() { s.Speed = to.Speed },
-	} {
-		if named[flag] {
-			set()
-		}
-	}
 }

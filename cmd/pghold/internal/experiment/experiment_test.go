@@ -22,11 +22,11 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestSettings_Validate(t *testing.T) {
-	if err := experiment.Defaults().Validate(); err != nil {
+	if err := experiment.Defaults().Check(); err != nil {
 		t.Fatalf("the defaults are refused: %v", err)
 	}
 	one := experiment.Settings{Rate: 1, Duration: time.Second, ClientTimeout: time.Second, PoolTimeout: time.Second, SlowShape: "fixed", Pool: "sql", PoolSize: 1, Threads: 1, Accounts: 1, Speed: 1}
-	if err := one.Validate(); err != nil {
+	if err := one.Check(); err != nil {
 		t.Errorf("one of everything is refused: %v", err)
 	}
 	if one.ServerConnections() != 1 {
@@ -54,7 +54,7 @@ func TestSettings_Validate(t *testing.T) {
 	} {
 		s := experiment.Defaults()
 		spoil(&s)
-		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), flag) {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("got %v, want an error that names %s", err, flag)
 		}
 	}

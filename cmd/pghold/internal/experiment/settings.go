@@ -36,77 +36,67 @@ const (
 // Shapes are the values that Settings.SlowShape may have.
 var Shapes = []string{Fixed, Lognormal, Stalls}
 
-// Settings is the question: the load, the pool and the slow call. All times are
-// the experiment's own, whatever Speed it is run at.
+// Settings is the question: the load, the pool and the slow call. All times are the
+// experiment's own, whatever Speed it is run at.
+//
+// It is the one table of settings: a field and its tags are all that there is to one,
+// but for who uses it. name (else the field's, in words), default and help are those of
+// the flag; key is the name in JSON, where it is left out if it has omit and is off;
+// speed says whether a faster run has it divided or multiplied; least says that it
+// must be above zero or not negative; and words, with the value for %s, are how reports
+// say it: off those where it is off, and of what there are so many.
 type Settings struct {
-	// Rate is how many requests are sent per second, evenly. Default 100.
-	Rate float64
-	// Duration is how long requests are sent. Default 5 s.
-	Duration time.Duration
-	// Slow is how long the slow call takes; it may be zero. Default 2 s.
-	Slow time.Duration
+	// Rate is how many requests are sent per second, evenly.
+	Rate float64 `key:"rate_per_s" default:"100" speed:"multiplied" least:"above zero" help:"Requests per second, evenly sent." unit:"per second"`
+	// Duration is how long requests are sent.
+	Duration time.Duration `key:"duration_s" default:"5s" speed:"divided" least:"above zero" help:"How long requests are sent." words:"%s of load"`
+	// Slow is how long the slow call takes; it may be zero.
+	Slow time.Duration `key:"slow_s" default:"2s" speed:"divided" least:"not negative" help:"How long the slow call takes."`
 	// SlowShape is how the length of the slow call varies, one of Shapes. Only the
 	// routes whose slow call is a request to the lab's own API vary it; where one
-	// sleeps, it is fixed. Default fixed.
-	SlowShape string
-	// ClientTimeout is how long a client waits for its answer. Default 30 s.
-	ClientTimeout time.Duration
-	// Pool is the pool that hands out connections, one of Pools. Default queuepool.
-	Pool string
-	// PoolSize is how many connections the pool keeps. Default 5.
-	PoolSize int
+	// sleeps, it is fixed.
+	SlowShape string `key:"slow_shape" default:"fixed" help:"fixed, lognormal or stalls: how the slow call's length varies, of the routes that make it over HTTP."`
+	// ClientTimeout is how long a client waits for its answer.
+	ClientTimeout time.Duration `key:"client_timeout_s" default:"30s" speed:"divided" least:"above zero" help:"How long a client waits for its answer." words:"client timeout %s"`
+	// Pool is the pool that hands out connections, one of Pools.
+	Pool string `key:"pool" default:"queuepool" help:"queuepool (SQLAlchemy's), pgxpool or sql (database/sql)."`
+	// PoolSize is how many connections the pool keeps.
+	PoolSize int `key:"pool_size" default:"5" least:"above zero" help:"Connections that the pool keeps."`
 	// MaxOverflow is how many connections it may open beyond PoolSize while all
-	// are in use. Default 10.
-	MaxOverflow int
-	// PoolTimeout is how long a request waits for a connection. Default 30 s.
-	PoolTimeout time.Duration
-	// Threads is how many sync handlers run at once. Default 40.
-	Threads int
+	// are in use.
+	MaxOverflow int `key:"max_overflow" default:"10" least:"not negative" help:"Connections that it may open beyond these."`
+	// PoolTimeout is how long a request waits for a connection.
+	PoolTimeout time.Duration `key:"pool_timeout_s" default:"30s" speed:"divided" least:"above zero" help:"How long a request waits for a connection." words:"pool timeout %s"`
+	// Threads is how many sync handlers run at once.
+	Threads int `key:"threads" default:"40" least:"above zero" help:"Sync handlers that run at once." words:"%s" of:"thread"`
 	// CancelOnDisconnect ends a handler's work when its client has gone, as
-	// net/http does by default and FastAPI does not. Default false.
-	CancelOnDisconnect bool
+	// net/http does by default and FastAPI does not.
+	CancelOnDisconnect bool `key:"cancel_on_disconnect" help:"End a handler's work when its client has gone." words:"work cancelled when its client leaves" off:"work goes on when its client leaves"`
 	// MaxInFlight is how many requests the app takes on at once; further ones are
-	// answered 429 without delay. 0 means no limit. Default 0.
-	MaxInFlight int
+	// answered 429 without delay. 0 means no limit.
+	MaxInFlight int `key:"max_in_flight" omit:"" default:"0" least:"not negative" help:"Requests that the app takes on at once; it answers further ones 429. 0: no limit." words:"at most %s in flight" of:"request" off:"no limit of requests in flight"`
 	// IdleInTransactionTimeout is the server's
 	// idle_in_transaction_session_timeout: how long a transaction may be silent
-	// before the server ends its session. 0 means that it may be for ever. Default 0.
-	IdleInTransactionTimeout time.Duration
+	// before the server ends its session. 0 means that it may be for ever.
+	IdleInTransactionTimeout time.Duration `key:"idle_in_transaction_session_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"The server's idle_in_transaction_session_timeout. 0s: none." words:"idle in transaction timeout %s" off:"no idle in transaction timeout"`
 	// TransactionTimeout is the server's transaction_timeout, of PostgreSQL 17 and
-	// later: how long a transaction may last. 0 means for ever. Default 0.
-	TransactionTimeout time.Duration
+	// later: how long a transaction may last. 0 means for ever.
+	TransactionTimeout time.Duration `key:"transaction_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"The server's transaction_timeout, of PostgreSQL 17 and later. 0s: none." words:"transaction timeout %s" off:"no transaction timeout"`
 	// Distance is how far away the database is: the time that each round trip to it
-	// takes beyond what it takes on this machine. Default 0.
-	Distance time.Duration
+	// takes beyond what it takes on this machine.
+	Distance time.Duration `key:"distance_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"How far away the database is: the time of a round trip, beyond what it takes on this machine." words:"database %s away" off:"database on this machine"`
 	// PgBouncer is how many server connections a PgBouncer in front of Postgres has,
-	// in transaction mode. 0 means that there is no PgBouncer. Default 0.
-	PgBouncer int
+	// in transaction mode. 0 means that there is no PgBouncer. Its flags are two,
+	// one to have it and one for its size.
+	PgBouncer int `kong:"-" name:"pgbouncer-size" key:"pgbouncer_connections" omit:"" words:"PgBouncer with %s" of:"server connection" off:"no PgBouncer"`
 	// Accounts is how many accounts the routes of the group "price" share out their
-	// updates over, in turn. The fewer, the more updates meet. Default 100.
-	Accounts int
+	// updates over, in turn. The fewer, the more updates meet.
+	Accounts int `key:"accounts" default:"100" least:"above zero" help:"Accounts that the routes of the group price share their updates out over; the fewer, the more updates meet." words:"%s" of:"account"`
 	// Speed runs the experiment so many times as fast: every duration divided,
-	// the rate multiplied. Default 1.
-	Speed float64
+	// the rate multiplied.
+	Speed float64 `key:"speed" default:"1" least:"above zero" help:"Run so many times as fast: durations divided, the rate multiplied, figures turned back."`
 	// Postgres is the server's version, as it reports it; empty before a run.
-	Postgres string
-}
-
-// Defaults are the seed experiment's settings.
-func Defaults() Settings {
-	return Settings{
-		Rate:          100,
-		Duration:      5 * time.Second,
-		Slow:          2 * time.Second,
-		SlowShape:     Fixed,
-		ClientTimeout: 30 * time.Second,
-		Pool:          QueuePool,
-		PoolSize:      5,
-		MaxOverflow:   10,
-		PoolTimeout:   30 * time.Second,
-		Threads:       40,
-		Accounts:      100,
-		Speed:         1,
-	}
+	Postgres string `kong:"-" key:"postgres" omit:""`
 }
 
 // Connections is the most connections that the pool may have open.
@@ -132,10 +122,17 @@ func (s Settings) InFlight() int {
 // Compressed returns the settings in wall-clock time: the durations divided by
 // Speed, the rate multiplied.
 func (s Settings) Compressed() Settings {
-	s.Rate *= s.Speed
-	for _, d := range []*time.Duration{&s.Duration, &s.Slow, &s.ClientTimeout, &s.PoolTimeout,
-		&s.IdleInTransactionTimeout, &s.TransactionTimeout, &s.Distance} {
-		*d = time.Duration(float64(*d) / s.Speed)
+	for _, t := range table {
+		switch v := t.in(&s).(type) {
+		case *time.Duration:
+			if t.speed == "divided" {
+				*v = time.Duration(float64(*v) / s.Speed)
+			}
+		case *float64:
+			if t.speed == "multiplied" {
+				*v *= s.Speed
+			}
+		}
 	}
 	s.Speed = 1
 	return s
@@ -157,38 +154,11 @@ func (s Settings) Collapses() bool {
 	return overloaded && !TimeoutsOf(s, s.Slow).Sound()
 }
 
-// Validate says in one sentence what is wrong with the settings, naming the flag.
-func (s Settings) Validate() error {
-	positive := func(flag string, v float64, unit string) error {
-		if v > 0 && !math.IsInf(v, 0) {
-			return nil
-		}
-		return fmt.Errorf("--%s must be above zero, not %v%s", flag, v, unit)
-	}
-	for _, err := range []error{
-		positive("rate", s.Rate, " per second"),
-		positive("duration", s.Duration.Seconds(), " s"),
-		positive("client-timeout", s.ClientTimeout.Seconds(), " s"),
-		positive("pool-timeout", s.PoolTimeout.Seconds(), " s"),
-		positive("pool-size", float64(s.PoolSize), ""),
-		positive("threads", float64(s.Threads), ""),
-		positive("accounts", float64(s.Accounts), ""),
-		positive("speed", s.Speed, ""),
-	} {
-		if err != nil {
+// Check says in one sentence what is wrong with the settings, naming the flag.
+func (s Settings) Check() error {
+	for _, t := range table {
+		if err := t.check(&s); err != nil {
 			return err
-		}
-	}
-	for _, v := range []struct {
-		flag  string
-		value float64
-	}{
-		{"slow", s.Slow.Seconds()}, {"max-overflow", float64(s.MaxOverflow)}, {"max-in-flight", float64(s.MaxInFlight)},
-		{"idle-in-transaction-timeout", s.IdleInTransactionTimeout.Seconds()}, {"transaction-timeout", s.TransactionTimeout.Seconds()},
-		{"distance", s.Distance.Seconds()}, {"pgbouncer", float64(s.PgBouncer)},
-	} {
-		if v.value < 0 {
-			return fmt.Errorf("--%s must not be negative, not %v", v.flag, v.value)
 		}
 	}
 	switch {

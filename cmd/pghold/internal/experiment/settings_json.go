@@ -7,53 +7,49 @@ import (
 	"time"
 )
 
-type settingsJSON struct {
-	Rate               float64 `json:"rate_per_s"`
-	Duration           seconds `json:"duration_s"`
-	Slow               seconds `json:"slow_s"`
-	SlowShape          string  `json:"slow_shape"`
-	ClientTimeout      seconds `json:"client_timeout_s"`
-	Pool               string  `json:"pool"`
-	PoolSize           int     `json:"pool_size"`
-	MaxOverflow        int     `json:"max_overflow"`
-	PoolTimeout        seconds `json:"pool_timeout_s"`
-	Threads            int     `json:"threads"`
-	CancelOnDisconnect bool    `json:"cancel_on_disconnect"`
-	MaxInFlight        int     `json:"max_in_flight,omitempty"`
-	IdleInTransaction  seconds `json:"idle_in_transaction_session_timeout_s,omitempty"`
-	Transaction        seconds `json:"transaction_timeout_s,omitempty"`
-	Distance           seconds `json:"distance_s,omitempty"`
-	PgBouncer          int     `json:"pgbouncer_connections,omitempty"`
-	Accounts           int     `json:"accounts"`
-	Speed              float64 `json:"speed"`
-	Postgres           string  `json:"postgres,omitempty"`
-}
-
 // MarshalJSON writes every duration as seconds. What is off is left out.
 func (s Settings) MarshalJSON() ([]byte, error) {
-	return json.Marshal(settingsJSON{
-		s.Rate, seconds(s.Duration), seconds(s.Slow), s.SlowShape, seconds(s.ClientTimeout), s.Pool, s.PoolSize,
-		s.MaxOverflow, seconds(s.PoolTimeout), s.Threads, s.CancelOnDisconnect, s.MaxInFlight,
-		seconds(s.IdleInTransactionTimeout), seconds(s.TransactionTimeout), seconds(s.Distance), s.PgBouncer, s.Accounts,
-		s.Speed, s.Postgres,
-	})
+	b := []byte{'{'}
+	for _, t := range table {
+		if t.omit && t.IsOff(s) {
+			continue
+		}
+		v := t.In(s)
+		if d, ok := v.(time.Duration); ok {
+			v = seconds(d)
+		}
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.key, err)
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, "%q:%s", t.key, value)
+	}
+	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. What an earlier version did not write
-// has its default.
+// UnmarshalJSON reads what MarshalJSON wrote. What is not there has its default: an
+// earlier version did not write it, or it is off.
 func (s *Settings) UnmarshalJSON(b []byte) error {
-	d := Defaults()
-	j := settingsJSON{SlowShape: d.SlowShape, Accounts: d.Accounts}
-	if err := json.Unmarshal(b, &j); err != nil {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(b, &values); err != nil {
 		return err
 	}
-	*s = Settings{
-		Rate: j.Rate, Duration: time.Duration(j.Duration), Slow: time.Duration(j.Slow), SlowShape: j.SlowShape,
-		ClientTimeout: time.Duration(j.ClientTimeout), Pool: j.Pool, PoolSize: j.PoolSize, MaxOverflow: j.MaxOverflow,
-		PoolTimeout: time.Duration(j.PoolTimeout), Threads: j.Threads, CancelOnDisconnect: j.CancelOnDisconnect,
-		MaxInFlight: j.MaxInFlight, IdleInTransactionTimeout: time.Duration(j.IdleInTransaction),
-		TransactionTimeout: time.Duration(j.Transaction), Distance: time.Duration(j.Distance), PgBouncer: j.PgBouncer,
-		Accounts: j.Accounts, Speed: j.Speed, Postgres: j.Postgres,
+	*s = Defaults()
+	for _, t := range table {
+		value, ok := values[t.key]
+		if !ok {
+			continue
+		}
+		into := t.in(s)
+		if d, ok := into.(*time.Duration); ok {
+			into = (*seconds)(d)
+		}
+		if err := json.Unmarshal(value, into); err != nil {
+			return fmt.Errorf("%s: %w", t.key, err)
+		}
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (m *maker) runs() (string, error) {
 		if r.StartedAt != nil {
 			when = r.StartedAt.Format("2006-01-02")
 		}
-		fmt.Fprintf(&b, "| `%s.json` | `%s` | %s | %s |\n", g.Name, report.Command(r), when, plain(r.Settings.Postgres))
+		fmt.Fprintf(&b, "| `%s.json` | `%s` | %s | %s |\n", g.Name, r.Command(), when, plain(r.Settings.Postgres))
 		for _, w := range r.Warnings {
 			if files[w] == nil {
 				warnings = append(warnings, w)

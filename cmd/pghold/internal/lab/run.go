@@ -82,7 +82,7 @@ type Progress struct {
 // error.
 func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, error) {
 	for _, c := range append([]experiment.Case{{Settings: o.Settings}}, o.Cases...) {
-		if err := c.Settings.Validate(); err != nil {
+		if err := c.Settings.Check(); err != nil {
 			return nil, err
 		}
 		if err := allowFiles(c.Settings); err != nil {

@@ -110,7 +110,7 @@ func (m Model) validate() error {
 }
 
 func predictCase(c experiment.Case, m Model) (*experiment.RouteResult, error) {
-	if err := c.Settings.Validate(); err != nil {
+	if err := c.Settings.Check(); err != nil {
 		return nil, err
 	}
 	stats, err := simulate(c, m)

@@ -82,11 +82,9 @@ func changesOf(a, b experiment.Settings) (cs []Change) {
 			cs = append(cs, Change{wordsA, wordsB})
 		}
 	}
-	ofB := facets(b)
-	for i, f := range facets(a) {
-		add(f.words, ofB[i].words)
+	for _, t := range experiment.Table() {
+		add(said(t, a), said(t, b))
 	}
-	add(accountsWords(a), accountsWords(b))
 	speed := func(s experiment.Settings) string { return number(s.Speed) + " times the speed" }
 	add(speed(a), speed(b))
 	postgres := func(s experiment.Settings) string {

@@ -288,7 +288,7 @@ func TestComparison_JSONHasTheFigures(t *testing.T) {
 
 func TestReport_ofRepeatedRuns(t *testing.T) {
 	r := repeat(measured(), 3, 0.3)
-	if got := Command(r); got != "pghold lab --repeat 3" {
+	if got := r.Command(); got != "pghold lab --repeat 3" {
 		t.Errorf("got %q", got)
 	}
 	for name, want := range map[string]string{

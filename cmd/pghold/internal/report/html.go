@@ -18,7 +18,7 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	errs, others := commonErrors(r)
 	p := page{
 		Style: template.CSS(Style()), Legend: template.HTML(Legend()),
-		Origin: origin(r), Settings: settingsParts(r), Warnings: warnings(r), Command: Command(r), Meaning: Meaning(r),
+		Origin: origin(r), Settings: settingsParts(r), Warnings: warnings(r), Command: r.Command(), Meaning: Meaning(r),
 		DiffersTitle: differsTitle, PredictionsTitle: predictionsTitle, Other: others,
 	}
 	p.Interrupted, p.NotValid = endedEarly(r), notValid(r)

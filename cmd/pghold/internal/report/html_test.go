@@ -110,7 +110,7 @@ func TestHTML_hasTheFigures(t *testing.T) {
 		for _, s := range settingsParts(r) {
 			has("setting", s)
 		}
-		has("command", Command(r))
+		has("command", r.Command())
 		has("meaning", Meaning(r))
 		if r.Interrupted {
 			has("interruption", interruptedText)

@@ -48,7 +48,7 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "## Repeat it\n\n```sh\n%s\n```\n", Command(r))
+	fmt.Fprintf(&b, "## Repeat it\n\n```sh\n%s\n```\n", r.Command())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

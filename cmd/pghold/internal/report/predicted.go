@@ -11,11 +11,6 @@ import (
 
 const predictionsTitle = "Of the predictions"
 
-// besidePredicted reports whether a prediction was asked for of a measured route.
-func besidePredicted(rr experiment.RouteResult) bool {
-	return rr.Predicted != nil || rr.NotPredicted != ""
-}
-
 // predictedRows are those below a route's own: what was predicted of it, and by how much
 // that is off. cells are of a route's figures, off of how far they are off.
 func predictedRows(rr *experiment.RouteResult, own row, cells func(*experiment.RouteResult) []cell, off func(*experiment.Prediction) []cell) []row {

@@ -3,6 +3,7 @@ package report
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
@@ -11,14 +12,14 @@ import (
 func settingsParts(r *experiment.Result) []string {
 	s := r.Settings
 	var parts []string
-	for _, f := range facets(s) {
-		if f.always || f.words != f.byDefault {
-			parts = append(parts, f.words)
+	for _, t := range experiment.Table() {
+		switch words := said(t, s); {
+		case words == "" || t.Off != "" && t.IsOff(s):
+		case t.Flag == "duration":
+			parts[0] += " for " + plain(s.Duration)
+		case t.Flag != "accounts" || slices.ContainsFunc(r.Routes, func(rr experiment.RouteResult) bool { return rr.Updates != nil }):
+			parts = append(parts, words)
 		}
-	}
-	parts[0], parts = parts[0]+" for "+plain(s.Duration), slices.Delete(parts, 1, 2)
-	if slices.ContainsFunc(r.Routes, func(rr experiment.RouteResult) bool { return rr.Updates != nil }) {
-		parts = append(parts, accountsWords(s))
 	}
 	if r.Repeat > 1 {
 		parts = append(parts, "each route run "+plainInt(r.Repeat)+" times (the run with the median throughput is shown)")
@@ -32,38 +33,27 @@ func settingsParts(r *experiment.Result) []string {
 	return parts
 }
 
-// facet is one thing about settings, in words.
-type facet struct {
-	words     string
-	always    bool   // worth saying, whatever it is
-	byDefault string // the words for what is not worth saying
-}
-
-// facets are what the settings are about, in the same order for all settings. The
-// first two are the rate and the length of the load.
-func facets(s experiment.Settings) []facet {
-	said := func(words string) facet { return facet{words: words, always: true} }
-	unless := func(byDefault string, is bool, words string) facet {
-		if is {
-			words = byDefault
-		}
-		return facet{words: words, byDefault: byDefault}
+// said is one thing about settings, in words; "" where it is said with another, or is
+// none of the question.
+func said(t experiment.Setting, s experiment.Settings) string {
+	switch t.Flag {
+	case "rate":
+		return number(s.Rate) + " requests/s"
+	case "slow":
+		return slowWords(s)
+	case "pool":
+		return shorten(clean(s.Pool), 40) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow"
 	}
-	return []facet{
-		said(number(s.Rate) + " requests/s"),
-		said(plain(s.Duration) + " of load"),
-		said(slowWords(s)),
-		said("client timeout " + plain(s.ClientTimeout)),
-		said(shorten(clean(s.Pool), 40) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow"),
-		said("pool timeout " + plain(s.PoolTimeout)),
-		said(plural(s.Threads, "thread")),
-		unless("work goes on when its client leaves", !s.CancelOnDisconnect, "work cancelled when its client leaves"),
-		unless("no limit of requests in flight", s.MaxInFlight == 0, "at most "+plural(s.MaxInFlight, "request")+" in flight"),
-		unless("no idle in transaction timeout", s.IdleInTransactionTimeout == 0, "idle in transaction timeout "+plain(s.IdleInTransactionTimeout)),
-		unless("no transaction timeout", s.TransactionTimeout == 0, "transaction timeout "+plain(s.TransactionTimeout)),
-		unless("database on this machine", s.Distance == 0, "database "+plain(s.Distance)+" away"),
-		unless("no PgBouncer", s.PgBouncer == 0, "PgBouncer with "+plural(s.PgBouncer, "server connection")),
+	if t.Off != "" && t.IsOff(s) {
+		return t.Off
 	}
+	switch v := t.In(s).(type) {
+	case time.Duration:
+		return strings.Replace(t.Words, "%s", plain(v), 1)
+	case int:
+		return strings.Replace(t.Words, "%s", plural(v, t.Of), 1)
+	}
+	return t.Words
 }
 
 func slowWords(s experiment.Settings) string {
@@ -78,8 +68,6 @@ func slowWords(s experiment.Settings) string {
 	}
 	return words + " (" + shorten(clean(s.SlowShape), 40) + ")"
 }
-
-func accountsWords(s experiment.Settings) string { return plural(s.Accounts, "account") }
 
 // difference is what is different about one route's settings.
 type difference struct {
@@ -112,14 +100,10 @@ func differences(r *experiment.Result) (all string, each []difference) {
 
 // differing are the words for what s has and base has not.
 func differing(s, base experiment.Settings) (parts []string) {
-	from := facets(base)
-	for i, f := range facets(s) {
-		if f.words != from[i].words {
-			parts = append(parts, f.words)
+	for _, t := range experiment.Table() {
+		if words := said(t, s); words != said(t, base) {
+			parts = append(parts, words)
 		}
-	}
-	if s.Accounts != base.Accounts {
-		parts = append(parts, accountsWords(s))
 	}
 	return parts
 }

@@ -121,11 +121,7 @@ func routeFile(folder string, rr *experiment.RouteResult, suffix string) (string
 
 // brokenFile says what is wrong with one of a route's files, and what to do.
 func brokenFile(path string, r *experiment.Result, rr *experiment.RouteResult, format string, args ...any) error {
-	again := "pghold lab " + shellQuote(rr.Name)
-	if rr.Route != "" { // a variant is run only with its group
-		again = Command(r)
-	}
-	return fmt.Errorf("%s %w: restore the file, or run %s again", clean(path), fmt.Errorf(format, args...), again)
+	return fmt.Errorf("%s %w: restore the file, or run %s again", clean(path), fmt.Errorf(format, args...), r.CommandFor(rr))
 }
 
 // quoteInLine quotes what does not print but leaves the lines of a text, and its tabs,

@@ -1,4 +1,4 @@
-package report
+package experiment_test
 
 import (
 	"slices"
@@ -8,13 +8,18 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-func TestCommand(t *testing.T) {
+func TestResult_Command(t *testing.T) {
 	names := func(r *experiment.Result, names ...string) *experiment.Result {
 		r.Routes = nil
 		for _, n := range names {
 			r.Routes = append(r.Routes, experiment.RouteResult{Name: n})
 		}
 		return r
+	}
+	measured := func() *experiment.Result {
+		r := *experiment.Seed()
+		r.Settings = experiment.Defaults()
+		return &r
 	}
 	all := measured()
 	all.Settings.Rate, all.Settings.ClientTimeout, all.Settings.Threads = 12.5, 2*time.Hour, 7
@@ -45,6 +50,9 @@ func TestCommand(t *testing.T) {
 	every.Settings = experiment.Settings{Rate: 1, Duration: time.Second, Slow: time.Minute, ClientTimeout: time.Hour, Pool: "sql", PoolSize: 2, MaxOverflow: 3,
 		PoolTimeout: 4 * time.Second, Threads: 5, SlowShape: "lognormal", MaxInFlight: 6, IdleInTransactionTimeout: 7 * time.Second, TransactionTimeout: 8 * time.Second,
 		Distance: 9 * time.Millisecond, PgBouncer: 1, Accounts: 11, CancelOnDisconnect: true, Speed: 12}
+	interrupted := names(measured(), "sync_session_sleep_outside_session", "sync_session_sleep_inside_session")
+	interrupted.Settings = experiment.Settings{Rate: 50, Duration: 90 * time.Second, Slow: 500 * time.Millisecond, SlowShape: "fixed", ClientTimeout: 30 * time.Second, Pool: "pgxpool",
+		PoolSize: 20, PoolTimeout: 27500 * time.Millisecond, Threads: 40, CancelOnDisconnect: true, Accounts: 100, Speed: 10}
 	turned := of("pools", everything)
 	slices.Reverse(turned.Routes)
 	for _, c := range []struct {
@@ -61,26 +69,26 @@ func TestCommand(t *testing.T) {
 		{of("trips", everything), "pghold lab --group trips"},
 		{turned, "pghold lab async_session_sleep_inside_session"}, // no group's, but to be run all the same
 		{measured(), "pghold lab"},
-		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: predicted().Routes[3:4]},
+		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: "async_session_sleep_inside_session", Predicted: &experiment.Prediction{}}}},
 			"pghold lab --predict async_session_sleep_inside_session"},
 		{names(measured()), "pghold lab"},
 		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Repeat: 1}, "pghold lab"},
-		{every, "pghold lab --rate 1 --duration 1s --slow 1m --client-timeout 1h --pool sql --pool-size 2 --max-overflow 3 --pool-timeout 4s --threads 5 --slow-shape lognormal " +
-			"--max-in-flight 6 --idle-in-transaction-timeout 7s --transaction-timeout 8s --distance 9ms --pgbouncer --pgbouncer-size 1 --accounts 11 --cancel-on-disconnect=true --repeat 3 --speed 12"},
+		{every, "pghold lab --rate 1 --duration 1s --slow 1m --slow-shape lognormal --client-timeout 1h --pool sql --pool-size 2 --max-overflow 3 --pool-timeout 4s --threads 5 " +
+			"--cancel-on-disconnect=true --max-in-flight 6 --idle-in-transaction-timeout 7s --transaction-timeout 8s --distance 9ms --pgbouncer --pgbouncer-size 1 --accounts 11 --speed 12 --repeat 3"},
 		{all, "pghold lab --rate 12.5 --client-timeout 2h --threads 7"},
-		{interrupted(), "pghold lab --rate 50 --duration 1m30s --slow 500ms --pool pgxpool --pool-size 20 --max-overflow 0 --pool-timeout 27.5s --cancel-on-disconnect=true --speed 10 sync_session_sleep_outside_session sync_session_sleep_inside_session"},
+		{interrupted, "pghold lab --rate 50 --duration 1m30s --slow 500ms --pool pgxpool --pool-size 20 --max-overflow 0 --pool-timeout 27.5s --cancel-on-disconnect=true --speed 10 sync_session_sleep_outside_session sync_session_sleep_inside_session"},
 		{names(measured(), "a", "b'c", "--dsn=x"), `pghold lab -- a 'b'\''c' --dsn=x`},
 	} {
-		if got := Command(c.r); got != c.want {
+		if got := c.r.Command(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
 }
 
 // Who repeats a prediction predicts, and does not start a Postgres.
-func TestCommand_ofAPrediction(t *testing.T) {
+func TestResult_CommandOfAPrediction(t *testing.T) {
 	r := &experiment.Result{Kind: experiment.Predicted, Settings: experiment.Defaults()}
-	if got := Command(r); got != "pghold plan" {
+	if got := r.Command(); got != "pghold plan" {
 		t.Errorf("got %q, want pghold plan", got)
 	}
 }
