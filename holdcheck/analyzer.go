@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // Analyzer finds slow calls inside holds, a package at a time, for go vet -vettool,
@@ -57,7 +59,7 @@ func (f *fact) String() string { return "holdcheck" }
 
 func run(pass *analysis.Pass) (result any, err error) {
 	var leftOut []string
-	if curated(pass.Pkg.Path()) {
+	if catalog.Curated(pass.Pkg.Path()) {
 		return leftOut, nil
 	}
 	var config Config
@@ -66,7 +68,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 			return nil, err
 		}
 	}
-	t, err := newTables(config)
+	t, err := config.tables()
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // Options say what Check reads, and how.
@@ -35,7 +37,7 @@ type Options struct {
 // Check reads a whole program and returns what it found. The error is about what
 // could not be read at all; what does not compile is in Result.Errors.
 func Check(ctx context.Context, o Options) (*Result, error) {
-	t, err := newTables(o.Config)
+	t, err := o.Config.tables()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func displayName(dir, file string) string {
 
 // checker reads one program.
 type checker struct {
-	tables *tables
+	tables *catalog.Catalog
 	mu     sync.Mutex
 	prog   *ssa.Program
 	facts  map[*types.Func]*summary
@@ -255,7 +257,7 @@ func (u *unit) summary(n *node) *summary {
 	s := &summary{}
 	for _, l := range n.slow {
 		if !u.own {
-			if l.Severity == Low {
+			if l.Severity == catalog.Low {
 				continue
 			}
 			l.Chain = nil // a library's inside is not shown

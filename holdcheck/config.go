@@ -1,5 +1,13 @@
 package holdcheck
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
+)
+
 // Config is what a project adds to the tables: slow calls, openers and helpers that
 // cannot be told from their source, and what is not slow there. Functions are named
 // as types.Func.FullName does: net/http.Get, (*database/sql.DB).Begin,
@@ -28,4 +36,27 @@ type Opener struct {
 	// until a method of its first result is called: one of Closers.
 	Callback int      `json:"callback,omitempty"`
 	Closers  []string `json:"closers,omitempty"` // Commit, Rollback, Close and Release where it is empty
+}
+
+// tables are the curated tables with what the configuration adds.
+func (c Config) tables() (*catalog.Catalog, error) {
+	t := catalog.New()
+	for _, s := range c.Slow {
+		severity := cmp.Or(s.Severity, High)
+		if !slices.Contains(Severities(), severity) {
+			return nil, fmt.Errorf("the configuration's slow call %s has the severity %q; there are high, medium and low", s.Func, s.Severity)
+		}
+		t.AddSlow(s.Func, catalog.Cost{Kind: cmp.Or(s.Kind, Custom), Severity: severity})
+	}
+	for _, f := range c.Fast {
+		t.AddFast(f)
+	}
+	for _, o := range c.Openers {
+		op := catalog.Opener{What: "a connection", Result: 0, Callback: catalog.None, Closers: o.Closers, Nests: true}
+		if o.Callback > 0 {
+			op.Result, op.Callback = catalog.None, o.Callback-1
+		}
+		t.AddOpener(o.Func, op)
+	}
+	return t, nil
 }

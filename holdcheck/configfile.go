@@ -29,11 +29,6 @@ func ReadConfig(file string) (Config, error) {
 	return c, nil
 }
 
-// Kinds are all there are.
-func Kinds() []Kind {
-	return []Kind{HTTP, RPC, Mail, Cloud, Model, Network, Process, Sleep, Broker, Blocked, Client, File, Compute, Checkout, Unresolved, Custom}
-}
-
 func (c Config) check() error {
 	for i, s := range c.Slow {
 		at := fmt.Sprintf("slow[%d]", i)

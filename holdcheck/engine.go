@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // unit is what is analyzed at once: all packages of a repository, or one package of
@@ -13,7 +15,7 @@ import (
 type unit struct {
 	prog     *ssa.Program
 	own      bool // the repository's; chains are kept, and all kinds of slow calls
-	tables   *tables
+	tables   *catalog.Catalog
 	imported func(*types.Func) *summary
 
 	nodes    map[*ssa.Function]*node
@@ -71,8 +73,8 @@ type site struct {
 	pos   token.Pos
 	what  string
 
-	sink    *sink
-	opener  *opener
+	sink    *catalog.Cost
+	opener  *catalog.Opener
 	fast    bool // the tables say that it is not looked into
 	targets []*node
 	refs    []funcRef // what targets returns, once it is known
@@ -91,7 +93,7 @@ type site struct {
 }
 
 // newUnit looks at all functions of the packages once.
-func newUnit(prog *ssa.Program, own bool, t *tables, imported func(*types.Func) *summary, pkgs []*ssa.Package) *unit {
+func newUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*types.Func) *summary, pkgs []*ssa.Package) *unit {
 	u := &unit{
 		prog: prog, own: own, tables: t, imported: imported,
 		nodes: map[*ssa.Function]*node{}, keys: newKeys(), packages: map[*types.Package]bool{},
@@ -309,21 +311,21 @@ func (u *unit) resolve(s *site) {
 
 // lookUp asks the tables, then the unit, then the summaries.
 func (u *unit) lookUp(s *site, obj *types.Func) {
-	if sk, is := u.tables.sink(obj); is {
+	if sk, is := u.tables.Cost(obj); is {
 		s.sink = &sk
 	}
-	if op, is := u.tables.opener(obj); is {
+	if op, is := u.tables.Opener(obj); is {
 		s.opener = &op
 	}
-	s.joins = u.tables.joins(obj)
-	s.spawns = u.tables.spawns(obj)
-	if s.sink != nil || s.opener != nil || u.tables.fast(obj) {
+	s.joins = u.tables.Joins(obj)
+	s.spawns = u.tables.Spawns(obj)
+	if s.sink != nil || s.opener != nil || u.tables.Fast(obj) {
 		s.fast = true
 		s.targets = nil
 		return
 	}
 	if s.invoke != nil {
-		if obj.Pkg() != nil && !u.packages[obj.Pkg()] && !isStd(obj.Pkg().Path()) {
+		if obj.Pkg() != nil && !u.packages[obj.Pkg()] && !catalog.IsStd(obj.Pkg().Path()) {
 			s.facts = u.imported(obj)
 		}
 		return // implementations are looked for when all functions are known
@@ -338,9 +340,9 @@ func (u *unit) lookUp(s *site, obj *types.Func) {
 }
 
 // leaf is a slow call that a site itself is.
-func (s *site) leaf(k sink) leaf {
+func (s *site) leaf(k catalog.Cost) leaf {
 	return leaf{
-		Kind: k.kind, Severity: k.severity, What: s.what, Func: s.in.name, Guards: s.guards,
+		Kind: k.Kind, Severity: k.Severity, What: s.what, Func: s.in.name, Guards: s.guards,
 		Slow: s.place(), Chain: []Step{s.step},
 	}
 }

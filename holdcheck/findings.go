@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // raw is a finding before files are made relative and ignores are looked for.
@@ -36,7 +38,7 @@ func (u *unit) find(want func(*node) bool) []raw {
 			c.events(n.flow, nil)
 		}
 		if obj, is := object(n.fn); is {
-			if what, is := hookOf(obj); is {
+			if what, is := catalog.HookOf(obj); is {
 				at := u.step(n, n.fn.Pos())
 				c.body(n, &hold{what: what, place: Place{at.File, at.Line, n.fn.Name()}, in: n.name})
 			}
@@ -58,7 +60,7 @@ type collector struct {
 
 func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []leaf) {
 	ls = slices.DeleteFunc(slices.Clone(ls), func(l leaf) bool {
-		return l.Kind == Client && !strings.Contains(h.what, "rows")
+		return l.Kind == catalog.Client && !strings.Contains(h.what, "rows")
 	})
 	if len(ls) == 0 || !c.want(in) {
 		return
@@ -168,7 +170,7 @@ func (c *collector) site(holds []*hold, s *site) {
 		}
 	}
 	ls := c.u.leavesUnder(h, s)
-	if len(ls) == 0 && s.invoke != nil && fullName(s.invoke) == "(net/http.Handler).ServeHTTP" {
+	if len(ls) == 0 && s.invoke != nil && catalog.FullName(s.invoke) == "(net/http.Handler).ServeHTTP" {
 		ls = c.u.behind(s.invoke.Type(), s.in, s.step)
 	}
 	if len(ls) == 0 {
@@ -184,7 +186,7 @@ func (c *collector) body(n *node, h *hold) {
 	h.aliases, h.derived, h.errs = map[key]bool{}, map[key]bool{}, map[key]bool{}
 	h.closers = []string{"Commit", "Rollback"}
 	for _, p := range n.fn.Params {
-		if !isContext(p.Type()) {
+		if !catalog.IsContext(p.Type()) {
 			h.aliases[key{p, ""}] = true
 		}
 	}
@@ -257,7 +259,7 @@ func (c *collector) returned(n *node) {
 			}
 		}
 		c.add(h, call.Step, k.base.Pos(), n, []leaf{{
-			Kind: Unresolved, Severity: Low, What: call.What, Func: call.Step.Func,
+			Kind: catalog.Unresolved, Severity: catalog.Low, What: call.What, Func: call.Step.Func,
 			Slow: Place{call.Step.File, call.Step.Line, call.What}, Chain: []Step{call.Step},
 		}})
 	}
@@ -271,7 +273,7 @@ func (u *unit) unresolved(s *site) (l leaf, is bool) {
 	switch {
 	case s.invoke != nil:
 		path := packagePath(s.invoke)
-		if path == "" || isStd(path) && fullName(s.invoke) != "(net/http.Handler).ServeHTTP" || curated(path) {
+		if path == "" || catalog.IsStd(path) && catalog.FullName(s.invoke) != "(net/http.Handler).ServeHTTP" || catalog.Curated(path) {
 			return l, false
 		}
 	case s.dynamic:
@@ -283,17 +285,17 @@ func (u *unit) unresolved(s *site) (l leaf, is bool) {
 		}
 	default:
 		obj, is := callee(s.call)
-		if !is || fullName(obj) != "(reflect.Value).Call" && fullName(obj) != "(reflect.Value).CallSlice" {
+		if !is || catalog.FullName(obj) != "(reflect.Value).Call" && catalog.FullName(obj) != "(reflect.Value).CallSlice" {
 			return l, false
 		}
 	}
-	return s.leaf(sink{Unresolved, Low}), true
+	return s.leaf(catalog.Cost{Kind: catalog.Unresolved, Severity: catalog.Low}), true
 }
 
 // ends reports whether a function is what cancels a context, or was returned by the
 // standard library.
 func ends(v ssa.Value) bool {
-	if t := typeName(v.Type()); t == "context.CancelFunc" || t == "context.CancelCauseFunc" {
+	if t := catalog.TypeName(v.Type()); t == "context.CancelFunc" || t == "context.CancelCauseFunc" {
 		return true
 	}
 	if e, is := v.(*ssa.Extract); is {
@@ -304,7 +306,7 @@ func ends(v ssa.Value) bool {
 		return false
 	}
 	obj, is := callee(&call.Call)
-	return is && isStd(packagePath(obj))
+	return is && catalog.IsStd(packagePath(obj))
 }
 
 // behind are the slow calls of the handlers that a middleware may call, of which only
@@ -322,8 +324,8 @@ func (u *unit) behind(handler types.Type, middleware *node, at Step) []leaf {
 			continue
 		}
 		for _, l := range n.slow {
-			if l.Severity == High {
-				l.Severity = Medium
+			if l.Severity == catalog.High {
+				l.Severity = catalog.Medium
 			}
 			l.Chain, l.Guards = append([]Step{at}, l.Chain...), nil
 			ls.add(l)

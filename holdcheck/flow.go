@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // event is a site that is run while something is held.
@@ -332,7 +334,7 @@ func (f *flow) at(s *site, st *state) {
 
 // nested reports whether a site takes nothing because it is given what is held.
 func (f *flow) nested(s *site, open uint64) bool {
-	if s.opener == nil || !s.opener.nests {
+	if s.opener == nil || !s.opener.Nests {
 		return false
 	}
 	for _, h := range f.holds {
@@ -500,7 +502,7 @@ func (f *flow) returns(r *ssa.Return, s state) {
 		for _, k := range sortedKeys(h.aliases) {
 			switch b := k.base.(type) {
 			case *ssa.Parameter:
-				sits := h.site.opener != nil && h.site.opener.result == receiver // in the parameter itself, which is a session
+				sits := h.site.opener != nil && h.site.opener.Result == catalog.Receiver // in the parameter itself, which is a session
 				if b.Parent() == f.n.fn && k.path == "" && !sits {
 					continue
 				}
@@ -521,7 +523,7 @@ func (f *flow) returns(r *ssa.Return, s state) {
 // makesError reports whether a value is an error that was made just now.
 func makesError(v ssa.Value) bool {
 	call, is := v.(*ssa.Call)
-	if !is || !isError(call.Type()) || call.Call.StaticCallee() == nil {
+	if !is || !catalog.IsError(call.Type()) || call.Call.StaticCallee() == nil {
 		return false
 	}
 	name := call.Call.StaticCallee().Name()
@@ -536,7 +538,7 @@ func failing(b *ssa.BasicBlock) bool {
 			continue
 		}
 		test, is := last.Cond.(*ssa.BinOp)
-		if !is || !isError(test.X.Type()) {
+		if !is || !catalog.IsError(test.X.Type()) {
 			continue
 		}
 		if k, is := test.Y.(*ssa.Const); !is || !k.IsNil() {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // funcRef is a function that a value may be. Where a call returned it, via is that
@@ -210,7 +212,7 @@ func (u *unit) variable(v ssa.Value) ssa.Value {
 func (u *unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
 	if obj, is := fn.Object().(*types.Func); is && strings.HasPrefix(fn.Synthetic, "bound method wrapper") {
 		if recv := obj.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
-			if iface, is := recv.Type().Underlying().(*types.Interface); is && !isStd(packagePath(obj)) {
+			if iface, is := recv.Type().Underlying().(*types.Interface); is && !catalog.IsStd(packagePath(obj)) {
 				for _, n := range u.implementations(iface, obj) {
 					set.refs = append(set.refs, funcRef{n, via})
 				}
@@ -260,7 +262,7 @@ func (u *unit) findTargets(s *site) []funcRef {
 	switch {
 	case s.fast:
 	case s.invoke != nil:
-		if iface, is := s.call.Value.Type().Underlying().(*types.Interface); is && !isStd(packagePath(s.invoke)) {
+		if iface, is := s.call.Value.Type().Underlying().(*types.Interface); is && !catalog.IsStd(packagePath(s.invoke)) {
 			for _, t := range u.implementations(iface, s.invoke) {
 				refs = append(refs, funcRef{t, nil})
 			}

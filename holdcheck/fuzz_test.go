@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // FuzzCheck makes Go programs of bytes: transactions, closures, defers, loops, labels,
@@ -95,10 +97,7 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 	n.read.files = []*ast.File{file}
 	r.program.packages = []*sourcePackage{n.read}
 
-	tables, err := newTables(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tables := catalog.New()
 	c := &checker{tables: tables, facts: map[*types.Func]*summary{}}
 	found, _, unread, _ := c.own(t.Context(), r.program, Options{})
 	var all []Finding

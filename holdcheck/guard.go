@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // guards are the conditions on parameters under which a block is run.
@@ -70,15 +72,15 @@ func fromContext(v ssa.Value, depth int) bool {
 		return fromContext(v.X, depth+1)
 	case *ssa.Call:
 		if m := v.Call.Method; m != nil {
-			return m.Name() == "Value" && isContext(v.Call.Value.Type())
+			return m.Name() == "Value" && catalog.IsContext(v.Call.Value.Type())
 		}
 		fn := v.Call.StaticCallee()
-		if fn == nil || len(fn.Params) != 1 || !isContext(fn.Params[0].Type()) {
+		if fn == nil || len(fn.Params) != 1 || !catalog.IsContext(fn.Params[0].Type()) {
 			return false
 		}
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
-				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && isContext(c.Call.Value.Type()) {
+				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && catalog.IsContext(c.Call.Value.Type()) {
 					return true
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // hold is a connection that is held in one function, from a site on or, where site
@@ -47,10 +49,10 @@ func (u *unit) holdsOf(n *node) []*hold {
 			aliases: map[key]bool{}, derived: map[key]bool{}, errs: map[key]bool{},
 		}
 		if v, is := s.instr.(*ssa.Call); is && s.results > 1 {
-			if last := s.call.Signature().Results().At(s.results - 1).Type(); isError(last) {
+			if last := s.call.Signature().Results().At(s.results - 1).Type(); catalog.IsError(last) {
 				h.errs[result(v, s.results-1)] = true
 			}
-		} else if is && s.results == 1 && isError(s.call.Signature().Results().At(0).Type()) {
+		} else if is && s.results == 1 && catalog.IsError(s.call.Signature().Results().At(0).Type()) {
 			h.errs[result(v, 0)] = true
 		}
 		h.pool = u.poolTaken(s)
@@ -63,13 +65,13 @@ func (u *unit) holdsOf(n *node) []*hold {
 			continue
 		}
 		if s.opener != nil {
-			switch r := s.opener.result; {
+			switch r := s.opener.Result; {
 			case r >= 0:
-				h := add(s, s.opener.what, s.opener.closers, nil)
+				h := add(s, s.opener.What, s.opener.Closers, nil)
 				h.aliases[result(v, r)] = true
 				u.havingPool(h, s)
-			case r == receiver && len(s.args) > 0:
-				add(s, s.opener.what, s.opener.closers, nil).aliases[u.keys.of(s.args[0])] = true
+			case r == catalog.Receiver && len(s.args) > 0:
+				add(s, s.opener.What, s.opener.Closers, nil).aliases[u.keys.of(s.args[0])] = true
 			}
 			continue
 		}
@@ -206,14 +208,14 @@ func (h *hold) holds(k key) bool {
 // mayCarry reports whether a value that was made from a hold can be what ends it: a
 // function, a context, or something with a method for that.
 func mayCarry(t types.Type) bool {
-	if isContext(t) {
+	if catalog.IsContext(t) {
 		return true
 	}
 	if _, is := t.Underlying().(*types.Signature); is {
 		return true
 	}
-	for name := range closerNames {
-		if hasMethod(t, name) {
+	for name := range catalog.CloserNames {
+		if catalog.HasMethod(t, name) {
 			return true
 		}
 	}
@@ -264,8 +266,8 @@ func (u *unit) endedBy(h *hold, s *site) bool {
 	if s.receives() {
 		name := methodName(s.call)
 		itself, around := h.is(u.keys.of(s.args[0]))
-		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && closerNames[name]) ||
-			around && !itself && closerNames[name] {
+		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && catalog.CloserNames[name]) ||
+			around && !itself && catalog.CloserNames[name] {
 			return true
 		}
 	}
@@ -319,7 +321,7 @@ func beginsLate(s *site) int {
 		return -1
 	}
 	obj, is := object(fn)
-	if !is || obj.Pkg() == nil || !slices.ContainsFunc(obj.Pkg().Imports(), func(p *types.Package) bool { return driver(p.Path()) }) {
+	if !is || obj.Pkg() == nil || !slices.ContainsFunc(obj.Pkg().Imports(), func(p *types.Package) bool { return catalog.Driver(p.Path()) }) {
 		return -1
 	}
 	if name := strings.ToLower(obj.Name()); !strings.HasPrefix(name, "begin") && !strings.HasPrefix(name, "starttrans") {
@@ -327,7 +329,7 @@ func beginsLate(s *site) int {
 	}
 	results := obj.Signature().Results()
 	for i := range results.Len() {
-		if t := results.At(i).Type(); hasMethod(t, "Commit") && hasMethod(t, "Rollback") {
+		if t := results.At(i).Type(); catalog.HasMethod(t, "Commit") && catalog.HasMethod(t, "Rollback") {
 			return i
 		}
 	}
@@ -339,7 +341,7 @@ func (n *node) speaksSQL() bool {
 	for _, b := range n.fn.Blocks {
 		for _, instr := range b.Instrs {
 			m, is := instr.(*ssa.MakeInterface)
-			if !is || !hasMethod(m.X.Type(), "Commit") {
+			if !is || !catalog.HasMethod(m.X.Type(), "Commit") {
 				continue
 			}
 			t := m.X.Type()
@@ -351,7 +353,7 @@ func (n *node) speaksSQL() bool {
 				continue
 			}
 			for f := range str.Fields() {
-				if hasMethod(f.Type(), "ExecContext") || hasMethod(f.Type(), "Exec") {
+				if catalog.HasMethod(f.Type(), "ExecContext") || catalog.HasMethod(f.Type(), "Exec") {
 					return true
 				}
 			}

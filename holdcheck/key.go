@@ -2,9 +2,10 @@ package holdcheck
 
 import (
 	"go/token"
-	"go/types"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // key names a variable or what can be reached from one, across the closures that
@@ -96,7 +97,7 @@ func (k *keys) find(v ssa.Value) key {
 			return k.of(v.Tuple)
 		}
 	case *ssa.Call:
-		if m := v.Call.Method; m != nil && m.Name() == "Value" && isContext(v.Call.Value.Type()) {
+		if m := v.Call.Method; m != nil && m.Name() == "Value" && catalog.IsContext(v.Call.Value.Type()) {
 			return k.of(v.Call.Value).field("Value()")
 		}
 		return result(v, 0)
@@ -204,10 +205,3 @@ func outermostOf(fn *ssa.Function) *ssa.Function {
 	}
 	return fn
 }
-
-func isContext(t types.Type) bool {
-	n, is := types.Unalias(t).(*types.Named)
-	return is && n.Obj().Name() == "Context" && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "context"
-}
-
-func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }

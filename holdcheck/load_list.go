@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/packages"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // listing is what the go command says about packages.
@@ -337,7 +339,7 @@ func (b *lister) visit(id string) *listedPackage {
 		} else {
 			l.missing[path] = why(imported)
 		}
-		l.leads = l.leads || slowPackages[path] || !isStd(path) && curated(path) || dep != nil && !dep.std && dep.leads
+		l.leads = l.leads || slowPackages[path] || !catalog.IsStd(path) && catalog.Curated(path) || dep != nil && !dep.std && dep.leads
 	}
 	b.listed[id] = l
 	b.packages = append(b.packages, l)
@@ -435,5 +437,5 @@ var slowPackages = map[string]bool{
 // needsBodies reports whether the functions of a dependency can lead to something
 // slow. What the tables know is not read, nor is the standard library.
 func needsBodies(p *listedPackage) bool {
-	return p.leads && !p.own && !p.std && !curated(p.path)
+	return p.leads && !p.own && !p.std && !catalog.Curated(p.path)
 }

@@ -76,17 +76,6 @@ func object(fn *ssa.Function) (*types.Func, bool) {
 	return obj, is
 }
 
-// fullName is the name in the tables: types.Func.FullName without type parameters.
-func fullName(f *types.Func) string {
-	name := f.Origin().FullName()
-	if open := strings.IndexByte(name, '['); open >= 0 {
-		if end := strings.IndexByte(name[open:], ']'); end >= 0 {
-			name = name[:open] + name[open+end+1:]
-		}
-	}
-	return name
-}
-
 // shortName is how people write a function: http.Get, Client.Do.
 func shortName(f *types.Func) string {
 	if recv := f.Signature().Recv(); recv != nil {

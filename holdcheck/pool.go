@@ -1,9 +1,9 @@
 package holdcheck
 
 import (
-	"go/types"
-
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // secondCheckout reports whether a site takes a connection from the pool that h was
@@ -30,7 +30,7 @@ func (u *unit) addPools(pools map[key]leaf, s *site) {
 		}
 	}
 	if k := u.poolOf(s); k.base != nil {
-		add(k, s.leaf(sink{Checkout, High}))
+		add(k, s.leaf(catalog.Cost{Kind: catalog.Checkout, Severity: catalog.High}))
 	}
 	for _, t := range s.targets {
 		for k, l := range t.pools {
@@ -77,23 +77,14 @@ func (u *unit) translate(k key, s *site) key {
 // poolGiven is the pool that a helper of a library is called with.
 func (u *unit) poolGiven(s *site) key {
 	for _, a := range s.args {
-		if isPool(a.Type()) {
+		if catalog.IsPool(a.Type()) {
 			return u.keys.of(a)
 		}
-		if m, is := a.(*ssa.MakeInterface); is && isPool(m.X.Type()) {
+		if m, is := a.(*ssa.MakeInterface); is && catalog.IsPool(m.X.Type()) {
 			return u.keys.of(m.X)
 		}
 	}
 	return key{}
-}
-
-func isPool(t types.Type) bool {
-	switch withoutVersion(typeName(t)) {
-	case "gorm.io/gorm.DB", "github.com/jinzhu/gorm.DB", "database/sql.DB", "github.com/jmoiron/sqlx.DB",
-		"github.com/jackc/pgx/pgxpool.Pool", "github.com/uptrace/bun.DB", "github.com/pghold/pghold/queuepool.Pool":
-		return true
-	}
-	return false
 }
 
 // poolOf is the pool that a site takes a connection from, if it does.
@@ -106,51 +97,24 @@ func (u *unit) poolOf(s *site) key {
 	}
 	name := methodName(s.call)
 	v := s.args[0]
-	if !isPool(v.Type()) {
+	if !catalog.IsPool(v.Type()) {
 		return key{}
 	}
-	if t := typeName(v.Type()); t == "gorm.io/gorm.DB" || t == "github.com/jinzhu/gorm.DB" {
-		if !gormFinishers[name] {
+	if t := catalog.TypeName(v.Type()); t == "gorm.io/gorm.DB" || t == "github.com/jinzhu/gorm.DB" {
+		if !catalog.GormFinishers[name] {
 			return key{}
 		}
 		for {
 			call, is := v.(*ssa.Call)
-			if !is || call.Call.IsInvoke() || methodName(&call.Call) == "Begin" || typeName(call.Type()) != t ||
-				len(call.Call.Args) == 0 || typeName(call.Call.Args[0].Type()) != t {
+			if !is || call.Call.IsInvoke() || methodName(&call.Call) == "Begin" || catalog.TypeName(call.Type()) != t ||
+				len(call.Call.Args) == 0 || catalog.TypeName(call.Call.Args[0].Type()) != t {
 				return u.keys.of(v)
 			}
 			v = call.Call.Args[0]
 		}
 	}
-	if poolUses[name] || s.opener != nil {
+	if catalog.PoolUses[name] || s.opener != nil {
 		return u.keys.of(v)
 	}
 	return key{}
-}
-
-// poolUses are the methods of pools that take a connection, if only for a moment.
-var poolUses = map[string]bool{
-	"Exec": true, "ExecContext": true, "Query": true, "QueryContext": true, "QueryRow": true, "QueryRowContext": true,
-	"Begin": true, "BeginTx": true, "Conn": true, "Acquire": true, "Ping": true, "PingContext": true, "Prepare": true,
-	"PrepareContext": true, "SendBatch": true, "CopyFrom": true, "Get": true, "Select": true, "GetContext": true,
-	"SelectContext": true, "NamedExec": true, "NamedExecContext": true, "Queryx": true, "QueryxContext": true,
-	"QueryRowx": true, "QueryRowxContext": true, "Beginx": true, "BeginTxx": true, "RunInTx": true,
-}
-
-// gormFinishers are the methods of gorm.DB that send a statement.
-var gormFinishers = map[string]bool{
-	"Create": true, "CreateInBatches": true, "Save": true, "First": true, "FirstOrCreate": true, "FirstOrInit": true,
-	"Take": true, "Last": true, "Find": true, "FindInBatches": true, "Update": true, "Updates": true, "UpdateColumn": true,
-	"UpdateColumns": true, "Delete": true, "Exec": true, "Scan": true, "Row": true, "Rows": true, "Count": true,
-	"Pluck": true, "Transaction": true, "Begin": true,
-}
-
-func typeName(t types.Type) string {
-	if p, is := types.Unalias(t).(*types.Pointer); is {
-		t = p.Elem()
-	}
-	if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil {
-		return n.Obj().Pkg().Path() + "." + n.Obj().Name()
-	}
-	return ""
 }

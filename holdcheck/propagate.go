@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // maxRounds bounds how often a function is looked at again because one that it calls
@@ -146,12 +148,12 @@ func passes(l leaf) bool {
 		return true
 	}
 	switch l.Kind {
-	case Blocked:
+	case catalog.Blocked:
 		return strings.HasSuffix(l.What, "Wait") && len(l.Chain) < 2 // a method that stops workers
-	case Client, Unresolved:
+	case catalog.Client, catalog.Unresolved:
 		return false
 	}
-	return l.Severity != Low || l.Maybe || len(l.Chain) < 2
+	return l.Severity != catalog.Low || l.Maybe || len(l.Chain) < 2
 }
 
 // leavesOf are the slow calls that a site can lead to, with chains that begin at it.
@@ -171,8 +173,8 @@ func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 	if s.sink != nil {
 		ls.add(s.leaf(*s.sink))
 	}
-	if u.tables.writes(s) {
-		ls.add(s.leaf(toClient))
+	if writes(s) {
+		ls.add(s.leaf(catalog.ToClient))
 	}
 	if s.facts != nil {
 		for _, l := range s.facts.Slow {
@@ -233,9 +235,9 @@ func (u *unit) leavesOfFuncs(set funcSet) []leaf {
 		all = append(all, r.node.slow...)
 	}
 	for _, obj := range set.other {
-		if sk, is := u.tables.sink(obj); is {
-			all = append(all, leaf{Kind: sk.kind, Severity: sk.severity, What: shortName(obj)})
-		} else if !u.tables.fast(obj) {
+		if sk, is := u.tables.Cost(obj); is {
+			all = append(all, leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj)})
+		} else if !u.tables.Fast(obj) {
 			if f := u.imported(obj); f != nil {
 				all = append(all, f.Slow...)
 			}
@@ -259,8 +261,8 @@ func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
 			l.through = key{}
 		}
 	}
-	if s.maybe && l.Severity != Low {
-		l.Severity, l.Maybe = Low, true
+	if s.maybe && l.Severity != catalog.Low {
+		l.Severity, l.Maybe = catalog.Low, true
 	}
 	if len(l.Chain) == 0 {
 		l.Slow, l.Func = s.place(), s.in.name
@@ -294,15 +296,15 @@ func (u *unit) argCalls(s *site) []argCall {
 		}
 	}
 	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
-	if s.opener != nil && s.opener.callback >= 0 {
-		i := s.opener.callback
+	if s.opener != nil && s.opener.Callback >= 0 {
+		i := s.opener.Callback
 		if s.receives() {
 			i++
 		}
 		if i < len(s.args) {
 			c := plain
 			c.Held = &heldCall{
-				What: s.opener.what, Func: s.in.name,
+				What: s.opener.What, Func: s.in.name,
 				Hold: s.place(), Body: true,
 			}
 			if k := u.poolGiven(s); k.base != nil {
@@ -315,7 +317,7 @@ func (u *unit) argCalls(s *site) []argCall {
 		return list
 	}
 	if obj, is := callee(s.call); is {
-		if i, calls := callbacks.find(fullName(obj)); calls {
+		if i, calls := catalog.ArgumentCalled(obj); calls {
 			at(s.args, i, plain)
 		}
 	}
@@ -471,7 +473,7 @@ func plainData(t types.Type) bool {
 				return false
 			}
 		}
-		if pointer && n.Obj().Pkg() != nil && curated(n.Obj().Pkg().Path()) {
+		if pointer && n.Obj().Pkg() != nil && catalog.Curated(n.Obj().Pkg().Path()) {
 			return false
 		}
 		return true
@@ -492,7 +494,7 @@ func (u *unit) released(s *site) map[key]bool {
 	}
 	if s.receives() {
 		name := methodName(s.call)
-		if closerNames[name] || name == "Next" {
+		if catalog.CloserNames[name] || name == "Next" {
 			closed[u.keys.of(s.args[0])] = true
 		}
 		if strings.HasSuffix(name, "Scan") {
@@ -548,11 +550,3 @@ const maxCloses = 48
 
 // scanned is the end of the path of a row that was read. Of rows, this is no end.
 const scanned = ".Scan()"
-
-// closerNames are methods that end a hold, whatever it is wrapped in.
-var closerNames = map[string]bool{
-	"Commit": true, "Rollback": true, "Close": true, "Release": true, "Abort": true, "Discard": true,
-	"RollbackUnlessCommitted": true, "CommitTx": true, "RollbackTx": true, "CommitTransaction": true,
-	"RollbackTransaction": true, "AbortTransaction": true, "Finish": true, "End": true, "Done": true, "Hijack": true,
-	"MustCommit": true, "MustRollback": true, "CommitAndClose": true, "Complete": true, "EndTransaction": true,
-}

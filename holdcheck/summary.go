@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // summary is what a caller must know of a function. It is all that is kept of a
@@ -28,8 +30,8 @@ type parameter struct {
 
 // leaf is a slow call and the way to it.
 type leaf struct {
-	Kind     Kind
-	Severity Severity
+	Kind     catalog.Kind
+	Severity catalog.Severity
 	What     string // the library's function at the end: http.Client.Do
 	Slow     Place  // with the file's whole path
 	Func     string // that makes the slow call
@@ -85,8 +87,8 @@ func (l leaf) before(m leaf) bool { return compareLeaves(l, m) < 0 }
 // compareLeaves puts first what is worst, unconditional, near.
 func compareLeaves(a, b leaf) int {
 	return cmp.Or(
-		cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
-		compareBool(a.Kind == Sleep, b.Kind == Sleep), // often the pause of a retry, whose point is another call
+		cmp.Compare(slices.Index(catalog.Severities(), a.Severity), slices.Index(catalog.Severities(), b.Severity)),
+		compareBool(a.Kind == catalog.Sleep, b.Kind == catalog.Sleep), // often the pause of a retry, whose point is another call
 		cmp.Compare(len(a.Chain), len(b.Chain)),
 		cmp.Compare(len(a.Guards), len(b.Guards)),
 		cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line), cmp.Compare(a.What, b.What),

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // audience is whom a function is for.
@@ -23,7 +25,7 @@ func (u *unit) audience(n *node) audience {
 	if strings.HasSuffix(u.prog.Fset.Position(fn.Pos()).Filename, "_test.go") {
 		return forTestFile
 	}
-	if fn.Pkg == nil || !imports(fn.Pkg.Pkg, "testing") {
+	if fn.Pkg == nil || !catalog.Imports(fn.Pkg.Pkg, "testing") {
 		return forService
 	}
 	for i, p := range fn.Params {
@@ -43,7 +45,7 @@ func isTesting(t types.Type) bool {
 	if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "testing" {
 		return true
 	}
-	return types.IsInterface(t) && (hasMethod(t, "Helper") || hasMethod(t, "FailNow"))
+	return types.IsInterface(t) && (catalog.HasMethod(t, "Helper") || catalog.HasMethod(t, "FailNow"))
 }
 
 // hasTesting reports whether a type is a struct with a field of such a type, in itself

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // join marks the goroutines that a function waits for, and those calls that wait.
@@ -140,20 +142,20 @@ func (u *unit) blocks(s *site) bool {
 		}
 		s.what, timer = "a select", waitsForTime(i)
 	case *ssa.Send:
-		s.what, s.sink = "a send to a channel", &sink{Blocked, Low}
+		s.what, s.sink = "a send to a channel", &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Low}
 		switch u.buffered(i.Chan) {
 		case yes:
 			return false
 		case no:
-			s.sink.severity = Medium
+			s.sink.Severity = catalog.Medium
 		}
 		return true
 	default:
 		return false
 	}
-	s.joins, s.sink = true, &sink{Blocked, Medium}
+	s.joins, s.sink = true, &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Medium}
 	if timer {
-		s.what, s.joins, s.sink = "a wait for a timer", false, &sink{Sleep, High}
+		s.what, s.joins, s.sink = "a wait for a timer", false, &catalog.Cost{Kind: catalog.Sleep, Severity: catalog.High}
 	}
 	return true
 }
@@ -166,7 +168,7 @@ func waitsForTime(sel *ssa.Select) bool {
 		switch call, is := st.Chan.(*ssa.Call); {
 		case st.Dir == types.RecvOnly && ticks(st.Chan):
 			timer = true
-		case is && call.Call.Method != nil && call.Call.Method.Name() == "Done" && isContext(call.Call.Value.Type()):
+		case is && call.Call.Method != nil && call.Call.Method.Name() == "Done" && catalog.IsContext(call.Call.Value.Type()):
 		default:
 			return false
 		}
@@ -179,10 +181,10 @@ func ticks(ch ssa.Value) bool {
 	switch c := ch.(type) {
 	case *ssa.Call:
 		obj, is := callee(&c.Call)
-		return is && fullName(obj) == "time.After"
+		return is && catalog.FullName(obj) == "time.After"
 	case *ssa.UnOp:
 		f, is := c.X.(*ssa.FieldAddr)
-		return is && typeName(f.X.Type()) == "time.Timer"
+		return is && catalog.TypeName(f.X.Type()) == "time.Timer"
 	}
 	return false
 }

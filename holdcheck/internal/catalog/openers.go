@@ -1,4 +1,4 @@
-package holdcheck
+package catalog
 
 import (
 	"go/types"
@@ -7,7 +7,7 @@ import (
 
 // openers take a connection from a pool, for longer than their own call. A savepoint
 // takes none, and neither does a statement on what is held already.
-var openers = newTable(map[string]opener{
+var openers = newTable(map[string]Opener{
 	// database/sql
 	"(*database/sql.DB).{Begin,BeginTx}":               begins,
 	"(*database/sql.DB).Conn":                          takes("Close"),
@@ -30,7 +30,7 @@ var openers = newTable(map[string]opener{
 	"(*github.com/jackc/pgx/pgxpool.Pool).AcquireFunc":              during("a connection", 1),
 	"(*github.com/jackc/pgx/pgxpool.Pool).Query":                    rows,
 	"(*github.com/jackc/pgx/pgxpool.Pool).QueryRow":                 row,
-	"(*github.com/jackc/pgx/pgxpool.Pool).SendBatch":                {what: "a batch", result: 0, callback: none, closers: []string{"Close"}},
+	"(*github.com/jackc/pgx/pgxpool.Pool).SendBatch":                {What: "a batch", Result: 0, Callback: None, Closers: []string{"Close"}},
 	"(*github.com/jackc/pgx/pgxpool.Pool).CopyFrom":                 during("a connection", 3),
 	"(*github.com/jackc/pgx/pgxpool.Conn).{Begin,BeginTx}":          begins.nested(),
 	"(*github.com/jackc/pgx/pgxpool.Conn).BeginFunc":                during("a transaction", 1).nested(),
@@ -76,7 +76,7 @@ var openers = newTable(map[string]opener{
 	"(*gorm.io/gorm.DB).Connection":                during("a connection", 0).nested(),
 	"(*gorm.io/gorm.DB).Rows":                      rows.nested(),
 	"(*gorm.io/gorm.DB).Row":                       row.nested(),
-	"(*github.com/jinzhu/gorm.DB).{Begin,BeginTx}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}, nests: true},
+	"(*github.com/jinzhu/gorm.DB).{Begin,BeginTx}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}, Nests: true},
 	"(*github.com/jinzhu/gorm.DB).Transaction":     during("a transaction", 0).nested(),
 	"(*github.com/jinzhu/gorm.DB).Rows":            rows.nested(),
 	"(*github.com/jinzhu/gorm.DB).Row":             row.nested(),
@@ -98,7 +98,7 @@ var openers = newTable(map[string]opener{
 	"(*github.com/{gobuffalo,ory}/pop.Connection).{NewTransaction,NewTransactionContext,NewTransactionContextOptions}": begins.nested(),
 
 	// xorm: a session holds from Begin on
-	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Begin":                        {what: "a transaction", result: receiver, callback: none, closers: []string{"Commit", "Rollback", "Close"}, nests: true},
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Begin":                        {What: "a transaction", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close"}, Nests: true},
 	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Transaction":                   during("a transaction", 0),
 	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Rows":                          rows,
 	"(*xorm.io/xorm.EngineGroup).Rows":                                                             rows,
@@ -108,7 +108,7 @@ var openers = newTable(map[string]opener{
 	"(*{xorm.io/xorm,xorm.io,github.com/go-xorm,github.com/xorm-io}/core.DB).{Query,QueryContext}": rows,
 
 	// go-pg
-	"(*github.com/go-pg/pg.baseDB).{Begin,BeginContext}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "Close", "CommitContext", "RollbackContext", "CloseContext"}},
+	"(*github.com/go-pg/pg.baseDB).{Begin,BeginContext}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "Close", "CommitContext", "RollbackContext", "CloseContext"}},
 	"(*github.com/go-pg/pg.baseDB).RunInTransaction":     during("a transaction", 0),
 	"(*github.com/go-pg/pg/v10.baseDB).RunInTransaction": during("a transaction", 1),
 	"(*github.com/go-pg/pg.DB).Conn":                     takes("Close"),
@@ -125,7 +125,7 @@ var openers = newTable(map[string]opener{
 	"(*github.com/doug-martin/goqu.Database).WithTx":                                     during("a transaction", 0),
 	"(*github.com/doug-martin/goqu.Database).{Query,QueryContext}":                       rows,
 	"(*github.com/doug-martin/goqu.TxDatabase).Wrap":                                     during("a transaction", 0).nested(),
-	"(*github.com/gocraft/dbr.Session).{Begin,BeginTx}":                                  {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}},
+	"(*github.com/gocraft/dbr.Session).{Begin,BeginTx}":                                  {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}},
 	"(*github.com/go-gorp/gorp.DbMap).Begin":                                             begins,
 	"(*gopkg.in/gorp.{v1,v2,v3}.DbMap).Begin":                                            begins,
 	"(github.com/upper/db.Session).Tx":                                                   during("a transaction", 0).nested(),
@@ -141,81 +141,81 @@ var openers = newTable(map[string]opener{
 	"(github.com/Thiht/transactor.Transactor).WithinTransaction":                         during("a transaction", 1).nested(),
 
 	// beego
-	"(github.com/beego/beego/client/orm.TxBeginner).{Begin,BeginWithCtx,BeginWithOpts,BeginWithCtxAndOpts}": {what: "a transaction", callback: none, closers: []string{"Commit", "Rollback", "RollbackUnlessCommit"}},
+	"(github.com/beego/beego/client/orm.TxBeginner).{Begin,BeginWithCtx,BeginWithOpts,BeginWithCtxAndOpts}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommit"}},
 	"(github.com/beego/beego/client/orm.TxBeginner).DoTx":                                                   during("a transaction", 0),
 	"(github.com/beego/beego/client/orm.TxBeginner).{DoTxWithCtx,DoTxWithOpts}":                             during("a transaction", 1),
 	"(github.com/beego/beego/client/orm.TxBeginner).DoTxWithCtxAndOpts":                                     during("a transaction", 2),
-	"(github.com/astaxie/beego/orm.Ormer).{Begin,BeginTx}":                                                  {what: "a transaction", result: receiver, callback: none, closers: []string{"Commit", "Rollback"}},
+	"(github.com/astaxie/beego/orm.Ormer).{Begin,BeginTx}":                                                  {What: "a transaction", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback"}},
 })
 
 var (
-	begins = opener{what: "a transaction", callback: none, closers: []string{"Commit", "Rollback"}}
-	rows   = opener{what: "rows", callback: none, closers: []string{"Close", "Next"}}
-	row    = opener{what: "a row", callback: none, closers: []string{"Scan"}} // Err does not release
+	begins = Opener{What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback"}}
+	rows   = Opener{What: "rows", Callback: None, Closers: []string{"Close", "Next"}}
+	row    = Opener{What: "a row", Callback: None, Closers: []string{"Scan"}} // Err does not release
 
-	sqlxRow = opener{what: "a row", callback: none, closers: []string{"Scan", "StructScan", "MapScan", "SliceScan"}}
+	sqlxRow = Opener{What: "a row", Callback: None, Closers: []string{"Scan", "StructScan", "MapScan", "SliceScan"}}
 
 	// atStatement is a session that has nothing before its first statement. Outside
 	// releases before it calls its argument.
-	atStatement = opener{what: "a session", result: receiver, callback: none, closers: []string{"Commit", "Rollback", "Close", "Outside"}, nests: true}
+	atStatement = Opener{What: "a session", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close", "Outside"}, Nests: true}
 )
 
-func takes(closers ...string) opener {
-	return opener{what: "a connection", callback: none, closers: closers}
+func takes(closers ...string) Opener {
+	return Opener{What: "a connection", Callback: None, Closers: closers}
 }
 
-func during(what string, callback int) opener {
-	return opener{what: what, result: none, callback: callback}
+func during(what string, callback int) Opener {
+	return Opener{What: what, Result: None, Callback: callback}
 }
 
-func (o opener) nested() opener {
-	o.nests = true
+func (o Opener) nested() Opener {
+	o.Nests = true
 	return o
 }
 
-func (o opener) calling(argument int) opener {
-	o.callback = argument
+func (o Opener) calling(argument int) Opener {
+	o.Callback = argument
 	return o
 }
 
 // openerOf is what the tables say of a function that takes a connection. Interfaces
 // that projects write so that a pool fits them are known by what their methods are
 // called and return.
-func openerOf(fn *types.Func) (opener, bool) {
-	if o, is := openers.find(fullName(fn)); is {
+func openerOf(fn *types.Func) (Opener, bool) {
+	if o, is := openers.find(FullName(fn)); is {
 		return o, true
 	}
 	if i := transactionBody(fn); i >= 0 {
 		return during("a transaction", i).nested(), true
 	}
 	recv := fn.Signature().Recv()
-	if recv == nil || !types.IsInterface(recv.Type()) || fn.Pkg() == nil || curated(fn.Pkg().Path()) {
-		return opener{}, false
+	if recv == nil || !types.IsInterface(recv.Type()) || fn.Pkg() == nil || Curated(fn.Pkg().Path()) {
+		return Opener{}, false
 	}
 	results := fn.Signature().Results()
 	if results.Len() == 0 {
-		return opener{}, false
+		return Opener{}, false
 	}
 	kind, known := handed[withoutVersion(results.At(0).Type().String())]
 	if !known || !slices.Contains(kind.methods, fn.Name()) {
-		return opener{}, false
+		return Opener{}, false
 	}
-	if kind.methods[0] == "Begin" && hasMethod(recv.Type(), "Commit") {
-		return opener{}, false // a savepoint
+	if kind.methods[0] == "Begin" && HasMethod(recv.Type(), "Commit") {
+		return Opener{}, false // a savepoint
 	}
-	return kind.opener.nested(), true
+	return kind.Opener.nested(), true
 }
 
 // transactionBody is the number of the argument of a driver's method that runs inside
 // a transaction, by the method's name: interfaces that are not in the table.
 func transactionBody(fn *types.Func) int {
-	if fn.Pkg() == nil || fn.Signature().Recv() == nil || !driver(fn.Pkg().Path()) || isStd(fn.Pkg().Path()) {
-		return none
+	if fn.Pkg() == nil || fn.Signature().Recv() == nil || !Driver(fn.Pkg().Path()) || IsStd(fn.Pkg().Path()) {
+		return None
 	}
 	switch fn.Name() {
 	case "RunInTransaction", "RunInTx", "Transaction", "WithTx", "WithTransaction", "InTx", "InTransaction":
 	default:
-		return none
+		return None
 	}
 	params := fn.Signature().Params()
 	for i := range params.Len() {
@@ -223,17 +223,11 @@ func transactionBody(fn *types.Func) int {
 			return i
 		}
 	}
-	return none
-}
-
-func hasMethod(t types.Type, name string) bool {
-	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
-	_, is := obj.(*types.Func)
-	return is
+	return None
 }
 
 type handedBy struct {
-	opener
+	Opener
 	methods []string
 }
 
@@ -241,7 +235,7 @@ type handedBy struct {
 // return them in the libraries that they are from.
 var handed = func() map[string]handedBy {
 	m := map[string]handedBy{}
-	add := func(o opener, methods []string, types ...string) {
+	add := func(o Opener, methods []string, types ...string) {
 		for _, t := range types {
 			m[t] = handedBy{o, methods}
 		}

@@ -1,4 +1,4 @@
-package holdcheck
+package catalog
 
 import (
 	"go/types"
@@ -8,7 +8,7 @@ import (
 
 // In these tables arguments are counted from 0, the receiver first.
 
-// joins wait for goroutines.
+// Joins wait for goroutines.
 var joins = newTable(map[string]bool{
 	"(*sync.WaitGroup).Wait":                                         true,
 	"(*golang.org/x/sync/errgroup.Group).Wait":                       true,
@@ -18,7 +18,7 @@ var joins = newTable(map[string]bool{
 	"(*github.com/oklog/run.Group).Run":                                                                                  true,
 })
 
-// spawns run an argument in a goroutine.
+// Spawns run an argument in a goroutine.
 var spawns = newTable(map[string]int{
 	"(*sync.WaitGroup).Go": 1,
 	"time.AfterFunc":       1,
@@ -132,9 +132,9 @@ var gormHooks = []string{
 	"BeforeSave", "AfterSave", "BeforeCreate", "AfterCreate", "BeforeUpdate", "AfterUpdate", "BeforeDelete", "AfterDelete",
 }
 
-// hookOf says what is held while a library calls a method of a project's own type,
+// HookOf says what is held while a library calls a method of a project's own type,
 // and whether it is such a method.
-func hookOf(fn *types.Func) (what string, is bool) {
+func HookOf(fn *types.Func) (what string, is bool) {
 	sig := fn.Signature()
 	if sig.Recv() == nil || types.IsInterface(sig.Recv().Type()) || fn.Pkg() == nil {
 		return "", false
@@ -159,21 +159,30 @@ func hookOf(fn *types.Func) (what string, is bool) {
 		return "a connection", true // its statement has one already
 	case fn.Name() == "Scan" && (shape == "any → error" || shape == "interface{} → error"):
 		return "rows", true
-	case (fn.Name() == "BeforeScanRow" || fn.Name() == "AfterScanRow") && shape == "context.Context → error" && imports(fn.Pkg(), "github.com/uptrace/bun"):
+	case (fn.Name() == "BeforeScanRow" || fn.Name() == "AfterScanRow") && shape == "context.Context → error" && Imports(fn.Pkg(), "github.com/uptrace/bun"):
 		return "rows", true
-	case fn.Name() == "Next" && shape == " → bool" && imports(fn.Pkg(), "github.com/jackc/pgx") && isCopySource(sig.Recv().Type()):
+	case fn.Name() == "Next" && shape == " → bool" && Imports(fn.Pkg(), "github.com/jackc/pgx") && isCopySource(sig.Recv().Type()):
 		return "a connection", true
 	}
 	return "", false
 }
 
-// imports reports whether a package imports a path, of any major version.
-func imports(pkg *types.Package, path string) bool {
+// Imports reports whether a package imports a path, of any major version.
+func Imports(pkg *types.Package, path string) bool {
 	return slices.ContainsFunc(pkg.Imports(), func(p *types.Package) bool { return withoutVersion(p.Path()) == path })
 }
 
 // isCopySource reports whether a type has the methods of pgx.CopyFromSource, and is
 // not a kind of pgx.Rows, which has them too.
 func isCopySource(t types.Type) bool {
-	return hasMethod(t, "Next") && hasMethod(t, "Values") && hasMethod(t, "Err") && !hasMethod(t, "Scan")
+	return HasMethod(t, "Next") && HasMethod(t, "Values") && HasMethod(t, "Err") && !HasMethod(t, "Scan")
 }
+
+// ArgumentCalled is the number of the argument that f calls before it returns.
+func ArgumentCalled(f *types.Func) (argument int, ok bool) { return callbacks.find(FullName(f)) }
+
+// ArgumentWritten is the number of the argument that f writes to.
+func ArgumentWritten(f *types.Func) (argument int, ok bool) { return writesTo.find(FullName(f)) }
+
+// ArgumentStoodFor is the number of the argument that f's result is a way to use.
+func ArgumentStoodFor(f *types.Func) (argument int, ok bool) { return standsFor.find(FullName(f)) }

@@ -1,4 +1,4 @@
-package holdcheck
+package catalog
 
 import (
 	"go/types"
@@ -6,25 +6,25 @@ import (
 )
 
 var (
-	slowHTTP    = sink{HTTP, High}
-	slowRPC     = sink{RPC, High}
-	slowMail    = sink{Mail, High}
-	slowCloud   = sink{Cloud, High}
-	slowModel   = sink{Model, High}
-	slowNetwork = sink{Network, High}
-	slowProcess = sink{Process, High}
-	asleep      = sink{Sleep, High}
-	broker      = sink{Broker, Medium}
-	blocked     = sink{Blocked, Medium}
-	locked      = sink{Blocked, Low}
-	toClient    = sink{Client, Medium}
-	disk        = sink{File, Low}
-	computes    = sink{Compute, Low}
+	slowHTTP    = Cost{HTTP, High}
+	slowRPC     = Cost{RPC, High}
+	slowMail    = Cost{Mail, High}
+	slowCloud   = Cost{Cloud, High}
+	slowModel   = Cost{Model, High}
+	slowNetwork = Cost{Network, High}
+	slowProcess = Cost{Process, High}
+	asleep      = Cost{Sleep, High}
+	broker      = Cost{Broker, Medium}
+	blocked     = Cost{Blocked, Medium}
+	locked      = Cost{Blocked, Low}
+	ToClient    = Cost{Client, Medium}
+	disk        = Cost{File, Low}
+	computes    = Cost{Compute, Low}
 )
 
 // sinks are the slow calls. What only prepares one is not among them: making a
 // request, a command, a client.
-var sinks = newTable(map[string]sink{
+var sinks = newTable(map[string]Cost{
 	// HTTP
 	"net/http.{Get,Head,Post,PostForm}":                                                                    slowHTTP,
 	"(*net/http.Client).{Do,Get,Head,Post,PostForm}":                                                       slowHTTP,
@@ -247,12 +247,12 @@ var sinks = newTable(map[string]sink{
 	"(github.com/ThreeDotsLabs/watermill/message.Publisher).Publish":                                                                                                          broker,
 
 	// answers: the one who asked decides how fast they are read
-	"(net/http.ResponseWriter).Write":                          toClient,
-	"(net/http.Flusher).Flush":                                 toClient,
-	"(*net/http.ResponseController).Flush":                     toClient,
-	"net/http.{ServeContent,ServeFile,ServeFileFS}":            toClient,
-	"(*net/http.Request).{ParseMultipartForm,MultipartReader}": toClient,
-	"(*mime/multipart.Reader).{NextPart,NextRawPart,ReadForm}": toClient,
+	"(net/http.ResponseWriter).Write":                          ToClient,
+	"(net/http.Flusher).Flush":                                 ToClient,
+	"(*net/http.ResponseController).Flush":                     ToClient,
+	"net/http.{ServeContent,ServeFile,ServeFileFS}":            ToClient,
+	"(*net/http.Request).{ParseMultipartForm,MultipartReader}": ToClient,
+	"(*mime/multipart.Reader).{NextPart,NextRawPart,ReadForm}": ToClient,
 
 	// files
 	"os.{ReadFile,WriteFile,Open,OpenFile,Create,CreateTemp,ReadDir,Mkdir,MkdirAll,MkdirTemp,Remove,RemoveAll,Rename,CopyFS,Truncate}": disk,
@@ -271,9 +271,9 @@ var sinks = newTable(map[string]sink{
 
 // rule finds slow functions of libraries that have hundreds of them.
 type rule struct {
-	sink
+	Cost
 	paths []string // a package, and what is below; any major version
-	// receiver is how the name of the receiver's type ends; without it, functions
+	// Receiver is how the name of the receiver's type ends; without it, functions
 	// that are no methods count too.
 	receiver string
 	match    func(call) bool
@@ -342,20 +342,20 @@ var rules = []rule{
 }
 
 // slowCall is what the tables say of a function that is slow.
-func slowCall(fn *types.Func) (sink, bool) {
-	if s, is := sinks.find(fullName(fn)); is {
+func slowCall(fn *types.Func) (Cost, bool) {
+	if s, is := sinks.find(FullName(fn)); is {
 		return s, true
 	}
 	if fn.Pkg() == nil || !fn.Exported() {
-		return sink{}, false
+		return Cost{}, false
 	}
 	c := call{fn: fn, path: withoutVersion(fn.Pkg().Path()), sig: fn.Signature()}
 	if recv := c.sig.Recv(); recv != nil {
 		c.receiver = typeOf(recv.Type())
 	}
 	for _, r := range rules {
-		if strings.HasSuffix(c.receiver, r.receiver) && c.under(r.paths) && !driver(c.path) && r.match(c) {
-			return r.sink, true
+		if strings.HasSuffix(c.receiver, r.receiver) && c.under(r.paths) && !Driver(c.path) && r.match(c) {
+			return r.Cost, true
 		}
 	}
 	return c.byShape()
@@ -363,9 +363,9 @@ func slowCall(fn *types.Func) (sink, bool) {
 
 // byShape knows the methods of interfaces that are made so that a library's type fits
 // them, whatever they are called.
-func (c call) byShape() (sink, bool) {
+func (c call) byShape() (Cost, bool) {
 	if c.sig.Recv() == nil || !types.IsInterface(c.sig.Recv().Type()) {
-		return sink{}, false
+		return Cost{}, false
 	}
 	params, results := c.sig.Params(), c.sig.Results()
 	first := func(t *types.Tuple) string {
@@ -392,7 +392,7 @@ func (c call) byShape() (sink, bool) {
 	case c.in("Exchange", "Token", "PasswordCredentialsToken") && first(results) == "*golang.org/x/oauth2.Token" && c.fails():
 		return slowHTTP, true
 	}
-	return sink{}, false
+	return Cost{}, false
 }
 
 func (c call) under(paths []string) bool {
@@ -423,13 +423,13 @@ func (c call) named(receivers ...string) bool {
 }
 
 func (c call) takesContext() bool {
-	return c.sig.Params().Len() > 0 && isContext(c.sig.Params().At(0).Type())
+	return c.sig.Params().Len() > 0 && IsContext(c.sig.Params().At(0).Type())
 }
 
 // fails reports whether its last result is an error.
 func (c call) fails() bool {
 	n := c.sig.Results().Len()
-	return n > 0 && isError(c.sig.Results().At(n-1).Type())
+	return n > 0 && IsError(c.sig.Results().At(n-1).Type())
 }
 
 // takes reports whether one of the first two parameters' types has a name that ends

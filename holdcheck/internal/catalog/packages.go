@@ -1,10 +1,10 @@
-package holdcheck
+package catalog
 
 import "strings"
 
-// isStd reports whether a path is of the standard library. The first element decides,
+// IsStd reports whether a path is of the standard library. The first element decides,
 // not that it has no dot: in GOPATH mode a program's own packages have none either.
-func isStd(path string) bool {
+func IsStd(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return standard[first]
 }
@@ -13,15 +13,15 @@ var standard = set(`archive bufio bytes cmp compress container context crypto da
 	expvar flag fmt go hash html image index internal io iter log maps math mime net os path plugin reflect regexp
 	runtime slices sort strconv strings structs sync syscall testing text time unicode unique unsafe vendor weak`)
 
-// curated reports whether a package's functions are never looked into: the tables
+// Curated reports whether a package's functions are never looked into: the tables
 // know which of them are slow, or none is.
-func curated(path string) bool {
-	return isStd(path) || driver(path) || under(curatedPaths, path)
+func Curated(path string) bool {
+	return IsStd(path) || Driver(path) || under(curatedPaths, path)
 }
 
-// driver reports whether a package speaks SQL: what it does on the network, or with
+// Driver reports whether a package speaks SQL: what it does on the network, or with
 // files, is what the connection is held for.
-func driver(path string) bool { return path == "database/sql" || under(driverPaths, path) }
+func Driver(path string) bool { return path == "database/sql" || under(driverPaths, path) }
 
 // under reports whether a path, of any major version, is one of the set's or below.
 func under(paths map[string]bool, path string) bool {

@@ -1,4 +1,4 @@
-package holdcheck
+package catalog
 
 import (
 	"fmt"
@@ -61,7 +61,7 @@ func TestTables_AFunctionTakesOrIsSlow(t *testing.T) {
 
 func TestTables_WhatJoinsIsASinkToo(t *testing.T) {
 	for name := range joins.exact {
-		if s, is := sinks.find(name); !is || s.kind != Blocked {
+		if s, is := sinks.find(name); !is || s.Kind != Blocked {
 			t.Errorf("%s waits for goroutines, and sinks has %v", name, s)
 		}
 	}
@@ -69,21 +69,21 @@ func TestTables_WhatJoinsIsASinkToo(t *testing.T) {
 
 func TestTables_HaveKnownKindsAndSeverities(t *testing.T) {
 	kinds := []Kind{HTTP, RPC, Mail, Cloud, Model, Network, Process, Sleep, Broker, Blocked, Client, File, Compute}
-	valid := func(where string, s sink) {
-		if !slices.Contains(kinds, s.kind) || !slices.Contains(Severities(), s.severity) {
-			t.Errorf("%s has kind %q and severity %q", where, s.kind, s.severity)
+	valid := func(where string, s Cost) {
+		if !slices.Contains(kinds, s.Kind) || !slices.Contains(Severities(), s.Severity) {
+			t.Errorf("%s has kind %q and severity %q", where, s.Kind, s.Severity)
 		}
 	}
 	for name, s := range sinks.exact {
 		valid(name, s)
 	}
 	for _, r := range rules {
-		valid(fmt.Sprint("the rule for ", r.paths), r.sink)
+		valid(fmt.Sprint("the rule for ", r.paths), r.Cost)
 		for _, path := range r.paths {
 			if withoutVersion(path) != path {
 				t.Errorf("the rule for %s has a major version: it will match nothing", path)
 			}
-			if !curated(path) {
+			if !Curated(path) {
 				t.Errorf("there is a rule for %s, and its functions are looked into", path)
 			}
 		}
@@ -93,19 +93,19 @@ func TestTables_HaveKnownKindsAndSeverities(t *testing.T) {
 func TestOpeners_SayWhatIsHeldAndUntilWhen(t *testing.T) {
 	for name, o := range openers.exact {
 		switch {
-		case o.what == "":
+		case o.What == "":
 			t.Errorf("%s: nothing says what is held", name)
-		case o.result == none && o.callback == none:
+		case o.Result == None && o.Callback == None:
 			t.Errorf("%s has neither a result nor a callback", name)
-		case o.result != none && len(o.closers) == 0:
+		case o.Result != None && len(o.Closers) == 0:
 			t.Errorf("%s: nothing releases it", name)
-		case o.result == none && len(o.closers) > 0:
-			t.Errorf("%s runs a callback and has closers %v", name, o.closers)
-		case o.result < receiver || o.callback < none:
-			t.Errorf("%s: result %d, callback %d", name, o.result, o.callback)
+		case o.Result == None && len(o.Closers) > 0:
+			t.Errorf("%s runs a callback and has closers %v", name, o.Closers)
+		case o.Result < Receiver || o.Callback < None:
+			t.Errorf("%s: result %d, callback %d", name, o.Result, o.Callback)
 		}
-		if slices.Contains(o.closers, "Next") != (o.what == "rows" && o.result >= 0) {
-			t.Errorf("%s: %s with closers %v", name, o.what, o.closers)
+		if slices.Contains(o.Closers, "Next") != (o.What == "rows" && o.Result >= 0) {
+			t.Errorf("%s: %s with closers %v", name, o.What, o.Closers)
 		}
 	}
 }
@@ -173,7 +173,7 @@ var standardTypes = sync.OnceValues(func() (map[string]*types.Package, error) {
 	paths := map[string]bool{"context": true, "errors": true}
 	for _, names := range tableNames() {
 		for _, name := range names {
-			if path := pathOf(name); isStd(path) {
+			if path := pathOf(name); IsStd(path) {
 				paths[path] = true
 			}
 		}
@@ -219,7 +219,7 @@ func standardFunc(t *testing.T, name string) *types.Func {
 		obj, _, _ = types.LookupFieldOrMethod(typ.Type(), true, pkg, m[5])
 	}
 	fn, _ := obj.(*types.Func)
-	if fn == nil || fullName(fn) != name {
+	if fn == nil || FullName(fn) != name {
 		return nil // it is another type's, or has no pointer
 	}
 	return fn
@@ -231,7 +231,7 @@ func TestTables_StandardFunctionsExist(t *testing.T) {
 	}
 	for table, names := range tableNames() {
 		for _, name := range names {
-			if isStd(pathOf(name)) && !unexported(name) && standardFunc(t, name) == nil {
+			if IsStd(pathOf(name)) && !unexported(name) && standardFunc(t, name) == nil {
 				t.Errorf("%s: there is no %s", table, name)
 			}
 		}
@@ -264,7 +264,7 @@ func TestTables_ArgumentsAreWhatTheyAreUsedAs(t *testing.T) {
 	}
 	each := func(table table[int], ok func(types.Type) bool) {
 		for name, n := range table.exact {
-			if !isStd(pathOf(name)) || unexported(name) {
+			if !IsStd(pathOf(name)) || unexported(name) {
 				continue
 			}
 			if arg := argument(standardFunc(t, name), n); arg == nil || !ok(arg) {
@@ -277,10 +277,10 @@ func TestTables_ArgumentsAreWhatTheyAreUsedAs(t *testing.T) {
 	each(spawns, isFunction)
 	each(writesTo, func(t types.Type) bool { return !isFunction(t) })
 	for name, o := range openers.exact {
-		if o.callback >= 0 && isStd(pathOf(name)) {
+		if o.Callback >= 0 && IsStd(pathOf(name)) {
 			fn := standardFunc(t, name)
-			if p := fn.Signature().Params(); o.callback >= p.Len() || !isFunction(p.At(o.callback).Type()) {
-				t.Errorf("%s: argument %d is no function", name, o.callback)
+			if p := fn.Signature().Params(); o.Callback >= p.Len() || !isFunction(p.At(o.Callback).Type()) {
+				t.Errorf("%s: argument %d is no function", name, o.Callback)
 			}
 		}
 	}
@@ -316,13 +316,13 @@ func TestIsStd(t *testing.T) {
 			t.Fatalf("%d packages, error %v", len(std), err)
 		}
 		for _, p := range std {
-			if !isStd(p.PkgPath) {
+			if !IsStd(p.PkgPath) {
 				t.Errorf("%s is of the standard library", p.PkgPath)
 			}
 		}
 	}
 	for _, path := range []string{"flow", "libs", "entapp/ent", "networking", "main", "cmdline", "example.com/net/http", "golang.org/x/net", ""} {
-		if isStd(path) {
+		if IsStd(path) {
 			t.Errorf("%q is not of the standard library", path)
 		}
 	}
@@ -356,10 +356,10 @@ func TestCuratedAndDriver(t *testing.T) {
 		"modernc.org/libc":                             {false, false},
 		"app/net/http":                                 {false, false},
 	} {
-		if got := curated(path); got != want.curated {
+		if got := Curated(path); got != want.curated {
 			t.Errorf("curated(%s) = %t", path, got)
 		}
-		if got := driver(path); got != want.driver {
+		if got := Driver(path); got != want.driver {
 			t.Errorf("driver(%s) = %t", path, got)
 		}
 	}
@@ -406,7 +406,7 @@ func (w *world) add(path, source string) map[string]*types.Func {
 	funcs := map[string]*types.Func{}
 	for _, obj := range info.Defs {
 		if fn, is := obj.(*types.Func); is {
-			funcs[strings.ReplaceAll(fullName(fn), path+".", "")] = fn
+			funcs[strings.ReplaceAll(FullName(fn), path+".", "")] = fn
 		}
 	}
 	return funcs
@@ -416,7 +416,7 @@ func TestSlowCall_Rules(t *testing.T) {
 	w := newWorld(t)
 	for _, p := range []struct {
 		path, source string
-		want         sink
+		want         Cost
 		slow, fast   []string
 	}{{
 		"github.com/aws/aws-sdk-go-v2/service/s3",
@@ -479,7 +479,7 @@ func TestSlowCall_Rules(t *testing.T) {
 		"github.com/stripe/stripe-go/v83/webhook",
 		`package webhook
 		func ConstructEvent(payload []byte, header, secret string) (int, error)`,
-		sink{}, nil, []string{"ConstructEvent"},
+		Cost{}, nil, []string{"ConstructEvent"},
 	}, {
 		"github.com/stripe/stripe-go/v83/checkout/session",
 		`package session
@@ -512,14 +512,14 @@ func TestSlowCall_Rules(t *testing.T) {
 		import "context"
 		type Client struct{}
 		func (*Client) Apply(context.Context) error`,
-		sink{}, nil, []string{"(*Client).Apply"}, // a database itself
+		Cost{}, nil, []string{"(*Client).Apply"}, // a database itself
 	}, {
 		"example.com/app/cloud",
 		`package cloud
 		import "context"
 		type Client struct{}
 		func (*Client) PutObject(context.Context) (int, error)`,
-		sink{}, nil, []string{"(*Client).PutObject"},
+		Cost{}, nil, []string{"(*Client).PutObject"},
 	}} {
 		funcs := w.add(p.path, p.source)
 		for _, name := range p.slow {
@@ -563,7 +563,7 @@ func TestSlowCall_InterfacesOfProjects(t *testing.T) {
 		type local struct{}
 		func (local) SayHello(context.Context, *int, ...grpc.CallOption) (*int, error)
 		func (local) Do(*http.Request) (*http.Response, error)`)
-	for name, want := range map[string]sink{
+	for name, want := range map[string]Cost{
 		"(Doer).Do": slowHTTP, "(Greeter).SayHello": slowRPC, "(Dialer).DialContext": slowNetwork, "(Provider).Exchange": slowHTTP,
 	} {
 		if got, _ := slowCall(funcs[name]); got != want {
@@ -611,10 +611,10 @@ func TestOpenerOf_InterfacesOfProjects(t *testing.T) {
 		"(DB).Exec": "", "(DB).Current": "", "(Tx).Begin": "", "(store).Begin": "",
 	} {
 		o, is := openerOf(funcs[name])
-		if o.what != want || is != (want != "") {
-			t.Errorf("%s takes %q, want %q", name, o.what, want)
+		if o.What != want || is != (want != "") {
+			t.Errorf("%s takes %q, want %q", name, o.What, want)
 		}
-		if is && !o.nests {
+		if is && !o.Nests {
 			t.Errorf("%s: the interface may have a transaction in it", name)
 		}
 	}
@@ -661,7 +661,7 @@ func TestHookOf(t *testing.T) {
 		"(*pages).Next":      "a connection",
 		"(*order).AfterFind": "", "(*other).BeforeSave": "", "(*other).Value": "", "(*other).Scan": "", "BeforeSave": "", "(*list).Next": "",
 	} {
-		if got, is := hookOf(funcs[name]); got != want || is != (want != "") {
+		if got, is := HookOf(funcs[name]); got != want || is != (want != "") {
 			t.Errorf("%s is called while %q is held, want %q", name, got, want)
 		}
 	}

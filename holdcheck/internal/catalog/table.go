@@ -1,36 +1,36 @@
-package holdcheck
+package catalog
 
 import "strings"
 
 // Numbers of results and arguments that are none.
 const (
-	none     = -1
-	receiver = -2 // what the method is called on
+	None     = -1
+	Receiver = -2 // what the method is called on
 )
 
-// opener is a function that takes a connection, in the tables.
-type opener struct {
-	what string // what is held, with its article: a transaction, a connection, rows
+// Opener is a function that takes a connection, in the tables.
+type Opener struct {
+	What string // what is held, with its article: a transaction, a connection, rows
 	// result is the number of the result that is the hold, from 0; none where a
 	// function argument runs inside; receiver where what the method is called on holds
 	// from then on (a session, at its first statement).
-	result int
-	// callback is the number of the argument, from 0 and without the receiver, that
+	Result int
+	// ArgumentCalled is the number of the argument, from 0 and without the receiver, that
 	// is called while the connection is held; none where there is none. It may also be
 	// a value with methods that are called (pgx.CopyFromSource).
-	callback int
+	Callback int
 	// closers are the methods of the result that release it. Where one of them is
 	// Next, a Next that returned false does.
-	closers []string
+	Closers []string
 	// nests says that the receiver, or an argument, may be a transaction or a
 	// connection that is held already: then it goes on, and nothing more is taken.
-	nests bool
+	Nests bool
 }
 
-// sink is a slow call, in the tables.
-type sink struct {
-	kind     Kind
-	severity Severity
+// Cost is a slow call, in the tables.
+type Cost struct {
+	Kind     Kind
+	Severity Severity
 }
 
 // table finds functions by their full names, exact ones and those that end with a
