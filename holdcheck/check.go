@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
+	"github.com/pghold/pghold/holdcheck/internal/load"
 )
 
 // Options say what Check reads, and how.
@@ -48,9 +49,8 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	o.Dir = dir
 	c := &checker{tables: t, facts: map[*types.Func]*summary{}}
-	p, err := load(ctx, o, c.dependency)
+	p, err := load.Read(ctx, load.Options{Dir: dir, Patterns: o.Patterns, Tests: o.Tests, Progress: o.Progress}, c.dependency)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 		progress = func(string) {}
 	}
 	progress("looking for slow calls")
-	r := &Result{Errors: p.errors, Unread: p.unread}
+	r := &Result{Errors: p.Errors, Unread: p.Unread}
 	rel := func(file string) string { return displayName(dir, file) }
 	found, files, unread, leftOut := c.own(ctx, p, o)
 	r.Unread, r.LeftOut = slices.Concat(r.Unread, c.unread, unread), leftOut
@@ -69,7 +69,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	applyIgnores(p.fset, dir, files, r)
+	applyIgnores(p.Fset, dir, files, r)
 	sortFindings(r.Findings)
 	return r, nil
 }
@@ -80,7 +80,7 @@ func displayName(dir, file string) string {
 	if _, module, is := strings.Cut(filepath.ToSlash(file), "/pkg/mod/"); is {
 		return module
 	}
-	return fileName(dir, file)
+	return load.FileName(dir, file)
 }
 
 // checker reads one program.
@@ -113,17 +113,17 @@ func (c *checker) declare(pkgs []*types.Package) {
 }
 
 // dependency keeps the summaries of a package that the program depends on.
-func (c *checker) dependency(p *program, sp *sourcePackage) {
+func (c *checker) dependency(p *load.Program, sp *load.Package) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
-			c.unread = append(c.unread, fmt.Sprintf("%s could not be read, and what it calls is not known: %v.", sp.path, p))
+			c.unread = append(c.unread, fmt.Sprintf("%s could not be read, and what it calls is not known: %v.", sp.Path, p))
 		}
 	}()
-	prog := c.program(p.fset)
-	c.declare(sp.types.Imports())
-	pkg := prog.CreatePackage(sp.types, sp.files, sp.info, true)
+	prog := c.program(p.Fset)
+	c.declare(sp.Types.Imports())
+	pkg := prog.CreatePackage(sp.Types, sp.Files, sp.Info, true)
 	pkg.Build()
 	u := newUnit(prog, false, c.tables, c.imported, []*ssa.Package{pkg})
 	u.propagate()
@@ -136,17 +136,17 @@ func (c *checker) dependency(p *program, sp *sourcePackage) {
 }
 
 // own looks at the repository itself.
-func (c *checker) own(ctx context.Context, p *program, o Options) (found []raw, files []*ast.File, unread, leftOut []string) {
-	prog := c.program(p.fset)
+func (c *checker) own(ctx context.Context, p *load.Program, o Options) (found []raw, files []*ast.File, unread, leftOut []string) {
+	prog := c.program(p.Fset)
 	roots := map[*types.Package]bool{}
 	var pkgs []*ssa.Package
-	for _, sp := range p.packages {
-		if sp.files == nil || !sp.own {
+	for _, sp := range p.Packages {
+		if sp.Files == nil || !sp.Own {
 			continue
 		}
-		files = append(files, sp.files...)
-		roots[sp.types] = sp.root
-		pkgs = append(pkgs, prog.CreatePackage(sp.types, sp.files, sp.info, true))
+		files = append(files, sp.Files...)
+		roots[sp.Types] = sp.Root
+		pkgs = append(pkgs, prog.CreatePackage(sp.Types, sp.Files, sp.Info, true))
 	}
 	for _, pkg := range pkgs {
 		c.declare(pkg.Pkg.Imports())

@@ -2,8 +2,11 @@ package holdcheck
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 )
 
 // In a package that imports testing, what is a test's own is left out and told of;
@@ -11,7 +14,7 @@ import (
 func TestCheck_testingInPackage(t *testing.T) {
 	const slow = ` { tx, err := db.Begin(); if err != nil { return }; defer tx.Rollback(); http.Get("http://example.com") }
 `
-	dir := tree(t, `
+	files, err := txtar.FS(txtar.Parse([]byte(`
 -- go.mod --
 module example.com/app
 go 1.26
@@ -24,19 +27,29 @@ type base struct { *suite }
 type teller interface { Helper(); Fatalf(string, ...any) }
 type logger interface { Log(...any); Errorf(string, ...any) }
 var inTests = testing.Testing()
-func Serve()`+slow+`
-func Logged(l logger)`+slow+`
-func Pointer(t *testing.T)`+slow+`
-func Interface(t testing.TB)`+slow+`
-func Own(t teller)`+slow+`
-func (s *suite) Field()`+slow+`
-func (s base) Embedded()`+slow+`
-func Closure(b *testing.B) { f := func()`+slow+`f() }
+func Serve()` + slow + `
+func Logged(l logger)` + slow + `
+func Pointer(t *testing.T)` + slow + `
+func Interface(t testing.TB)` + slow + `
+func Own(t teller)` + slow + `
+func (s *suite) Field()` + slow + `
+func (s base) Embedded()` + slow + `
+func Closure(b *testing.B) { f := func()` + slow + `f() }
 -- b/b.go --
 package b
 import ("database/sql"; "testing")
 func Quiet(t *testing.T, db *sql.DB) {}
-`)
+`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", "")
+	t.Setenv("GOPROXY", "off")
+	t.Setenv("GOWORK", "")
 	found := func(o Options) (held []string, left []string) {
 		t.Helper()
 		o.Dir = dir

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
+	"github.com/pghold/pghold/holdcheck/internal/load"
 )
 
 // FuzzCheck makes Go programs of bytes: transactions, closures, defers, loops, labels,
@@ -83,23 +84,15 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 	std := fuzzStd()
 	fset := token.NewFileSet()
 	fset.AddExistingFiles(std.files...)
-	r := &reader{program: &program{fset: fset, sizes: types.SizesFor("gc", "amd64")}}
-	n := &listedPackage{path: "example.com/fuzz", own: true, root: true, imports: std.packages}
-	n.read = &sourcePackage{path: n.path, own: true, root: true}
-	file := r.parseFile(n, "fuzz.go", []byte(source))
-	if file == nil {
-		return "", n.errors
+	p := load.File(fset, "example.com/fuzz", "fuzz.go", []byte(source), std.packages)
+	pkg := p.Packages[0]
+	if pkg.Files == nil {
+		return "", append(p.Errors, p.Unread...)
 	}
-	r.check(n, []*ast.File{file}, true)
-	if n.read.info == nil {
-		return "", append(n.errors, n.unread...)
-	}
-	n.read.files = []*ast.File{file}
-	r.program.packages = []*sourcePackage{n.read}
 
 	tables := catalog.New()
 	c := &checker{tables: tables, facts: map[*types.Func]*summary{}}
-	found, _, unread, _ := c.own(t.Context(), r.program, Options{})
+	found, _, unread, _ := c.own(t.Context(), p, Options{})
 	var all []Finding
 	for _, one := range found {
 		all = append(all, one.finding(func(file string) string { return file }))
@@ -113,10 +106,10 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 	// As a package that others import. Its summaries are facts, which are encoded.
 	dep := &checker{tables: tables, facts: map[*types.Func]*summary{}}
 	prog := dep.program(fset)
-	dep.declare(n.read.types.Imports())
-	pkg := prog.CreatePackage(n.read.types, n.read.files, n.read.info, true)
-	if build(pkg) {
-		u := newUnit(prog, false, tables, dep.imported, []*ssa.Package{pkg})
+	dep.declare(pkg.Types.Imports())
+	built := prog.CreatePackage(pkg.Types, pkg.Files, pkg.Info, true)
+	if build(built) {
+		u := newUnit(prog, false, tables, dep.imported, []*ssa.Package{built})
 		u.propagate()
 		for f, s := range u.summaries() {
 			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(fact{*s}); err != nil {
@@ -124,18 +117,18 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 			}
 		}
 	}
-	return string(text), append(n.errors, unread...)
+	return string(text), append(p.Errors, unread...)
 }
 
 // fuzzPackages are the packages that generated programs import.
 type fuzzPackages struct {
-	packages map[string]*listedPackage
+	packages map[string]*types.Package
 	files    []*token.File
 }
 
 // fuzzStd makes them once, out of little source: the tables know functions by name.
 var fuzzStd = sync.OnceValue(func() fuzzPackages {
-	std := fuzzPackages{packages: map[string]*listedPackage{}}
+	std := fuzzPackages{packages: map[string]*types.Package{}}
 	fset := token.NewFileSet()
 	for _, source := range strings.Split(stubs, "\n// --- ")[1:] {
 		path, text, _ := strings.Cut(source, "\n")
@@ -148,7 +141,7 @@ var fuzzStd = sync.OnceValue(func() fuzzPackages {
 		if err != nil {
 			panic(err)
 		}
-		std.packages[path] = &listedPackage{path: path, std: true, read: &sourcePackage{path: path, types: pkg}}
+		std.packages[path] = pkg
 	}
 	for f := range fset.Iterate {
 		std.files = append(std.files, f)
@@ -157,7 +150,7 @@ var fuzzStd = sync.OnceValue(func() fuzzPackages {
 })
 
 func (s fuzzPackages) Import(path string) (*types.Package, error) {
-	return s.packages[path].read.types, nil
+	return s.packages[path], nil
 }
 
 const stubs = `

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pghold/pghold/holdcheck/internal/load"
 )
 
 // Remark is something to be told about a line that is no finding.
@@ -170,7 +171,7 @@ func (is *ignores) reason(hold Place, chain []Step, slow Place) (reason string) 
 // comments that give no reason or ignore nothing. files are those of the repository,
 // with their comments, and dir is the folder that findings' files are relative to.
 func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result) {
-	is := readIgnores(fset, files, func(file string) string { return fileName(dir, file) })
+	is := readIgnores(fset, files, func(file string) string { return load.FileName(dir, file) })
 	var kept []Finding
 	for _, f := range r.Findings {
 		why := ""
@@ -195,12 +196,4 @@ func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result)
 			r.Unused = append(r.Unused, Remark{ig.file, ig.line, "pghold:ignore ignores nothing"})
 		}
 	}
-}
-
-// fileName is what a file is called in findings: relative to dir, with slashes.
-func fileName(dir, file string) string {
-	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsAbs(file) {
-		file = rel
-	}
-	return filepath.ToSlash(file)
 }

@@ -1,4 +1,4 @@
-package holdcheck
+package load
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ type listedPackage struct {
 	aside   bool // a test variant that could not replace its package: its errors may be ours
 
 	// Set by the reader.
-	read    *sourcePackage
+	read    *Package
 	skipped []string // functions that could not be parsed
 	size    int      // of the files
 	tainted bool     // declarations may have invalid types
@@ -403,7 +403,7 @@ func (b *lister) note(p *packages.Package) {
 		if aboutEmbed(file, rest) {
 			continue
 		}
-		b.errors = append(b.errors, fileName(b.dir, file)+":"+rest+": "+e.Msg)
+		b.errors = append(b.errors, FileName(b.dir, file)+":"+rest+": "+e.Msg)
 	}
 }
 

@@ -1,4 +1,4 @@
-package holdcheck
+package load
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func tree(t *testing.T, text string) string {
 
 // loaded is a program, and what there was to be seen while it was loaded.
 type loaded struct {
-	*program
+	*Program
 	called []string // dependencies, in the order of the calls
 	bodies map[string]bool
 }
@@ -51,14 +51,14 @@ func mustLoad(t *testing.T, o Options) *loaded {
 	t.Helper()
 	l := &loaded{bodies: map[string]bool{}}
 	var mu sync.Mutex
-	p, err := load(t.Context(), o, func(p *program, s *sourcePackage) {
+	p, err := Read(t.Context(), o, func(p *Program, s *Package) {
 		mu.Lock()
 		defer mu.Unlock()
-		l.called = append(l.called, s.path)
-		for _, file := range s.files {
+		l.called = append(l.called, s.Path)
+		for _, file := range s.Files {
 			for _, decl := range file.Decls {
 				if f, is := decl.(*ast.FuncDecl); is && f.Body != nil {
-					l.bodies[s.path+"."+f.Name.Name] = true
+					l.bodies[s.Path+"."+f.Name.Name] = true
 				}
 			}
 		}
@@ -66,20 +66,20 @@ func mustLoad(t *testing.T, o Options) *loaded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.program = p
+	l.Program = p
 	seen := map[*types.Package]bool{}
-	for _, s := range p.packages {
-		for _, imported := range s.types.Imports() {
+	for _, s := range p.Packages {
+		for _, imported := range s.Types.Imports() {
 			if !seen[imported] {
-				t.Errorf("%s comes before %s, which it imports", s.path, imported.Path())
+				t.Errorf("%s comes before %s, which it imports", s.Path, imported.Path())
 			}
 		}
-		seen[s.types] = true
-		if s.own {
-			for _, file := range s.files {
+		seen[s.Types] = true
+		if s.Own {
+			for _, file := range s.Files {
 				for _, decl := range file.Decls {
 					if f, is := decl.(*ast.FuncDecl); is && f.Body != nil {
-						l.bodies[s.path+"."+f.Name.Name] = true
+						l.bodies[s.Path+"."+f.Name.Name] = true
 					}
 				}
 			}
@@ -93,22 +93,22 @@ func mustLoad(t *testing.T, o Options) *loaded {
 // needs is not there.
 func (l *loaded) build(t *testing.T) {
 	t.Helper()
-	prog := ssa.NewProgram(l.fset, ssa.InstantiateGenerics|ssa.SanityCheckFunctions)
-	for _, s := range l.packages {
-		prog.CreatePackage(s.types, s.files, s.info, true)
+	prog := ssa.NewProgram(l.Fset, ssa.InstantiateGenerics|ssa.SanityCheckFunctions)
+	for _, s := range l.Packages {
+		prog.CreatePackage(s.Types, s.Files, s.Info, true)
 	}
-	for _, s := range l.packages {
-		if s.files != nil {
-			prog.Package(s.types).Build()
+	for _, s := range l.Packages {
+		if s.Files != nil {
+			prog.Package(s.Types).Build()
 		}
 	}
 }
 
-func (l *loaded) find(t *testing.T, path string) *sourcePackage {
+func (l *loaded) find(t *testing.T, path string) *Package {
 	t.Helper()
-	var found *sourcePackage
-	for _, s := range l.packages {
-		if s.path == path {
+	var found *Package
+	for _, s := range l.Packages {
+		if s.Path == path {
 			if found != nil {
 				t.Errorf("%s is there twice", path)
 			}
@@ -200,8 +200,8 @@ func F() { strings.ToUpper("") }
 `)
 	t.Setenv("GOFLAGS", "-mod=vendor")
 	l := mustLoad(t, Options{Dir: dir, Patterns: []string{"./cmd/..."}})
-	wantTexts(t, "errors", l.errors)
-	wantTexts(t, "unread", l.unread)
+	wantTexts(t, "errors", l.Errors)
+	wantTexts(t, "unread", l.Unread)
 	for path, want := range map[string]struct{ own, root bool }{
 		"example.com/app/cmd/app": {true, true},
 		"example.com/app/mail":    {true, false},
@@ -210,18 +210,18 @@ func F() { strings.ToUpper("") }
 		"net/http":                {false, false},
 	} {
 		s := l.find(t, path)
-		if s.own != want.own || s.root != want.root {
-			t.Errorf("%s: got own %v, root %v; want %v, %v", path, s.own, s.root, want.own, want.root)
+		if s.Own != want.own || s.Root != want.root {
+			t.Errorf("%s: got own %v, root %v; want %v, %v", path, s.Own, s.Root, want.own, want.root)
 		}
-		if (s.files != nil) != want.own || (s.info != nil) != want.own {
-			t.Errorf("%s has files %v and info %v at the end; it is the repository's own: %v", path, s.files != nil, s.info != nil, want.own)
+		if (s.Files != nil) != want.own || (s.Info != nil) != want.own {
+			t.Errorf("%s has files %v and info %v at the end; it is the repository's own: %v", path, s.Files != nil, s.Info != nil, want.own)
 		}
 	}
 	if want := []string{"example.com/dep/below", "example.com/dep/web"}; !slices.Equal(l.called, want) {
 		t.Errorf("dependencies with bodies: got %v, want %v", l.called, want)
 	}
 	l.wantBodies(t, map[string]bool{"example.com/dep/web.F": true, "example.com/dep/below.F": true})
-	if slices.ContainsFunc(l.packages, func(s *sourcePackage) bool { return s.path == "example.com/app/other" }) {
+	if slices.ContainsFunc(l.Packages, func(s *Package) bool { return s.Path == "example.com/app/other" }) {
 		t.Error("a package that nothing imports was read")
 	}
 }
@@ -241,8 +241,8 @@ func F() { exec.Command("true").Run() }
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("GOPATH", dir)
 	var kept *ast.FuncDecl
-	_, err := load(t.Context(), Options{Dir: filepath.Join(dir, "src/app")}, func(_ *program, s *sourcePackage) {
-		kept = s.files[0].Decls[1].(*ast.FuncDecl)
+	_, err := Read(t.Context(), Options{Dir: filepath.Join(dir, "src/app")}, func(_ *Program, s *Package) {
+		kept = s.Files[0].Decls[1].(*ast.FuncDecl)
 		if kept.Body == nil {
 			t.Error("no body while the dependency is looked at")
 		}
@@ -273,13 +273,13 @@ func F() { net.Dial("", "") }
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("GOPATH", dir)
 	l := mustLoad(t, Options{Dir: filepath.Join(dir, "src/app"), Patterns: []string{"app"}})
-	if s := l.find(t, "app"); !s.own || !s.root {
-		t.Errorf("app: own %v, root %v", s.own, s.root)
+	if s := l.find(t, "app"); !s.Own || !s.Root {
+		t.Errorf("app: own %v, root %v", s.Own, s.Root)
 	}
-	if s := l.find(t, "app/inner"); !s.own || s.root {
-		t.Errorf("app/inner: own %v, root %v", s.own, s.root)
+	if s := l.find(t, "app/inner"); !s.Own || s.Root {
+		t.Errorf("app/inner: own %v, root %v", s.Own, s.Root)
 	}
-	if s := l.find(t, "example.com/dep"); s.own {
+	if s := l.find(t, "example.com/dep"); s.Own {
 		t.Error("a vendored package is the repository's own")
 	}
 	l.wantBodies(t, map[string]bool{"app.F": true, "app/inner.F": true, "example.com/dep.F": true})
@@ -349,15 +349,15 @@ func H() int { return a.From(pool{}) }
 func Generic[F func(T) T, T any](f F) T { var zero T; return f(zero) }
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors,
+	wantTexts(t, "errors", l.Errors,
 		"a/a.go:4:2: no required module provides package example.com/absent/go-redis/v9",
 		"b/b.go:5:41: undefined: a.Missing")
 	l.wantBodies(t, map[string]bool{
 		"example.com/app/a.Name": true, "example.com/app/a.Ping": false, "example.com/app/a.New": false,
 		"example.com/app/a.Use": false, "example.com/app/a.init": false, "example.com/app/b.F": true,
 	})
-	if len(l.unread) == 0 || !strings.Contains(l.unread[0], "Store.Ping") {
-		t.Errorf("what was not read: got %q, want Store.Ping among it", l.unread)
+	if len(l.Unread) == 0 || !strings.Contains(l.Unread[0], "Store.Ping") {
+		t.Errorf("what was not read: got %q, want Store.Ping among it", l.Unread)
 	}
 }
 
@@ -398,7 +398,7 @@ func init() {}
 var _ = one + "x"
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors,
+	wantTexts(t, "errors", l.Errors,
 		`a/a.go:11:6: Twice redeclared in this block`,
 		"a/a.go:13:21: undefined: undefined",
 		"a/a.go:15:47: undefined: missing",
@@ -414,8 +414,8 @@ var _ = one + "x"
 		"example.com/app/a.Good": true, "example.com/app/a.Bad": false, "example.com/app/a.Unused": true,
 		"example.com/app/a.Twice": true, "example.com/app/a.init": true, "example.com/app/a.Method": false,
 	})
-	if len(l.errors) > 0 && !strings.Contains(l.errors[0], "\n\ta/a.go:9:6: other declaration of Twice") {
-		t.Errorf("the other place is not in %q", l.errors[0])
+	if len(l.Errors) > 0 && !strings.Contains(l.Errors[0], "\n\ta/a.go:9:6: other declaration of Twice") {
+		t.Errorf("the other place is not in %q", l.Errors[0])
 	}
 }
 
@@ -448,8 +448,8 @@ func F() { a.Other(); a.Nowhere() }
 func G() { a.Good() }
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors, "a/a.go:3:17: ", "a/a.go:8:9: ")
-	wantTexts(t, "unread", l.unread,
+	wantTexts(t, "errors", l.Errors, "a/a.go:3:17: ", "a/a.go:8:9: ")
+	wantTexts(t, "unread", l.Unread,
 		"example.com/app/a: not read, since it does not compile: Bad, Worse",
 		"example.com/app/b: not read, since it uses what could not be read: F")
 	l.wantBodies(t, map[string]bool{
@@ -475,8 +475,8 @@ func Worse() {
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("GOPATH", dir)
 	l := mustLoad(t, Options{Dir: filepath.Join(dir, "src/app")})
-	wantTexts(t, "errors", l.errors)
-	wantTexts(t, "unread", l.unread)
+	wantTexts(t, "errors", l.Errors)
+	wantTexts(t, "unread", l.Unread)
 	l.wantBodies(t, map[string]bool{"app.F": true, "dep.Good": true, "dep.Bad": false})
 }
 
@@ -506,8 +506,8 @@ func Fetch(h *handle) { http.Get("") }
 `)
 	t.Setenv("CGO_ENABLED", "1")
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors)
-	wantTexts(t, "unread", l.unread, "example.com/app: not read, since it uses cgo: Random, Answer")
+	wantTexts(t, "errors", l.Errors)
+	wantTexts(t, "unread", l.Unread, "example.com/app: not read, since it uses cgo: Random, Answer")
 	l.wantBodies(t, map[string]bool{"example.com/app.Fetch": true, "example.com/app.Random": false})
 }
 
@@ -542,7 +542,7 @@ func Collect[T comparable](seq iter.Seq[T]) Set[T] {
 func F() { Collect((&List[string]{}).All()) }
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors)
+	wantTexts(t, "errors", l.Errors)
 	l.wantBodies(t, map[string]bool{"example.com/app.All": true, "example.com/app.Collect": true, "example.com/app.F": true})
 }
 
@@ -557,7 +557,7 @@ package a
 func F[T interface{}]() {}
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors, "a.go:3:8: type parameter requires go1.18 or later")
+	wantTexts(t, "errors", l.Errors, "a.go:3:8: type parameter requires go1.18 or later")
 }
 
 const withTests = `
@@ -621,23 +621,23 @@ func TestLoad_without_tests(t *testing.T) {
 
 func TestLoad_tests(t *testing.T) {
 	l := mustLoad(t, Options{Dir: tree(t, withTests), Tests: true})
-	wantTexts(t, "errors", l.errors)
-	wantTexts(t, "unread", l.unread)
+	wantTexts(t, "errors", l.Errors)
+	wantTexts(t, "unread", l.Unread)
 	l.wantBodies(t, map[string]bool{
 		"example.com/app/a.F": true, "example.com/app/a.Internal": true, "example.com/app/a_test.External": true,
 		"example.com/app/c.InC": true, "example.com/app/c_test.ExtC": true, "example.com/app/d.InD": true,
 	})
 	// a is there once, with its tests. Since the tests of c and d import each other,
 	// one of the two is there twice, and findings are about the one with the tests.
-	if s := l.find(t, "example.com/app/a"); !s.root || len(s.files) != 2 {
-		t.Errorf("a: got root %v with %d files, want true with 2", s.root, len(s.files))
+	if s := l.find(t, "example.com/app/a"); !s.Root || len(s.Files) != 2 {
+		t.Errorf("a: got root %v with %d files, want true with 2", s.Root, len(s.Files))
 	}
 	roots := map[string]int{}
-	for _, s := range l.packages {
-		if s.root {
-			roots[s.path]++
-			if strings.HasSuffix(s.path, ".test") {
-				t.Errorf("%s is the main package of a test", s.path)
+	for _, s := range l.Packages {
+		if s.Root {
+			roots[s.Path]++
+			if strings.HasSuffix(s.Path, ".test") {
+				t.Errorf("%s is the main package of a test", s.Path)
 			}
 		}
 	}
@@ -673,9 +673,9 @@ func F() {}
 `)
 	t.Setenv("GOFLAGS", "")
 	l := mustLoad(t, Options{Dir: filepath.Join(dir, "one")})
-	wantTexts(t, "errors", l.errors)
-	if s := l.find(t, "example.com/two"); !s.own || s.root {
-		t.Errorf("the other module of the workspace: got own %v, root %v; want true, false", s.own, s.root)
+	wantTexts(t, "errors", l.Errors)
+	if s := l.find(t, "example.com/two"); !s.Own || s.Root {
+		t.Errorf("the other module of the workspace: got own %v, root %v; want true, false", s.Own, s.Root)
 	}
 }
 
@@ -707,7 +707,7 @@ func TestLoad_nothing_to_read(t *testing.T) {
 		{"no files", "-- go.mod --\nmodule m\n", "./...", "no packages with Go files match ./..."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := load(t.Context(), Options{Dir: tree(t, test.files), Patterns: []string{test.pattern}}, nil)
+			_, err := Read(t.Context(), Options{Dir: tree(t, test.files), Patterns: []string{test.pattern}}, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -733,8 +733,8 @@ package c
 func F() {}
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	if !slices.ContainsFunc(l.errors, func(e string) bool { return strings.Contains(e, "import cycle not allowed") }) {
-		t.Errorf("got %q, want a word about the import cycle", l.errors)
+	if !slices.ContainsFunc(l.Errors, func(e string) bool { return strings.Contains(e, "import cycle not allowed") }) {
+		t.Errorf("got %q, want a word about the import cycle", l.Errors)
 	}
 	l.wantBodies(t, map[string]bool{"example.com/app/c.F": true})
 }
@@ -755,7 +755,7 @@ var dist embed.FS
 func F() {}
 `)
 	l := mustLoad(t, Options{Dir: dir})
-	wantTexts(t, "errors", l.errors)
+	wantTexts(t, "errors", l.Errors)
 	l.wantBodies(t, map[string]bool{"example.com/app.F": true})
 }
 
@@ -771,12 +771,12 @@ func F() { http.Get("") }
 `)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := load(ctx, Options{Dir: dir}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Read(ctx, Options{Dir: dir}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("before it starts: got %v, want %v", err, context.Canceled)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	_, err := load(ctx, Options{Dir: dir, Progress: func(text string) {
+	_, err := Read(ctx, Options{Dir: dir, Progress: func(text string) {
 		if strings.HasPrefix(text, "reading") {
 			cancel()
 		}
@@ -789,7 +789,7 @@ func F() { http.Get("") }
 func TestLoad_progress(t *testing.T) {
 	var said []string
 	dir := tree(t, "-- go.mod --\nmodule m\n-- a.go --\npackage m\n")
-	if _, err := load(t.Context(), Options{Dir: dir, Progress: func(text string) { said = append(said, text) }}, nil); err != nil {
+	if _, err := Read(t.Context(), Options{Dir: dir, Progress: func(text string) { said = append(said, text) }}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"listing packages", "reading 1 packages"}; !slices.Equal(said, want) {

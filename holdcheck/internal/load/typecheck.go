@@ -1,4 +1,4 @@
-package holdcheck
+package load
 
 import (
 	"cmp"
@@ -55,9 +55,9 @@ func (r *reader) parseFile(n *listedPackage, name string, source []byte) *ast.Fi
 	const tries = 20
 	var without []int // offsets of the bodies that are left out
 	for range tries {
-		file, err := parser.ParseFile(r.program.fset, name, source, mode)
+		file, err := parser.ParseFile(r.program.Fset, name, source, mode)
 		if err == nil {
-			n.skip(r.program.fset, file, without)
+			n.skip(r.program.Fset, file, without)
 			return file
 		}
 		n.broken, n.tainted = true, true
@@ -76,11 +76,11 @@ func (r *reader) parseFile(n *listedPackage, name string, source []byte) *ast.Fi
 		}
 		if n.own {
 			for _, e := range list {
-				n.errors = append(n.errors, fmt.Sprintf("%s:%d:%d: %s", fileName(r.dir, e.Pos.Filename), e.Pos.Line, e.Pos.Column, e.Msg))
+				n.errors = append(n.errors, fmt.Sprintf("%s:%d:%d: %s", FileName(r.dir, e.Pos.Filename), e.Pos.Line, e.Pos.Column, e.Msg))
 			}
 		}
 		if !found {
-			n.skip(r.program.fset, file, without)
+			n.skip(r.program.Fset, file, without)
 			return file
 		}
 	}
@@ -137,7 +137,7 @@ func (r *reader) check(n *listedPackage, files []*ast.File, bodies bool) {
 		}
 	}
 	pkg, err := c.run(config, info)
-	n.read.types = pkg
+	n.read.Types = pkg
 	if err != nil {
 		n.broken, n.tainted = true, true
 		if n.own {
@@ -145,7 +145,7 @@ func (r *reader) check(n *listedPackage, files []*ast.File, bodies bool) {
 		}
 		return
 	}
-	n.read.info = info
+	n.read.Info = info
 	c.forgetFakes()
 	if len(c.bad) > 0 {
 		n.tainted = true
@@ -191,7 +191,7 @@ func (c *typeCheck) run(config *types.Config, info *types.Info) (pkg *types.Pack
 	}()
 	pkg = types.NewPackage(c.n.path, name)
 	// All that is wrong has been said to config.Error.
-	types.NewChecker(config, c.r.program.fset, pkg, info).Files(c.files)
+	types.NewChecker(config, c.r.program.Fset, pkg, info).Files(c.files)
 	return pkg, nil
 }
 
@@ -235,8 +235,8 @@ func (c *typeCheck) Import(importPath string) (*types.Package, error) {
 	if importPath == "unsafe" {
 		return types.Unsafe, nil
 	}
-	if imported := c.n.imports[importPath]; imported != nil && imported.read != nil && imported.read.types != nil {
-		return imported.read.types, nil
+	if imported := c.n.imports[importPath]; imported != nil && imported.read != nil && imported.read.Types != nil {
+		return imported.read.Types, nil
 	}
 	c.absent = cmp.Or(c.n.missing[importPath], "could not import "+importPath)
 	c.n.tainted = true
@@ -305,7 +305,7 @@ func (c *typeCheck) real(p *types.Package) bool {
 		return true
 	}
 	for _, imported := range c.n.imports {
-		if imported.read != nil && imported.read.types == p {
+		if imported.read != nil && imported.read.Types == p {
 			return true
 		}
 	}
@@ -315,7 +315,7 @@ func (c *typeCheck) real(p *types.Package) bool {
 // forgetFakes takes C and what is not there out of the imports of the package:
 // package ssa wants all of them to have been created.
 func (c *typeCheck) forgetFakes() {
-	pkg := c.n.read.types
+	pkg := c.n.read.Types
 	var imports []*types.Package
 	for _, p := range pkg.Imports() {
 		if c.real(p) {
@@ -341,7 +341,7 @@ func (c *typeCheck) cgo() bool {
 // meets such a thing in the body of a function, or a declaration without an object.
 // That a type has a field or a function a parameter without a type it can bear.
 func (c *typeCheck) strip() {
-	info := c.n.read.info
+	info := c.n.read.Info
 	c.findBad()
 	stripped := c.n.skipped
 	for _, file := range c.files {
@@ -420,7 +420,7 @@ func funcName(f *ast.FuncDecl) string {
 // keepSpec takes the names that have no object, and constants that have no value, out
 // of a declaration, and reports whether anything is left.
 func (c *typeCheck) keepSpec(spec ast.Spec) bool {
-	info := c.n.read.info
+	info := c.n.read.Info
 	switch spec := spec.(type) {
 	case *ast.TypeSpec:
 		return info.Defs[spec.Name] != nil
@@ -447,7 +447,7 @@ func (c *typeCheck) badWithin(n ast.Node) bool {
 
 // findBad fills c.bad, where the errors are already.
 func (c *typeCheck) findBad() {
-	info := c.n.read.info
+	info := c.n.read.Info
 	for e, tv := range info.Types {
 		if !tv.IsBuiltin() && untyped(tv.Type) {
 			c.bad = append(c.bad, e.Pos())

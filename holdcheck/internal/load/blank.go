@@ -1,4 +1,4 @@
-package holdcheck
+package load
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package holdcheck
+package load
 
 import (
 	"context"
@@ -14,28 +14,36 @@ import (
 	"sync/atomic"
 )
 
-// program is source as it was read, types and all.
-type program struct {
-	fset     *token.FileSet
+// Program is source as it was read, types and all.
+type Program struct {
+	Fset     *token.FileSet
 	sizes    types.Sizes
-	packages []*sourcePackage // each after the packages that it imports
-	errors   []string         // the compiler's messages about own packages: file:line:col: text
-	unread   []string         // sentences about what was left out, and why
+	Packages []*Package // each after the packages that it imports
+	Errors   []string   // the compiler's messages about own packages: file:line:col: text
+	Unread   []string   // sentences about what was left out, and why
 }
 
-// sourcePackage is one package of a program.
-type sourcePackage struct {
-	path  string
-	own   bool // it belongs to the repository, not to what it depends on
-	root  bool // it matches the patterns: findings are about these
-	types *types.Package
+// Package is one package of a program.
+type Package struct {
+	Path  string
+	Own   bool // it belongs to the repository, not to what it depends on
+	Root  bool // it matches the patterns: findings are about these
+	Types *types.Package
 	// files are nil where only its declarations were read. A function without a body
 	// there may have had one that does not compile.
-	files []*ast.File
-	info  *types.Info // nil where files is
+	Files []*ast.File
+	Info  *types.Info // nil where files is
 }
 
-// load reads the packages that match the patterns and all that they import.
+// Options say what is read.
+type Options struct {
+	Dir      string   // the folder to be in
+	Patterns []string // packages, as the go command takes them; the default is ./...
+	Tests    bool     // test files too
+	Progress func(string)
+}
+
+// Read reads the packages that match the patterns and all that they import.
 // dependency is called for each package that is not the repository's own and whose
 // bodies were read, after those that it imports; its files are dropped afterwards.
 // Calls for packages that do not import each other may overlap. The program that
@@ -43,7 +51,7 @@ type sourcePackage struct {
 //
 // Nothing is compiled, and what does not compile is read as far as it can be: all
 // that is in the files and the info that load hands out has a type.
-func load(ctx context.Context, o Options, dependency func(*program, *sourcePackage)) (*program, error) {
+func Read(ctx context.Context, o Options, dependency func(*Program, *Package)) (*Program, error) {
 	say := o.Progress
 	if say == nil {
 		say = func(string) {}
@@ -59,7 +67,7 @@ func load(ctx context.Context, o Options, dependency func(*program, *sourcePacka
 	}
 	say(fmt.Sprintf("reading %d packages", len(l.packages)))
 	r := &reader{
-		program:    &program{fset: token.NewFileSet(), sizes: l.sizes},
+		program:    &Program{Fset: token.NewFileSet(), sizes: l.sizes},
 		dir:        dir,
 		dependency: dependency,
 	}
@@ -67,19 +75,19 @@ func load(ctx context.Context, o Options, dependency func(*program, *sourcePacka
 		return nil, err
 	}
 	p := r.program
-	p.errors = l.errors
+	p.Errors = l.errors
 	if l.newerGo != "" {
-		p.unread = append(p.unread, l.newerGo)
+		p.Unread = append(p.Unread, l.newerGo)
 	}
 	for _, n := range l.packages {
-		p.packages = append(p.packages, n.read)
-		p.errors = append(p.errors, n.errors...)
-		p.unread = append(p.unread, n.unread...)
+		p.Packages = append(p.Packages, n.read)
+		p.Errors = append(p.Errors, n.errors...)
+		p.Unread = append(p.Unread, n.unread...)
 	}
-	slices.Sort(p.errors)
-	p.errors = slices.Compact(p.errors)
-	if !slices.ContainsFunc(p.packages, func(s *sourcePackage) bool { return s.root && s.files != nil }) {
-		return nil, errors.Join(append([]error{errors.New("no package could be read")}, asErrors(p.errors)...)...)
+	slices.Sort(p.Errors)
+	p.Errors = slices.Compact(p.Errors)
+	if !slices.ContainsFunc(p.Packages, func(s *Package) bool { return s.Root && s.Files != nil }) {
+		return nil, errors.Join(append([]error{errors.New("no package could be read")}, asErrors(p.Errors)...)...)
 	}
 	return p, nil
 }
@@ -93,9 +101,9 @@ func asErrors(texts []string) (errs []error) {
 
 // reader parses packages and checks their types, each after those that it imports.
 type reader struct {
-	program    *program
+	program    *Program
 	dir        string // errors name files relative to it
-	dependency func(*program, *sourcePackage)
+	dependency func(*Program, *Package)
 }
 
 // read goes through listed, which are in the order of their imports, with as many
@@ -144,9 +152,9 @@ func (r *reader) read(ctx context.Context, listed []*listedPackage) error {
 
 // readPackage fills n.read.
 func (r *reader) readPackage(ctx context.Context, n *listedPackage) {
-	n.read = &sourcePackage{path: n.path, own: n.own, root: n.root}
+	n.read = &Package{Path: n.path, Own: n.own, Root: n.root}
 	if n.path == "unsafe" {
-		n.read.types = types.Unsafe
+		n.read.Types = types.Unsafe
 		return
 	}
 	bodies := n.own || n.bodies
@@ -155,10 +163,10 @@ func (r *reader) readPackage(ctx context.Context, n *listedPackage) {
 		return
 	}
 	r.check(n, files, bodies)
-	if !bodies || len(files) == 0 || n.read.info == nil {
+	if !bodies || len(files) == 0 || n.read.Info == nil {
 		return
 	}
-	n.read.files = files
+	n.read.Files = files
 	if n.own {
 		return
 	}
@@ -173,14 +181,43 @@ func (r *reader) readPackage(ctx context.Context, n *listedPackage) {
 			}
 		}
 	}
-	n.read.files, n.read.info = nil, nil
+	n.read.Files, n.read.Info = nil, nil
 }
 
 // place is pos as the compiler prints it.
 func (r *reader) place(pos token.Pos) string {
-	at := r.program.fset.Position(pos)
+	at := r.program.Fset.Position(pos)
 	if !at.IsValid() {
 		return "-"
 	}
-	return fmt.Sprintf("%s:%d:%d", fileName(r.dir, at.Filename), at.Line, at.Column)
+	return fmt.Sprintf("%s:%d:%d", FileName(r.dir, at.Filename), at.Line, at.Column)
+}
+
+// FileName is what a file is called in findings: relative to dir, with slashes.
+func FileName(dir, file string) string {
+	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsAbs(file) {
+		file = rel
+	}
+	return filepath.ToSlash(file)
+}
+
+// File reads a program of one file, without the go command: it may import what
+// imports has, by path. It is for tests that make programs; what does not compile is
+// left out as load does it.
+func File(fset *token.FileSet, path, name string, source []byte, imports map[string]*types.Package) *Program {
+	r := &reader{program: &Program{Fset: fset, sizes: types.SizesFor("gc", "amd64")}}
+	n := &listedPackage{path: path, own: true, root: true, imports: map[string]*listedPackage{}}
+	for path, pkg := range imports {
+		n.imports[path] = &listedPackage{path: path, std: true, read: &Package{Path: path, Types: pkg}}
+	}
+	n.read = &Package{Path: path, Own: true, Root: true}
+	if file := r.parseFile(n, name, source); file != nil {
+		files := []*ast.File{file}
+		if r.check(n, files, true); n.read.Info != nil {
+			n.read.Files = files
+		}
+	}
+	p := r.program
+	p.Packages, p.Errors, p.Unread = []*Package{n.read}, n.errors, n.unread
+	return p
 }
