@@ -10,6 +10,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
+	"github.com/pghold/pghold/holdcheck/internal/flow"
 )
 
 // Analyzer finds slow calls inside holds, a package at a time, for go vet -vettool,
@@ -51,7 +52,7 @@ func init() {
 }
 
 // fact is a function's summary, as other packages get it.
-type fact struct{ Summary summary }
+type fact struct{ Summary flow.Summary }
 
 func (*fact) AFact() {}
 
@@ -84,27 +85,27 @@ func run(pass *analysis.Pass) (result any, err error) {
 	pkg := prog.CreatePackage(pass.Pkg, pass.Files, pass.TypesInfo, false)
 	pkg.Build()
 	own := (pass.Module == nil || pass.Module.Version == "") && !vendored(pass)
-	u := newUnit(prog, own, t, func(f *types.Func) *summary {
+	u := flow.NewUnit(prog, own, t, func(f *types.Func) *flow.Summary {
 		var known fact
 		if f.Pkg() == pass.Pkg || !pass.ImportObjectFact(f.Origin(), &known) {
 			return nil
 		}
 		return &known.Summary
 	}, []*ssa.Package{pkg})
-	u.propagate()
-	for f, s := range u.summaries() {
+	for f, s := range u.Summaries() {
 		pass.ExportObjectFact(f, &fact{*s})
 	}
 	if !own {
 		return leftOut, nil
 	}
-	found := u.find(func(n *node) bool { return flags.tests || u.audience(n) == forService })
+	all := func(*ssa.Package) bool { return true }
+	found := u.Find(all, flags.tests)
 	if !flags.tests {
-		leftOut = u.leftOut(func(*ssa.Package) bool { return true })
+		leftOut = u.LeftOut(all)
 	}
 	r := &Result{}
 	for _, f := range found {
-		r.Findings = append(r.Findings, f.finding(func(file string) string { return file }))
+		r.Findings = append(r.Findings, findingOf(f, func(file string) string { return file }))
 	}
 	comments := readIgnores(pass.Fset, pass.Files, func(file string) string { return file })
 	for i, f := range r.Findings {
@@ -112,7 +113,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 			continue
 		}
 		pass.Report(analysis.Diagnostic{
-			Pos: found[i].pos, Category: string(f.Kind), Message: string(f.Severity) + " " + string(f.Kind) + ": " + f.Message,
+			Pos: found[i].Pos, Category: string(f.Kind), Message: string(f.Severity) + " " + string(f.Kind) + ": " + f.Message,
 			URL: address,
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
+	"github.com/pghold/pghold/holdcheck/internal/flow"
 	"github.com/pghold/pghold/holdcheck/internal/load"
 )
 
@@ -49,7 +50,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	c := &checker{tables: t, facts: map[*types.Func]*summary{}}
+	c := &checker{tables: t, facts: map[*types.Func]*flow.Summary{}}
 	p, err := load.Read(ctx, load.Options{Dir: dir, Patterns: o.Patterns, Tests: o.Tests, Progress: o.Progress}, c.dependency)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 	found, files, unread, leftOut := c.own(ctx, p, o)
 	r.Unread, r.LeftOut = slices.Concat(r.Unread, c.unread, unread), leftOut
 	for _, f := range found {
-		r.Findings = append(r.Findings, f.finding(rel))
+		r.Findings = append(r.Findings, findingOf(f, rel))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -88,11 +89,11 @@ type checker struct {
 	tables *catalog.Catalog
 	mu     sync.Mutex
 	prog   *ssa.Program
-	facts  map[*types.Func]*summary
+	facts  map[*types.Func]*flow.Summary
 	unread []string // sentences about dependencies that could not be
 }
 
-func (c *checker) imported(f *types.Func) *summary { return c.facts[f.Origin()] }
+func (c *checker) imported(f *types.Func) *flow.Summary { return c.facts[f.Origin()] }
 
 // program makes the program that all packages are in.
 func (c *checker) program(fset *token.FileSet) *ssa.Program {
@@ -125,18 +126,15 @@ func (c *checker) dependency(p *load.Program, sp *load.Package) {
 	c.declare(sp.Types.Imports())
 	pkg := prog.CreatePackage(sp.Types, sp.Files, sp.Info, true)
 	pkg.Build()
-	u := newUnit(prog, false, c.tables, c.imported, []*ssa.Package{pkg})
-	u.propagate()
-	for f, s := range u.summaries() {
+	u := flow.NewUnit(prog, false, c.tables, c.imported, []*ssa.Package{pkg})
+	for f, s := range u.Summaries() {
 		c.facts[f] = s
 	}
-	for fn := range u.nodes { // the bodies are needed no more
-		fn.Blocks, fn.Locals, fn.AnonFuncs, fn.Recover = nil, nil, nil, nil
-	}
+	u.Forget()
 }
 
 // own looks at the repository itself.
-func (c *checker) own(ctx context.Context, p *load.Program, o Options) (found []raw, files []*ast.File, unread, leftOut []string) {
+func (c *checker) own(ctx context.Context, p *load.Program, o Options) (found []flow.Found, files []*ast.File, unread, leftOut []string) {
 	prog := c.program(p.Fset)
 	roots := map[*types.Package]bool{}
 	var pkgs []*ssa.Package
@@ -181,14 +179,11 @@ func (c *checker) own(ctx context.Context, p *load.Program, o Options) (found []
 			unread = append(unread, fmt.Sprintf("%s could not be read: it does not compile.", pkg.Pkg.Path()))
 		}
 	}
-	u := newUnit(prog, true, c.tables, c.imported, whole)
-	u.propagate()
+	u := flow.NewUnit(prog, true, c.tables, c.imported, whole)
 	root := func(pkg *ssa.Package) bool { return pkg != nil && roots[pkg.Pkg] }
-	found = u.find(func(n *node) bool {
-		return root(outermostOf(n.fn).Pkg) && (o.Tests || u.audience(n) == forService)
-	})
+	found = u.Find(root, o.Tests)
 	if !o.Tests {
-		leftOut = u.leftOut(root)
+		leftOut = u.LeftOut(root)
 	}
 	return found, files, unread, leftOut
 }
@@ -198,94 +193,4 @@ func build(pkg *ssa.Package) (done bool) {
 	defer func() { done = recover() == nil }()
 	pkg.Build()
 	return true
-}
-
-// summaries are what other packages must know of this unit's functions, and of the
-// methods of its interfaces.
-func (u *unit) summaries() map[*types.Func]*summary {
-	known := map[*types.Func]*summary{}
-	for _, n := range u.order {
-		obj, is := object(n.fn)
-		if !is || n.fn.Parent() != nil || isWrapper(n) || obj.Pkg() == nil || !u.packages[obj.Pkg()] {
-			continue
-		}
-		if s := u.summary(n); !s.empty() {
-			known[obj] = s
-		}
-	}
-	for pkg := range u.packages {
-		scope := pkg.Scope()
-		for _, name := range scope.Names() {
-			tn, is := scope.Lookup(name).(*types.TypeName)
-			if !is {
-				continue
-			}
-			iface, is := tn.Type().Underlying().(*types.Interface)
-			if !is || !iface.IsMethodSet() {
-				continue
-			}
-			for m := range iface.ExplicitMethods() {
-				if m.Pkg() != pkg {
-					continue
-				}
-				s := &summary{}
-				all := u.implementations(iface, m)
-				for _, n := range all {
-					one := u.summary(n)
-					if !u.own && slices.ContainsFunc(all, func(n *node) bool { return len(n.slow) == 0 }) {
-						one.Slow = nil // which one it is is the caller's choice
-					}
-					s.Slow = append(s.Slow, one.Slow...)
-					s.Calls = append(s.Calls, one.Calls...)
-					s.Opens = append(s.Opens, one.Opens...)
-				}
-				var ls leaves
-				for _, l := range s.Slow {
-					ls.add(l)
-				}
-				if s.Slow = ls.best(); !s.empty() {
-					known[m] = s
-				}
-			}
-		}
-	}
-	return known
-}
-
-// summary is what a caller in another package must know of a function.
-func (u *unit) summary(n *node) *summary {
-	s := &summary{}
-	for _, l := range n.slow {
-		if !u.own {
-			if l.Severity == catalog.Low {
-				continue
-			}
-			l.Chain = nil // a library's inside is not shown
-			l.Slow, l.Func = Place{What: l.What}, ""
-		}
-		s.Slow = append(s.Slow, l)
-	}
-	for _, k := range sortedKeys(n.opens) {
-		o := n.opens[k]
-		switch p, isParam := k.base.(*ssa.Parameter); {
-		case isParam && p.Parent() == n.fn:
-			o.Param = parameter{parameterIndex(p), k.path}
-		case o.Result < 0:
-			continue
-		}
-		s.Opens = append(s.Opens, o)
-	}
-	for _, k := range sortedKeys(n.closes) {
-		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn {
-			s.Closes = append(s.Closes, parameter{parameterIndex(p), k.path})
-		}
-	}
-	for _, k := range sortedCalls(n.calls) {
-		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn && k.path == "" {
-			c := n.calls[k]
-			c.Index = parameterIndex(p)
-			s.Calls = append(s.Calls, c)
-		}
-	}
-	return s
 }

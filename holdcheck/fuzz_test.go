@@ -18,6 +18,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
+	"github.com/pghold/pghold/holdcheck/internal/flow"
 	"github.com/pghold/pghold/holdcheck/internal/load"
 )
 
@@ -91,11 +92,11 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 	}
 
 	tables := catalog.New()
-	c := &checker{tables: tables, facts: map[*types.Func]*summary{}}
+	c := &checker{tables: tables, facts: map[*types.Func]*flow.Summary{}}
 	found, _, unread, _ := c.own(t.Context(), p, Options{})
 	var all []Finding
 	for _, one := range found {
-		all = append(all, one.finding(func(file string) string { return file }))
+		all = append(all, findingOf(one, func(file string) string { return file }))
 	}
 	sortFindings(all)
 	text, err := json.MarshalIndent(all, "", " ")
@@ -104,14 +105,13 @@ func fuzzCheck(t *testing.T, source string) (findings string, errs []string) {
 	}
 
 	// As a package that others import. Its summaries are facts, which are encoded.
-	dep := &checker{tables: tables, facts: map[*types.Func]*summary{}}
+	dep := &checker{tables: tables, facts: map[*types.Func]*flow.Summary{}}
 	prog := dep.program(fset)
 	dep.declare(pkg.Types.Imports())
 	built := prog.CreatePackage(pkg.Types, pkg.Files, pkg.Info, true)
 	if build(built) {
-		u := newUnit(prog, false, tables, dep.imported, []*ssa.Package{built})
-		u.propagate()
-		for f, s := range u.summaries() {
+		u := flow.NewUnit(prog, false, tables, dep.imported, []*ssa.Package{built})
+		for f, s := range u.Summaries() {
 			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(fact{*s}); err != nil {
 				t.Errorf("the summary of %s: %v", f, err)
 			}

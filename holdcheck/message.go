@@ -6,29 +6,30 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdcheck/internal/flow"
 )
 
-// finding makes the finding that users see. rel makes files relative.
-func (r raw) finding(rel func(string) string) Finding {
-	l := r.leaves[0]
+// findingOf makes the finding that users see. rel makes files relative.
+func findingOf(r flow.Found, rel func(string) string) Finding {
+	l := r.Leaves[0]
 	f := Finding{
-		ID: pghold.NewPlaceID(r.hold.in, l.Func), Severity: l.Severity, Kind: l.Kind,
-		Message: r.message(rel), Advice: advice(l.Kind),
-		Hold:    Place{rel(r.hold.place.File), r.hold.place.Line, r.hold.place.What},
+		ID: pghold.NewPlaceID(r.By, l.Func), Severity: l.Severity, Kind: l.Kind,
+		Message: message(r), Advice: advice(l.Kind),
+		Hold:    Place{rel(r.Place.File), r.Place.Line, r.Place.What},
 		Slow:    Place{rel(l.Slow.File), l.Slow.Line, l.Slow.What},
 		Chain:   relative(l.Chain, rel),
-		openers: append([]string{r.hold.in}, r.hold.openers...),
+		openers: append([]string{r.By}, r.Openers...),
 	}
-	for _, o := range r.leaves[1:] {
+	for _, o := range r.Leaves[1:] {
 		f.Also = append(f.Also, Other{
-			ID: pghold.NewPlaceID(r.hold.in, o.Func), Severity: o.Severity, Kind: o.Kind,
+			ID: pghold.NewPlaceID(r.By, o.Func), Severity: o.Severity, Kind: o.Kind,
 			Slow: Place{rel(o.Slow.File), o.Slow.Line, o.Slow.What}, Chain: relative(o.Chain, rel),
 		})
 	}
 	return f
 }
 
-func relative(chain []Step, rel func(string) string) []Step {
+func relative(chain []flow.Step, rel func(string) string) []Step {
 	steps := make([]Step, len(chain))
 	for i, s := range chain {
 		steps[i] = Step{rel(s.File), s.Line, s.Func}
@@ -36,10 +37,10 @@ func relative(chain []Step, rel func(string) string) []Step {
 	return steps
 }
 
-func (r raw) message(rel func(string) string) string {
-	l := r.leaves[0]
-	where := fmt.Sprintf("%s is held since %s:%d", r.hold.what, filepath.Base(r.hold.place.File), r.hold.place.Line)
-	if strings.HasPrefix(r.hold.what, "rows") {
+func message(r flow.Found) string {
+	l := r.Leaves[0]
+	where := fmt.Sprintf("%s is held since %s:%d", r.Held, filepath.Base(r.Place.File), r.Place.Line)
+	if strings.HasPrefix(r.Held, "rows") {
 		where = strings.Replace(where, " is ", " are ", 1)
 	}
 	slow := l.What

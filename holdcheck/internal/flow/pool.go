@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"golang.org/x/tools/go/ssa"
@@ -8,11 +8,11 @@ import (
 
 // secondCheckout reports whether a site takes a connection from the pool that h was
 // taken from.
-func (u *unit) secondCheckout(h *hold, s *site) (l leaf, is bool) {
+func (u *Unit) secondCheckout(h *hold, s *site) (l Leaf, is bool) {
 	if h.pool.base == nil || s.call == nil || h.site == s {
 		return l, false
 	}
-	used := map[key]leaf{}
+	used := map[key]Leaf{}
 	u.addPools(used, s)
 	l, is = used[h.pool]
 	return l, is
@@ -20,11 +20,11 @@ func (u *unit) secondCheckout(h *hold, s *site) (l leaf, is bool) {
 
 // addPools adds the pools that a site takes connections from, itself or by what it
 // calls, as its function knows them.
-func (u *unit) addPools(pools map[key]leaf, s *site) {
+func (u *Unit) addPools(pools map[key]Leaf, s *site) {
 	if s.call == nil || len(s.args) == 0 {
 		return
 	}
-	add := func(k key, l leaf) {
+	add := func(k key, l Leaf) {
 		if old, known := pools[k]; !known || l.before(old) {
 			pools[k] = l
 		}
@@ -58,7 +58,7 @@ func (u *unit) addPools(pools map[key]leaf, s *site) {
 }
 
 // translate is a key of a function that s calls, as s's function knows it.
-func (u *unit) translate(k key, s *site) key {
+func (u *Unit) translate(k key, s *site) key {
 	p, is := k.base.(*ssa.Parameter)
 	if !is {
 		return key{}
@@ -75,7 +75,7 @@ func (u *unit) translate(k key, s *site) key {
 }
 
 // poolGiven is the pool that a helper of a library is called with.
-func (u *unit) poolGiven(s *site) key {
+func (u *Unit) poolGiven(s *site) key {
 	for _, a := range s.args {
 		if catalog.IsPool(a.Type()) {
 			return u.keys.of(a)
@@ -88,7 +88,7 @@ func (u *unit) poolGiven(s *site) key {
 }
 
 // poolOf is the pool that a site takes a connection from, if it does.
-func (u *unit) poolOf(s *site) key {
+func (u *Unit) poolOf(s *site) key {
 	if fn := s.call.StaticCallee(); fn == nil || fn.Signature.Recv() == nil {
 		if s.opener != nil {
 			return u.poolGiven(s)

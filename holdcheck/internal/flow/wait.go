@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/token"
@@ -12,7 +12,7 @@ import (
 )
 
 // join marks the goroutines that a function waits for, and those calls that wait.
-func (u *unit) join(n *node) {
+func (u *Unit) join(n *node) {
 	var joins []*site
 	for _, s := range n.sites {
 		if s.joins {
@@ -33,7 +33,7 @@ func (u *unit) join(n *node) {
 }
 
 // waitsFor reports whether j waits for the goroutine that s starts.
-func (u *unit) waitsFor(j, s *site) bool {
+func (u *Unit) waitsFor(j, s *site) bool {
 	if !reaches(s.instr, j.instr) {
 		return false
 	}
@@ -57,7 +57,7 @@ func (u *unit) waitsFor(j, s *site) bool {
 
 // given are the values that a goroutine gets: arguments, and what its function
 // captures.
-func (u *unit) given(s *site) []ssa.Value {
+func (u *Unit) given(s *site) []ssa.Value {
 	vals := slices.Clone(s.args)
 	captured := func(v ssa.Value) {
 		c, is := v.(*ssa.MakeClosure)
@@ -128,7 +128,7 @@ func (s *site) async() bool {
 
 // blocks reports whether a site is an operation on a channel that may wait, and says
 // for what.
-func (u *unit) blocks(s *site) bool {
+func (u *Unit) blocks(s *site) bool {
 	timer := false
 	switch i := s.instr.(type) {
 	case *ssa.UnOp:
@@ -191,7 +191,7 @@ func ticks(ch ssa.Value) bool {
 
 // givesBack reports whether a receive takes out what the same function put into a
 // channel with room, or the function around it: a semaphore.
-func (u *unit) givesBack(fn *ssa.Function, receive *ssa.UnOp) bool {
+func (u *Unit) givesBack(fn *ssa.Function, receive *ssa.UnOp) bool {
 	k := u.keys.of(receive.X)
 	for f := fn; f != nil; f = f.Parent() {
 		for _, b := range f.Blocks {
@@ -224,7 +224,7 @@ const (
 )
 
 // buffered reports whether a channel has room, as far as it can be told.
-func (u *unit) buffered(ch ssa.Value) answer {
+func (u *Unit) buffered(ch ssa.Value) answer {
 	var made []ssa.Value
 	switch v := ch.(type) {
 	case *ssa.MakeChan:

@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/token"
@@ -10,13 +10,13 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
-// unit is what is analyzed at once: all packages of a repository, or one package of
+// Unit is what is analyzed at once: all packages of a repository, or one package of
 // a dependency. Of what it imports it knows summaries.
-type unit struct {
+type Unit struct {
 	prog     *ssa.Program
 	own      bool // the repository's; chains are kept, and all kinds of slow calls
 	tables   *catalog.Catalog
-	imported func(*types.Func) *summary
+	imported func(*types.Func) *Summary
 
 	nodes    map[*ssa.Function]*node
 	order    []*node
@@ -40,12 +40,12 @@ type node struct {
 	sites []*site
 	byPos map[ssa.Instruction]*site
 
-	slow    []leaf
+	slow    []Leaf
 	calls   map[callKey]calledArgs // parameters that it calls: its own, and those of the functions around it
 	closes  map[key]bool
 	opens   map[key]opened // by what is held: results of this function have its own value as base
 	returns []ssa.Value    // functions that it may return
-	pools   map[key]leaf   // what it takes connections from, by what that is of its parameters
+	pools   map[key]Leaf   // what it takes connections from, by what that is of its parameters
 
 	callers map[*node]bool
 	rounds  int
@@ -80,7 +80,7 @@ type site struct {
 	refs    []funcRef // what targets returns, once it is known
 	known   bool
 	asked   bool
-	facts   *summary
+	facts   *Summary
 	invoke  *types.Func // a method of an interface
 	dynamic bool
 	args    []ssa.Value // with the receiver first
@@ -92,9 +92,9 @@ type site struct {
 	results int
 }
 
-// newUnit looks at all functions of the packages once.
-func newUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*types.Func) *summary, pkgs []*ssa.Package) *unit {
-	u := &unit{
+// NewUnit looks at all functions of the packages, and works out their summaries.
+func NewUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*types.Func) *Summary, pkgs []*ssa.Package) *Unit {
+	u := &Unit{
 		prog: prog, own: own, tables: t, imported: imported,
 		nodes: map[*ssa.Function]*node{}, keys: newKeys(), packages: map[*types.Package]bool{},
 		impls: map[methodOf][]*node{}, fields: map[*types.Var][]ssa.Value{}, globals: map[*ssa.Global][]ssa.Value{},
@@ -144,11 +144,20 @@ func newUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*typ
 	for _, fn := range functions {
 		u.node(fn)
 	}
+	u.propagate()
 	return u
 }
 
+// Forget drops the bodies of the unit's functions, which are needed no more once its
+// Summaries are known.
+func (u *Unit) Forget() {
+	for fn := range u.nodes {
+		fn.Blocks, fn.Locals, fn.AnonFuncs, fn.Recover = nil, nil, nil, nil
+	}
+}
+
 // observe notes what a function puts into interfaces, fields and variables.
-func (u *unit) observe(fn *ssa.Function, seen map[types.Type]bool) {
+func (u *Unit) observe(fn *ssa.Function, seen map[types.Type]bool) {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			switch i := instr.(type) {
@@ -194,7 +203,7 @@ func (u *unit) observe(fn *ssa.Function, seen map[types.Type]bool) {
 }
 
 // node is the unit's knowledge of fn, or nil where fn is not of the unit.
-func (u *unit) node(fn *ssa.Function) *node {
+func (u *Unit) node(fn *ssa.Function) *node {
 	if o := fn.Origin(); o != nil {
 		fn = o
 	}
@@ -233,7 +242,7 @@ func (u *unit) node(fn *ssa.Function) *node {
 
 // contains reports whether a function's body belongs to the unit. Wrappers belong to
 // none, and to each.
-func (u *unit) contains(fn *ssa.Function) bool {
+func (u *Unit) contains(fn *ssa.Function) bool {
 	fn = outermostOf(fn)
 	if fn.Pkg != nil {
 		return u.packages[fn.Pkg.Pkg]
@@ -241,7 +250,7 @@ func (u *unit) contains(fn *ssa.Function) bool {
 	return true
 }
 
-func (u *unit) site(n *node, instr ssa.Instruction) *site {
+func (u *Unit) site(n *node, instr ssa.Instruction) *site {
 	s := &site{instr: instr, in: n, pos: instr.Pos(), spawns: -1}
 	switch i := instr.(type) {
 	case ssa.CallInstruction:
@@ -270,7 +279,7 @@ func (u *unit) site(n *node, instr ssa.Instruction) *site {
 	return s
 }
 
-func (u *unit) step(n *node, pos token.Pos) Step {
+func (u *Unit) step(n *node, pos token.Pos) Step {
 	if pos == token.NoPos {
 		pos = n.fn.Pos()
 	}
@@ -279,7 +288,7 @@ func (u *unit) step(n *node, pos token.Pos) Step {
 }
 
 // resolve finds out what a call calls.
-func (u *unit) resolve(s *site) {
+func (u *Unit) resolve(s *site) {
 	c := s.call
 	s.what = callName(c)
 	s.results = c.Signature().Results().Len()
@@ -310,7 +319,7 @@ func (u *unit) resolve(s *site) {
 }
 
 // lookUp asks the tables, then the unit, then the summaries.
-func (u *unit) lookUp(s *site, obj *types.Func) {
+func (u *Unit) lookUp(s *site, obj *types.Func) {
 	if sk, is := u.tables.Cost(obj); is {
 		s.sink = &sk
 	}
@@ -339,9 +348,9 @@ func (u *unit) lookUp(s *site, obj *types.Func) {
 	s.facts = u.imported(obj)
 }
 
-// leaf is a slow call that a site itself is.
-func (s *site) leaf(k catalog.Cost) leaf {
-	return leaf{
+// Leaf is a slow call that a site itself is.
+func (s *site) leaf(k catalog.Cost) Leaf {
+	return Leaf{
 		Kind: k.Kind, Severity: k.Severity, What: s.what, Func: s.in.name, Guards: s.guards,
 		Slow: s.place(), Chain: []Step{s.step},
 	}

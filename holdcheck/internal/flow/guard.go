@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/token"
@@ -12,7 +12,7 @@ import (
 )
 
 // guards are the conditions on parameters under which a block is run.
-func (u *unit) guards(b *ssa.BasicBlock) []guard {
+func (u *Unit) guards(b *ssa.BasicBlock) []guard {
 	var gs []guard
 	for d := b.Idom(); d != nil && len(gs) < 3; d = d.Idom() {
 		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
@@ -137,7 +137,7 @@ func parameterIndex(p *ssa.Parameter) int { return slices.Index(p.Parent().Param
 
 // pass translates a leaf's guards to the caller: ok is false where an argument says
 // that the call is not made.
-func pass(l leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
+func pass(l Leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
 	for _, g := range l.Guards {
 		if g.Index >= len(args) {
 			continue

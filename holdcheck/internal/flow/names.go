@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/token"

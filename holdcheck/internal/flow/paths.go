@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"cmp"
@@ -22,7 +22,7 @@ type event struct {
 
 // flow is what happens to the holds of one function.
 type flow struct {
-	u      *unit
+	u      *Unit
 	n      *node
 	holds  []*hold
 	open   map[*site]uint64 // the holds that may be open when a site is run
@@ -76,7 +76,7 @@ const maxStates = 500
 
 // flow follows the holds of a function, and the one that is open when it begins
 // where that is not nil. It returns nil where nothing is held.
-func (u *unit) flow(n *node, inherited *hold) *flow {
+func (u *Unit) flow(n *node, inherited *hold) *flow {
 	f := &flow{u: u, n: n, open: map[*site]uint64{}, ended: map[*site]uint64{}, opens: map[key]opened{}}
 	if inherited != nil {
 		f.holds = append(f.holds, inherited)

@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ const (
 	forTestFile          // in a test file
 )
 
-func (u *unit) audience(n *node) audience {
+func (u *Unit) audience(n *node) audience {
 	fn := outermostOf(n.fn)
 	if strings.HasSuffix(u.prog.Fset.Position(fn.Pos()).Filename, "_test.go") {
 		return forTestFile
@@ -72,16 +72,16 @@ func hasTesting(t types.Type) bool {
 	return has(t)
 }
 
-// leftOut says, in a sentence for each package, what slow calls in functions for tests
+// LeftOut says, in a sentence for each package, what slow calls in functions for tests
 // are not among the findings. of says which packages are asked about.
-func (u *unit) leftOut(of func(*ssa.Package) bool) []string {
+func (u *Unit) LeftOut(of func(*ssa.Package) bool) []string {
 	tests := func(n *node) bool { return u.audience(n) == forTests && of(outermostOf(n.fn).Pkg) }
 	if !slices.ContainsFunc(u.order, tests) {
 		return nil
 	}
 	var packages []*ssa.Package
 	slowCalls, functions := map[*ssa.Package]int{}, map[*ssa.Package][]string{}
-	for _, f := range u.find(tests) {
+	for _, f := range u.search(tests) {
 		fn := outermostOf(f.in.fn)
 		if slowCalls[fn.Pkg]++; slowCalls[fn.Pkg] == 1 {
 			packages = append(packages, fn.Pkg)

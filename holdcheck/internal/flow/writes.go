@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"golang.org/x/tools/go/ssa"

@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/types"
@@ -13,7 +13,7 @@ type methodOf struct {
 
 // implementations are the methods that a call of an interface's method can be: of
 // types of the unit that are put into interfaces, or, where none is, of all.
-func (u *unit) implementations(iface *types.Interface, m *types.Func) []*node {
+func (u *Unit) implementations(iface *types.Interface, m *types.Func) []*node {
 	k := methodOf{iface, m.Name()}
 	if known, is := u.impls[k]; is {
 		return known
@@ -26,7 +26,7 @@ func (u *unit) implementations(iface *types.Interface, m *types.Func) []*node {
 	return found
 }
 
-func (u *unit) methods(of []types.Type, iface *types.Interface, m *types.Func) (found []*node) {
+func (u *Unit) methods(of []types.Type, iface *types.Interface, m *types.Func) (found []*node) {
 	for _, t := range of {
 		sel := u.prog.MethodSets.MethodSet(t).Lookup(m.Pkg(), m.Name())
 		if sel == nil || types.IsInterface(t) || !types.Implements(t, iface) {

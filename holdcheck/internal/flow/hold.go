@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/types"
@@ -40,7 +40,7 @@ func (h *hold) call(body bool) *heldCall {
 }
 
 // holdsOf are the holds that a function takes.
-func (u *unit) holdsOf(n *node) []*hold {
+func (u *Unit) holdsOf(n *node) []*hold {
 	var hs []*hold
 	add := func(s *site, what string, closers, openers []string) *hold {
 		h := &hold{
@@ -134,7 +134,7 @@ func (u *unit) holdsOf(n *node) []*hold {
 }
 
 // spread finds all that a hold is known by in a function and its closures.
-func (u *unit) spread(h *hold, family []*ssa.Function) {
+func (u *Unit) spread(h *hold, family []*ssa.Function) {
 	for range 4 {
 		before := len(h.aliases) + len(h.derived)
 		for _, fn := range family {
@@ -150,7 +150,7 @@ func (u *unit) spread(h *hold, family []*ssa.Function) {
 	}
 }
 
-func (u *unit) spreadOver(h *hold, instr ssa.Instruction) {
+func (u *Unit) spreadOver(h *hold, instr ssa.Instruction) {
 	switch i := instr.(type) {
 	case *ssa.Store:
 		k := u.keys.of(i.Val)
@@ -223,7 +223,7 @@ func mayCarry(t types.Type) bool {
 }
 
 // captures reports whether a value is a closure over the hold.
-func (u *unit) captures(h *hold, v ssa.Value) bool {
+func (u *Unit) captures(h *hold, v ssa.Value) bool {
 	c, is := v.(*ssa.MakeClosure)
 	if !is {
 		return false
@@ -259,7 +259,7 @@ func (h *hold) is(k key) (itself, around bool) {
 }
 
 // endedBy reports whether a site releases the hold.
-func (u *unit) endedBy(h *hold, s *site) bool {
+func (u *Unit) endedBy(h *hold, s *site) bool {
 	if s.call == nil {
 		return false
 	}
@@ -363,8 +363,8 @@ func (n *node) speaksSQL() bool {
 }
 
 // poolTaken is the pool that a site takes a hold from, as far as it is known.
-func (u *unit) poolTaken(s *site) key {
-	used := map[key]leaf{}
+func (u *Unit) poolTaken(s *site) key {
+	used := map[key]Leaf{}
 	u.addPools(used, s)
 	for _, k := range sortedKeys(used) {
 		return k
@@ -374,7 +374,7 @@ func (u *unit) poolTaken(s *site) key {
 
 // havingPool notes which types' values a hold can be of, where its pool was got from a
 // method that some types answer with nil.
-func (u *unit) havingPool(h *hold, s *site) {
+func (u *Unit) havingPool(h *hold, s *site) {
 	if len(s.args) == 0 {
 		return
 	}
@@ -416,7 +416,7 @@ func (n *node) receiverType() types.Type {
 
 // excludes reports whether a slow call cannot be made while h is held: the value that
 // h was taken through is of one type only.
-func (h *hold) excludes(l leaf) bool {
+func (h *hold) excludes(l Leaf) bool {
 	if l.by == nil || len(h.types) == 0 || l.through != h.through {
 		return false
 	}

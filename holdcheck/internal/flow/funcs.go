@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"go/types"
@@ -25,13 +25,13 @@ type funcSet struct {
 }
 
 // funcs finds the functions that a value may be.
-func (u *unit) funcs(v ssa.Value) funcSet {
+func (u *Unit) funcs(v ssa.Value) funcSet {
 	var set funcSet
 	u.addFuncs(&set, v, map[ssa.Value]bool{}, nil)
 	return set
 }
 
-func (u *unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via *site) {
+func (u *Unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via *site) {
 	if seen[v] {
 		return
 	}
@@ -136,7 +136,7 @@ func (u *unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via 
 }
 
 // addElements adds the functions in a map, a slice or an array.
-func (u *unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value]bool, via *site) {
+func (u *Unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value]bool, via *site) {
 	if seen[container] {
 		return
 	}
@@ -195,7 +195,7 @@ func (u *unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value
 }
 
 // variable is the variable that a closure's variable is.
-func (u *unit) variable(v ssa.Value) ssa.Value {
+func (u *Unit) variable(v ssa.Value) ssa.Value {
 	for {
 		f, is := v.(*ssa.FreeVar)
 		if !is {
@@ -209,7 +209,7 @@ func (u *unit) variable(v ssa.Value) ssa.Value {
 	}
 }
 
-func (u *unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
+func (u *Unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
 	if obj, is := fn.Object().(*types.Func); is && strings.HasPrefix(fn.Synthetic, "bound method wrapper") {
 		if recv := obj.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
 			if iface, is := recv.Type().Underlying().(*types.Interface); is && !catalog.IsStd(packagePath(obj)) {
@@ -236,7 +236,7 @@ func (u *unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
 }
 
 // targets are the unit's functions that a site calls.
-func (u *unit) targets(s *site) []funcRef {
+func (u *Unit) targets(s *site) []funcRef {
 	switch {
 	case s.known:
 		return s.refs
@@ -254,7 +254,7 @@ func (u *unit) targets(s *site) []funcRef {
 	return refs
 }
 
-func (u *unit) findTargets(s *site) []funcRef {
+func (u *Unit) findTargets(s *site) []funcRef {
 	var refs []funcRef
 	for _, t := range s.targets {
 		refs = append(refs, funcRef{t, nil})
@@ -281,7 +281,7 @@ func packagePath(f *types.Func) string {
 }
 
 // collects notes that a variable holds a map or a slice of functions.
-func (u *unit) collects(addr, container ssa.Value, elem types.Type) {
+func (u *Unit) collects(addr, container ssa.Value, elem types.Type) {
 	if _, is := elem.Underlying().(*types.Signature); !is {
 		return
 	}
@@ -290,7 +290,7 @@ func (u *unit) collects(addr, container ssa.Value, elem types.Type) {
 }
 
 // place is the key of a variable: for a field, one that all values of its type share.
-func (u *unit) place(addr ssa.Value) key {
+func (u *Unit) place(addr ssa.Value) key {
 	if f, is := addr.(*ssa.FieldAddr); is {
 		return u.fieldKey(fieldOf(f.X.Type(), f.Field))
 	}
@@ -298,6 +298,6 @@ func (u *unit) place(addr ssa.Value) key {
 }
 
 // fieldKey stands for a field of all values of a type.
-func (u *unit) fieldKey(f *types.Var) key {
+func (u *Unit) fieldKey(f *types.Var) key {
 	return key{nil, f.Id() + "@" + u.prog.Fset.Position(f.Pos()).String()}
 }

@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"cmp"
@@ -17,7 +17,7 @@ import (
 const maxRounds = 30
 
 // propagate works out the summaries of all functions, those that are called first.
-func (u *unit) propagate() {
+func (u *Unit) propagate() {
 	for i := 0; i < len(u.order); i++ { // it grows by wrappers
 		n := u.order[i]
 		for _, s := range n.sites {
@@ -58,7 +58,7 @@ func (u *unit) propagate() {
 
 // reached are all functions whose summaries a site's effects depend on: those called,
 // and those given as arguments.
-func (u *unit) reached(s *site) []*node {
+func (u *Unit) reached(s *site) []*node {
 	var nodes []*node
 	for _, t := range u.targets(s) {
 		nodes = append(nodes, t.node)
@@ -90,9 +90,9 @@ func isFunc(v ssa.Value) bool {
 
 // recompute looks at a function again and reports whether its summary changed: its
 // slow calls, and what it has to do with holds.
-func (u *unit) recompute(n *node) (slowChanged, heldChanged bool) {
+func (u *Unit) recompute(n *node) (slowChanged, heldChanged bool) {
 	var slow leaves
-	calls, closes, pools := map[callKey]calledArgs{}, map[key]bool{}, map[key]leaf{}
+	calls, closes, pools := map[callKey]calledArgs{}, map[key]bool{}, map[key]Leaf{}
 	for _, s := range n.sites {
 		if s.async() {
 			continue
@@ -143,7 +143,7 @@ func sameKeys[K comparable, V any](a, b map[K]V) bool {
 
 // passes reports whether a slow call counts for the callers of its function too.
 // What is short, or waits for the own process, counts where it is seen.
-func passes(l leaf) bool {
+func passes(l Leaf) bool {
 	if l.Maybe && len(l.Chain) == 1 {
 		return true
 	}
@@ -157,10 +157,10 @@ func passes(l leaf) bool {
 }
 
 // leavesOf are the slow calls that a site can lead to, with chains that begin at it.
-func (u *unit) leavesOf(s *site) []leaf { return u.leavesUnder(nil, s) }
+func (u *Unit) leavesOf(s *site) []Leaf { return u.leavesUnder(nil, s) }
 
 // leavesUnder are those that are possible while a hold is open.
-func (u *unit) leavesUnder(under *hold, s *site) []leaf {
+func (u *Unit) leavesUnder(under *hold, s *site) []Leaf {
 	var ls leaves
 	for _, g := range s.waits {
 		for _, l := range u.leavesOfGoroutine(g) {
@@ -215,7 +215,7 @@ func (u *unit) leavesUnder(under *hold, s *site) []leaf {
 }
 
 // leavesOfGoroutine are the slow calls of the goroutine that a site starts.
-func (u *unit) leavesOfGoroutine(g *site) []leaf {
+func (u *Unit) leavesOfGoroutine(g *site) []Leaf {
 	if g.spawns < 0 {
 		return u.leavesOf(g)
 	}
@@ -229,14 +229,14 @@ func (u *unit) leavesOfGoroutine(g *site) []leaf {
 }
 
 // leavesOfFuncs are the slow calls of functions that a value may be.
-func (u *unit) leavesOfFuncs(set funcSet) []leaf {
-	var all []leaf
+func (u *Unit) leavesOfFuncs(set funcSet) []Leaf {
+	var all []Leaf
 	for _, r := range set.refs {
 		all = append(all, r.node.slow...)
 	}
 	for _, obj := range set.other {
 		if sk, is := u.tables.Cost(obj); is {
-			all = append(all, leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj)})
+			all = append(all, Leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj)})
 		} else if !u.tables.Fast(obj) {
 			if f := u.imported(obj); f != nil {
 				all = append(all, f.Slow...)
@@ -247,7 +247,7 @@ func (u *unit) leavesOfFuncs(set funcSet) []leaf {
 }
 
 // extend adds a slow call of a function that a site calls.
-func (u *unit) extend(ls *leaves, s *site, l leaf, args []ssa.Value) {
+func (u *Unit) extend(ls *leaves, s *site, l Leaf, args []ssa.Value) {
 	guards, can := pass(l, args, s.in)
 	if !can {
 		return
@@ -288,7 +288,7 @@ type argCall struct {
 }
 
 // argCalls are the arguments of a site that are called before it returns.
-func (u *unit) argCalls(s *site) []argCall {
+func (u *Unit) argCalls(s *site) []argCall {
 	var list []argCall
 	at := func(args []ssa.Value, i int, c calledArgs) {
 		if i >= 0 && i < len(args) {
@@ -368,7 +368,7 @@ func encloses(outer, inner *ssa.Function) bool {
 
 // addCalls adds the parameters, of s's function or of those around it, that s leads
 // to a call of. under is the hold that is open meanwhile, or nil.
-func (u *unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
+func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 	add := func(k key, c calledArgs) {
 		p, is := k.base.(*ssa.Parameter)
 		if !is || !encloses(p.Parent(), s.in.fn) {
@@ -482,7 +482,7 @@ func plainData(t types.Type) bool {
 }
 
 // released are the keys, in the frame of s and those around it, of what s releases.
-func (u *unit) released(s *site) map[key]bool {
+func (u *Unit) released(s *site) map[key]bool {
 	closed := u.closedBy(s)
 	if s.call == nil {
 		return closed
@@ -506,7 +506,7 @@ func (u *unit) released(s *site) map[key]bool {
 }
 
 // closedBy are the keys of what the functions that s calls release.
-func (u *unit) closedBy(s *site) map[key]bool {
+func (u *Unit) closedBy(s *site) map[key]bool {
 	closed := map[key]bool{}
 	if s.call == nil {
 		return closed

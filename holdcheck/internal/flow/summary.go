@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"cmp"
@@ -6,20 +6,112 @@ import (
 	"go/types"
 	"slices"
 
+	"golang.org/x/tools/go/ssa"
+
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
-// summary is what a caller must know of a function. It is all that is kept of a
+// Summary is what a caller must know of a function. It is all that is kept of a
 // function in another package, and the analyzer's fact.
-type summary struct {
-	Slow   []leaf       // the slow calls that it can lead to before it returns
+type Summary struct {
+	Slow   []Leaf       // the slow calls that it can lead to before it returns
 	Opens  []opened     // what it has taken and not released when it returns
 	Closes []parameter  // what of its parameters it releases
 	Calls  []calledArgs // which of its parameters it calls
 }
 
-func (s *summary) empty() bool {
+func (s *Summary) empty() bool {
 	return len(s.Slow)+len(s.Opens)+len(s.Closes)+len(s.Calls) == 0
+}
+
+// Summaries are what other packages must know of this unit's functions, and of the
+// methods of its interfaces.
+func (u *Unit) Summaries() map[*types.Func]*Summary {
+	known := map[*types.Func]*Summary{}
+	for _, n := range u.order {
+		obj, is := object(n.fn)
+		if !is || n.fn.Parent() != nil || isWrapper(n) || obj.Pkg() == nil || !u.packages[obj.Pkg()] {
+			continue
+		}
+		if s := u.summary(n); !s.empty() {
+			known[obj] = s
+		}
+	}
+	for pkg := range u.packages {
+		scope := pkg.Scope()
+		for _, name := range scope.Names() {
+			tn, is := scope.Lookup(name).(*types.TypeName)
+			if !is {
+				continue
+			}
+			iface, is := tn.Type().Underlying().(*types.Interface)
+			if !is || !iface.IsMethodSet() {
+				continue
+			}
+			for m := range iface.ExplicitMethods() {
+				if m.Pkg() != pkg {
+					continue
+				}
+				s := &Summary{}
+				all := u.implementations(iface, m)
+				for _, n := range all {
+					one := u.summary(n)
+					if !u.own && slices.ContainsFunc(all, func(n *node) bool { return len(n.slow) == 0 }) {
+						one.Slow = nil // which one it is is the caller's choice
+					}
+					s.Slow = append(s.Slow, one.Slow...)
+					s.Calls = append(s.Calls, one.Calls...)
+					s.Opens = append(s.Opens, one.Opens...)
+				}
+				var ls leaves
+				for _, l := range s.Slow {
+					ls.add(l)
+				}
+				if s.Slow = ls.best(); !s.empty() {
+					known[m] = s
+				}
+			}
+		}
+	}
+	return known
+}
+
+// Summary is what a caller in another package must know of a function.
+func (u *Unit) summary(n *node) *Summary {
+	s := &Summary{}
+	for _, l := range n.slow {
+		if !u.own {
+			if l.Severity == catalog.Low {
+				continue
+			}
+			l.Chain = nil // a library's inside is not shown
+			l.Slow, l.Func = Place{What: l.What}, ""
+		}
+		s.Slow = append(s.Slow, l)
+	}
+	for _, k := range sortedKeys(n.opens) {
+		o := n.opens[k]
+		switch p, isParam := k.base.(*ssa.Parameter); {
+		case isParam && p.Parent() == n.fn:
+			o.Param = parameter{parameterIndex(p), k.path}
+		case o.Result < 0:
+			continue
+		}
+		s.Opens = append(s.Opens, o)
+	}
+	for _, k := range sortedKeys(n.closes) {
+		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn {
+			s.Closes = append(s.Closes, parameter{parameterIndex(p), k.path})
+		}
+	}
+	for _, k := range sortedCalls(n.calls) {
+		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn && k.path == "" {
+			c := n.calls[k]
+			c.Index = parameterIndex(p)
+			s.Calls = append(s.Calls, c)
+		}
+	}
+	return s
 }
 
 // parameter is one of a function's parameters, the receiver first, or a part of it.
@@ -28,8 +120,22 @@ type parameter struct {
 	Path  string
 }
 
-// leaf is a slow call and the way to it.
-type leaf struct {
+// Place is a line of source, with the file's whole path.
+type Place struct {
+	File string
+	Line int
+	What string // the call there, as people write it: http.Client.Do
+}
+
+// Step is one call of a chain.
+type Step struct {
+	File string
+	Line int
+	Func string // the function that the line is in, as runtime.Func names it
+}
+
+// Leaf is a slow call and the way to it.
+type Leaf struct {
 	Kind     catalog.Kind
 	Severity catalog.Severity
 	What     string // the library's function at the end: http.Client.Do
@@ -61,11 +167,11 @@ const maxChain = 24
 
 // leaves collects the slow calls of one function.
 type leaves struct {
-	list []leaf
+	list []Leaf
 	at   map[Place]int
 }
 
-func (ls *leaves) add(l leaf) {
+func (ls *leaves) add(l Leaf) {
 	if len(l.Chain) > maxChain {
 		return
 	}
@@ -82,10 +188,10 @@ func (ls *leaves) add(l leaf) {
 	ls.list = append(ls.list, l)
 }
 
-func (l leaf) before(m leaf) bool { return compareLeaves(l, m) < 0 }
+func (l Leaf) before(m Leaf) bool { return compareLeaves(l, m) < 0 }
 
 // compareLeaves puts first what is worst, unconditional, near.
-func compareLeaves(a, b leaf) int {
+func compareLeaves(a, b Leaf) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(catalog.Severities(), a.Severity), slices.Index(catalog.Severities(), b.Severity)),
 		compareBool(a.Kind == catalog.Sleep, b.Kind == catalog.Sleep), // often the pause of a retry, whose point is another call
@@ -106,7 +212,7 @@ func compareBool(a, b bool) int {
 }
 
 // best are the leaves that are kept.
-func (ls *leaves) best() []leaf {
+func (ls *leaves) best() []Leaf {
 	slices.SortFunc(ls.list, compareLeaves)
 	list := ls.list
 	if len(list) > maxLeaves {
@@ -115,8 +221,8 @@ func (ls *leaves) best() []leaf {
 	return slices.Clip(list)
 }
 
-func sameLeaves(a, b []leaf) bool {
-	return slices.EqualFunc(a, b, func(a, b leaf) bool {
+func sameLeaves(a, b []Leaf) bool {
+	return slices.EqualFunc(a, b, func(a, b Leaf) bool {
 		return a.Slow == b.Slow && a.Severity == b.Severity && len(a.Chain) == len(b.Chain) && len(a.Guards) == len(b.Guards)
 	})
 }

@@ -1,4 +1,4 @@
-package holdcheck
+package flow
 
 import (
 	"fmt"
@@ -13,18 +13,29 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
-// raw is a finding before files are made relative and ignores are looked for.
-type raw struct {
-	hold   *hold
-	in     *node
-	site   Step
-	pos    token.Pos // of the call in the function that holds
-	leaves []leaf    // the worst and nearest first
+// Found is a finding before files are made relative and ignores are looked for.
+type Found struct {
+	Held    string    // what is held, with its article
+	Place   Place     // where it is taken
+	By      string    // the function that place is in
+	Openers []string  // other functions that take it on its behalf
+	Pos     token.Pos // of the call in the function that holds
+	Leaves  []Leaf    // the worst and nearest first
+
+	in *node
 }
 
-// find lists the slow calls that are made while something is held, in functions that
+// Find lists the slow calls that are made while something is held in the packages
+// that in says; with tests, those of functions for tests too.
+func (u *Unit) Find(in func(*ssa.Package) bool, tests bool) []Found {
+	return u.search(func(n *node) bool {
+		return in(outermostOf(n.fn).Pkg) && (tests || u.audience(n) == forService)
+	})
+}
+
+// search lists the slow calls that are made while something is held, in functions that
 // want says.
-func (u *unit) find(want func(*node) bool) []raw {
+func (u *Unit) search(want func(*node) bool) []Found {
 	c := collector{u: u, want: want, seen: map[string]bool{}}
 	for i := 0; i < len(u.order); i++ {
 		n := u.order[i]
@@ -52,24 +63,25 @@ func (u *unit) find(want func(*node) bool) []raw {
 }
 
 type collector struct {
-	u     *unit
+	u     *Unit
 	want  func(*node) bool
-	found []raw
+	found []Found
 	seen  map[string]bool
 }
 
-func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []leaf) {
-	ls = slices.DeleteFunc(slices.Clone(ls), func(l leaf) bool {
+func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []Leaf) {
+	ls = slices.DeleteFunc(slices.Clone(ls), func(l Leaf) bool {
 		return l.Kind == catalog.Client && !strings.Contains(h.what, "rows")
 	})
 	if len(ls) == 0 || !c.want(in) {
 		return
 	}
 	slices.SortFunc(ls, compareLeaves)
-	id := fmt.Sprint(h.place, site.File, site.Line, ls[0].Slow)
+	slow := ls[0].Slow
+	id := fmt.Sprint(h.place.File, h.place.Line, " ", site.File, site.Line, " ", slow.File, slow.Line)
 	if !c.seen[id] {
 		c.seen[id] = true
-		c.found = append(c.found, raw{h, in, site, pos, ls})
+		c.found = append(c.found, Found{h.what, h.place, h.in, h.openers, pos, ls, in})
 	}
 }
 
@@ -166,7 +178,7 @@ func (c *collector) site(holds []*hold, s *site) {
 	h := holds[0]
 	for _, h := range holds {
 		if l, is := c.u.secondCheckout(h, s); is {
-			c.add(h, s.step, s.pos, s.in, []leaf{l})
+			c.add(h, s.step, s.pos, s.in, []Leaf{l})
 		}
 	}
 	ls := c.u.leavesUnder(h, s)
@@ -210,7 +222,7 @@ func (c *collector) handed(s *site) {
 		openers := append([]string{held.Func}, held.Openers...)
 		if !held.Body {
 			h := &hold{what: held.What, place: held.Hold, in: held.Func, openers: held.Openers}
-			var ls []leaf
+			var ls []Leaf
 			for _, l := range c.u.leavesOfFuncs(set) {
 				if len(l.Chain) == 0 {
 					l.Slow, l.Func = Place{a.call.Step.File, a.call.Step.Line, a.call.What}, a.call.Step.Func
@@ -234,7 +246,7 @@ func (c *collector) handed(s *site) {
 		for _, obj := range set.other {
 			for _, l := range c.u.leavesOfFuncs(funcSet{other: []*types.Func{obj}}) {
 				l.Slow, l.Func, l.Chain = Place{s.step.File, s.step.Line, shortName(obj)}, s.in.name, []Step{s.step}
-				c.add(&h, s.step, s.pos, s.in, []leaf{l})
+				c.add(&h, s.step, s.pos, s.in, []Leaf{l})
 			}
 		}
 	}
@@ -258,7 +270,7 @@ func (c *collector) returned(n *node) {
 				continue
 			}
 		}
-		c.add(h, call.Step, k.base.Pos(), n, []leaf{{
+		c.add(h, call.Step, k.base.Pos(), n, []Leaf{{
 			Kind: catalog.Unresolved, Severity: catalog.Low, What: call.What, Func: call.Step.Func,
 			Slow: Place{call.Step.File, call.Step.Line, call.What}, Chain: []Step{call.Step},
 		}})
@@ -266,7 +278,7 @@ func (c *collector) returned(n *node) {
 }
 
 // unresolved reports whether a site calls something that could not be followed.
-func (u *unit) unresolved(s *site) (l leaf, is bool) {
+func (u *Unit) unresolved(s *site) (l Leaf, is bool) {
 	if s.call == nil || s.fast || s.facts != nil || len(u.targets(s)) > 0 {
 		return l, false
 	}
@@ -312,7 +324,7 @@ func ends(v ssa.Value) bool {
 // behind are the slow calls of the handlers that a middleware may call, of which only
 // the type is known. Which of them it calls is put together elsewhere, so they are no
 // worse than medium.
-func (u *unit) behind(handler types.Type, middleware *node, at Step) []leaf {
+func (u *Unit) behind(handler types.Type, middleware *node, at Step) []Leaf {
 	sig, is := handler.Underlying().(*types.Signature)
 	if !is {
 		return nil
