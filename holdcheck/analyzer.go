@@ -107,7 +107,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 	for _, f := range found {
 		r.Findings = append(r.Findings, findingOf(f, func(file string) string { return file }))
 	}
-	comments := readIgnores(pass.Fset, pass.Files, func(file string) string { return file })
+	comments := readDirectives(pass.Fset, pass.Files, func(file string) string { return file })
 	for i, f := range r.Findings {
 		if comments.reason(f.Hold, f.Chain, f.Slow) != "" {
 			continue

@@ -78,7 +78,7 @@ func Check(ctx context.Context, o Options) (*Result, error) {
 // displayName is what a file is called in findings: relative to dir where it is in
 // it, else by its module and version where it is of a dependency.
 func displayName(dir, file string) string {
-	if _, module, is := strings.Cut(filepath.ToSlash(file), "/pkg/mod/"); is {
+	if _, module, ok := strings.Cut(filepath.ToSlash(file), "/pkg/mod/"); ok {
 		return module
 	}
 	return load.FileName(dir, file)

@@ -20,27 +20,27 @@ type Remark struct {
 
 func (r Remark) String() string { return fmt.Sprintf("%s:%d: %s", r.File, r.Line, r.Text) }
 
-// directive begins a comment that says that what is found here is meant, and why:
+// ignorePrefix begins a comment that says that what is found here is meant, and why:
 //
 //	//pghold:ignore the provider answers within 5 ms, and it is asked once a day
 //
 // It counts on the line of the hold, of a call between the hold and the slow call, or
 // of the slow call, or right above; and in the doc comment of the function that holds
 // or of the one that makes the slow call.
-const directive = "//pghold:ignore"
+const ignorePrefix = "//pghold:ignore"
 
-// ignore is one such comment.
-type ignore struct {
+// directive is one such comment.
+type directive struct {
 	file   string
 	line   int
 	reason string // "": it ignores nothing
 	used   bool
 }
 
-// ignores are all such comments of some files.
-type ignores struct {
-	all       []*ignore
-	lines     map[lineOf]*ignore
+// directives are all such comments of some files.
+type directives struct {
+	all       []*directive
+	lines     map[lineOf]*directive
 	functions map[string][]documented // by file
 }
 
@@ -52,17 +52,17 @@ type lineOf struct {
 // documented is a function with an ignore in its doc comment, by its lines.
 type documented struct {
 	first, last int
-	ignore      *ignore
+	directive   *directive
 }
 
-// readIgnores finds the comments. name says what a file is called in findings.
-func readIgnores(fset *token.FileSet, files []*ast.File, name func(string) string) *ignores {
-	is := &ignores{lines: map[lineOf]*ignore{}, functions: map[string][]documented{}}
+// readDirectives finds the comments. name says what a file is called in findings.
+func readDirectives(fset *token.FileSet, files []*ast.File, name func(string) string) *directives {
+	ds := &directives{lines: map[lineOf]*directive{}, functions: map[string][]documented{}}
 	for _, f := range files {
 		var code map[lineOf]bool // lines that do not only have a comment
 		docs := map[*ast.CommentGroup]*ast.FuncDecl{}
 		for _, d := range f.Decls {
-			if fn, is := d.(*ast.FuncDecl); is && fn.Doc != nil {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Doc != nil {
 				docs[fn.Doc] = fn
 			}
 		}
@@ -80,31 +80,31 @@ func readIgnores(fset *token.FileSet, files []*ast.File, name func(string) strin
 					code = codeLines(f, at)
 				}
 				here := at(c.Pos())
-				ig := &ignore{file: here.file, line: here.line, reason: reason}
-				is.all = append(is.all, ig)
+				ig := &directive{file: here.file, line: here.line, reason: reason}
+				ds.all = append(ds.all, ig)
 				switch fn := docs[group]; {
 				case reason == "":
 				case fn != nil:
 					first, last := at(fn.Pos()), at(fn.End())
-					is.functions[first.file] = append(is.functions[first.file], documented{first.line, last.line, ig})
+					ds.functions[first.file] = append(ds.functions[first.file], documented{first.line, last.line, ig})
 				case code[here]:
-					is.lines[here] = ig
+					ds.lines[here] = ig
 				default: // it stands alone, with other comments perhaps
 					below := at(group.End())
 					below.line++
-					is.lines[below] = ig
+					ds.lines[below] = ig
 				}
 			}
 		}
 	}
-	slices.SortFunc(is.all, func(a, b *ignore) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
-	return is
+	slices.SortFunc(ds.all, func(a, b *directive) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
+	return ds
 }
 
-// ignoreReason is what a comment says after the directive, without a further comment.
-func ignoreReason(comment string) (reason string, is bool) {
-	rest, is := strings.CutPrefix(comment, directive)
-	if !is || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+// ignoreReason is what a comment says after the prefix, without a further comment.
+func ignoreReason(comment string) (reason string, ok bool) {
+	rest, ok := strings.CutPrefix(comment, ignorePrefix)
+	if !ok || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
 		return "", false
 	}
 	if strings.HasPrefix(strings.TrimSpace(rest), "//") {
@@ -134,13 +134,13 @@ func codeLines(f *ast.File, at func(token.Pos) lineOf) map[lineOf]bool {
 }
 
 // on is the ignore of a line, and of is that or the one of the function it is in.
-func (is *ignores) on(file string, line int) *ignore { return is.lines[lineOf{file, line}] }
+func (ds *directives) on(file string, line int) *directive { return ds.lines[lineOf{file, line}] }
 
-func (is *ignores) of(file string, line int) []*ignore {
-	found := []*ignore{is.on(file, line)}
-	for _, d := range is.functions[file] {
+func (ds *directives) of(file string, line int) []*directive {
+	found := []*directive{ds.on(file, line)}
+	for _, d := range ds.functions[file] {
 		if d.first <= line && line <= d.last {
-			found = append(found, d.ignore)
+			found = append(found, d.directive)
 		}
 	}
 	return found
@@ -148,16 +148,16 @@ func (is *ignores) of(file string, line int) []*ignore {
 
 // reason is why a slow call in a hold is meant, "" where no comment says so. All
 // comments that do are marked as used.
-func (is *ignores) reason(hold Place, chain []Step, slow Place) (reason string) {
-	found := is.of(hold.File, hold.Line)
+func (ds *directives) reason(hold Place, chain []Step, slow Place) (reason string) {
+	found := ds.of(hold.File, hold.Line)
 	for i, s := range chain {
 		if i == 0 || i == len(chain)-1 {
-			found = append(found, is.of(s.File, s.Line)...)
+			found = append(found, ds.of(s.File, s.Line)...)
 		} else {
-			found = append(found, is.on(s.File, s.Line))
+			found = append(found, ds.on(s.File, s.Line))
 		}
 	}
-	found = append(found, is.of(slow.File, slow.Line)...)
+	found = append(found, ds.of(slow.File, slow.Line)...)
 	for _, ig := range found {
 		if ig != nil {
 			ig.used = true
@@ -171,12 +171,12 @@ func (is *ignores) reason(hold Place, chain []Step, slow Place) (reason string) 
 // comments that give no reason or ignore nothing. files are those of the repository,
 // with their comments, and dir is the folder that findings' files are relative to.
 func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result) {
-	is := readIgnores(fset, files, func(file string) string { return load.FileName(dir, file) })
+	ds := readDirectives(fset, files, func(file string) string { return load.FileName(dir, file) })
 	var kept []Finding
 	for _, f := range r.Findings {
 		why := ""
 		rest, meant := split(f, func(o Other) bool {
-			reason := is.reason(f.Hold, o.Chain, o.Slow)
+			reason := ds.reason(f.Hold, o.Chain, o.Slow)
 			why = cmp.Or(why, reason)
 			return reason != ""
 		})
@@ -188,7 +188,7 @@ func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result)
 		}
 	}
 	r.Findings = kept
-	for _, ig := range is.all {
+	for _, ig := range ds.all {
 		switch {
 		case ig.reason == "":
 			r.Complaints = append(r.Complaints, Remark{ig.file, ig.line, "pghold:ignore needs a reason"})

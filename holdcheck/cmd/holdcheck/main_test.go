@@ -242,7 +242,7 @@ func (v vet) runTold(t *testing.T) (text string, status int, asked []string) {
 	in := ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if dir, is := strings.CutPrefix(line, "cd "); is {
+		if dir, ok := strings.CutPrefix(line, "cd "); ok {
 			in = filepath.Base(dir)
 		}
 		if strings.Contains(line, v.tool) && strings.HasSuffix(line, "vet.cfg") {

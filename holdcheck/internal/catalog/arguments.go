@@ -134,7 +134,7 @@ var gormHooks = []string{
 
 // HookOf says what is held while a library calls a method of a project's own type,
 // and whether it is such a method.
-func HookOf(fn *types.Func) (what string, is bool) {
+func HookOf(fn *types.Func) (what string, ok bool) {
 	sig := fn.Signature()
 	if sig.Recv() == nil || types.IsInterface(sig.Recv().Type()) || fn.Pkg() == nil {
 		return "", false

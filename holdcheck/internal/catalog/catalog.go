@@ -29,7 +29,7 @@ func (t *Catalog) Cost(f *types.Func) (Cost, bool) {
 	if _, fast := t.quick.find(name); fast {
 		return Cost{}, false
 	}
-	if s, is := t.slow.find(name); is {
+	if s, ok := t.slow.find(name); ok {
 		return s, true
 	}
 	return slowCall(f)
@@ -38,7 +38,7 @@ func (t *Catalog) Cost(f *types.Func) (Cost, bool) {
 // Opener is what the tables say of a function that takes a connection.
 func (t *Catalog) Opener(f *types.Func) (Opener, bool) {
 	name := FullName(f)
-	if o, is := t.openers.find(name); is {
+	if o, ok := t.openers.find(name); ok {
 		return o, true
 	}
 	return openerOf(f)
@@ -54,14 +54,14 @@ func (t *Catalog) Fast(f *types.Func) bool {
 
 // Joins reports whether a function waits for goroutines.
 func (t *Catalog) Joins(f *types.Func) bool {
-	_, is := joins.find(FullName(f))
-	return is
+	_, ok := joins.find(FullName(f))
+	return ok
 }
 
 // Spawns is the number of the argument, the receiver first, that f runs in a
 // goroutine; -1 for none.
 func (t *Catalog) Spawns(f *types.Func) int {
-	if i, is := spawns.find(FullName(f)); is {
+	if i, ok := spawns.find(FullName(f)); ok {
 		return i
 	}
 	return -1

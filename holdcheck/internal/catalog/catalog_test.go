@@ -53,7 +53,7 @@ func TestTables_HaveFullNames(t *testing.T) {
 
 func TestTables_AFunctionTakesOrIsSlow(t *testing.T) {
 	for name := range openers.exact {
-		if _, is := sinks.find(name); is {
+		if _, ok := sinks.find(name); ok {
 			t.Errorf("%s is in openers and in sinks", name)
 		}
 	}
@@ -61,7 +61,7 @@ func TestTables_AFunctionTakesOrIsSlow(t *testing.T) {
 
 func TestTables_WhatJoinsIsASinkToo(t *testing.T) {
 	for name := range joins.exact {
-		if s, is := sinks.find(name); !is || s.Kind != Blocked {
+		if s, ok := sinks.find(name); !ok || s.Kind != Blocked {
 			t.Errorf("%s waits for goroutines, and sinks has %v", name, s)
 		}
 	}
@@ -210,8 +210,8 @@ func standardFunc(t *testing.T, name string) *types.Func {
 		fn, _ := pkg.Scope().Lookup(m[5]).(*types.Func)
 		return fn
 	}
-	typ, is := pkg.Scope().Lookup(m[3]).(*types.TypeName)
-	if !is {
+	typ, ok := pkg.Scope().Lookup(m[3]).(*types.TypeName)
+	if !ok {
 		return nil
 	}
 	obj, _, _ := types.LookupFieldOrMethod(types.NewPointer(typ.Type()), true, pkg, m[5])
@@ -272,7 +272,7 @@ func TestTables_ArgumentsAreWhatTheyAreUsedAs(t *testing.T) {
 			}
 		}
 	}
-	isFunction := func(t types.Type) bool { _, is := t.Underlying().(*types.Signature); return is }
+	isFunction := func(t types.Type) bool { _, ok := t.Underlying().(*types.Signature); return ok }
 	each(callbacks, isFunction)
 	each(spawns, isFunction)
 	each(writesTo, func(t types.Type) bool { return !isFunction(t) })
@@ -303,7 +303,7 @@ func TestSinks_SpareWhatOnlyPrepares(t *testing.T) {
 			// Its package is in no table.
 			continue
 		}
-		if s, is := slowCall(fn); is {
+		if s, ok := slowCall(fn); ok {
 			t.Errorf("%s is slow: %v", name, s)
 		}
 	}
@@ -405,7 +405,7 @@ func (w *world) add(path, source string) map[string]*types.Func {
 	w.packages[path] = pkg
 	funcs := map[string]*types.Func{}
 	for _, obj := range info.Defs {
-		if fn, is := obj.(*types.Func); is {
+		if fn, ok := obj.(*types.Func); ok {
 			funcs[strings.ReplaceAll(FullName(fn), path+".", "")] = fn
 		}
 	}
@@ -523,12 +523,12 @@ func TestSlowCall_Rules(t *testing.T) {
 	}} {
 		funcs := w.add(p.path, p.source)
 		for _, name := range p.slow {
-			if got, is := slowCall(funcs[name]); !is || got != p.want {
+			if got, ok := slowCall(funcs[name]); !ok || got != p.want {
 				t.Errorf("%s: %s is %v, want %v", p.path, name, got, p.want)
 			}
 		}
 		for _, name := range p.fast {
-			if got, is := slowCall(funcs[name]); is {
+			if got, ok := slowCall(funcs[name]); ok {
 				t.Errorf("%s: %s is %v, and is not slow", p.path, name, got)
 			}
 		}
@@ -572,7 +572,7 @@ func TestSlowCall_InterfacesOfProjects(t *testing.T) {
 	}
 	// What has a body is looked into.
 	for _, name := range []string{"(Greeter).Name", "(Provider).Stored", "(local).SayHello", "(local).Do"} {
-		if got, is := slowCall(funcs[name]); is {
+		if got, ok := slowCall(funcs[name]); ok {
 			t.Errorf("%s is %v, and is not slow", name, got)
 		}
 	}
@@ -610,11 +610,11 @@ func TestOpenerOf_InterfacesOfProjects(t *testing.T) {
 		"(DB).Begin": "a transaction", "(DB).Query": "rows", "(SQL).BeginTx": "a transaction", "(SQL).Conn": "a connection",
 		"(DB).Exec": "", "(DB).Current": "", "(Tx).Begin": "", "(store).Begin": "",
 	} {
-		o, is := openerOf(funcs[name])
-		if o.What != want || is != (want != "") {
+		o, ok := openerOf(funcs[name])
+		if o.What != want || ok != (want != "") {
 			t.Errorf("%s takes %q, want %q", name, o.What, want)
 		}
-		if is && !o.Nests {
+		if ok && !o.Nests {
 			t.Errorf("%s: the interface may have a transaction in it", name)
 		}
 	}
@@ -661,7 +661,7 @@ func TestHookOf(t *testing.T) {
 		"(*pages).Next":      "a connection",
 		"(*order).AfterFind": "", "(*other).BeforeSave": "", "(*other).Value": "", "(*other).Scan": "", "BeforeSave": "", "(*list).Next": "",
 	} {
-		if got, is := HookOf(funcs[name]); got != want || is != (want != "") {
+		if got, ok := HookOf(funcs[name]); got != want || ok != (want != "") {
 			t.Errorf("%s is called while %q is held, want %q", name, got, want)
 		}
 	}

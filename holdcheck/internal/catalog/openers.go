@@ -182,7 +182,7 @@ func (o Opener) calling(argument int) Opener {
 // that projects write so that a pool fits them are known by what their methods are
 // called and return.
 func openerOf(fn *types.Func) (Opener, bool) {
-	if o, is := openers.find(FullName(fn)); is {
+	if o, ok := openers.find(FullName(fn)); ok {
 		return o, true
 	}
 	if i := transactionBody(fn); i >= 0 {
@@ -219,7 +219,7 @@ func transactionBody(fn *types.Func) int {
 	}
 	params := fn.Signature().Params()
 	for i := range params.Len() {
-		if _, is := params.At(i).Type().Underlying().(*types.Signature); is {
+		if _, ok := params.At(i).Type().Underlying().(*types.Signature); ok {
 			return i
 		}
 	}

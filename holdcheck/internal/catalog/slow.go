@@ -343,7 +343,7 @@ var rules = []rule{
 
 // slowCall is what the tables say of a function that is slow.
 func slowCall(fn *types.Func) (Cost, bool) {
-	if s, is := sinks.find(FullName(fn)); is {
+	if s, ok := sinks.find(FullName(fn)); ok {
 		return s, true
 	}
 	if fn.Pkg() == nil || !fn.Exported() {
@@ -397,7 +397,7 @@ func (c call) byShape() (Cost, bool) {
 
 func (c call) under(paths []string) bool {
 	for _, p := range paths {
-		if rest, is := strings.CutPrefix(c.path, p); is && (rest == "" || rest[0] == '/') {
+		if rest, ok := strings.CutPrefix(c.path, p); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}
 	}
@@ -449,10 +449,10 @@ func (c call) returns(suffix string) bool {
 
 // typeOf is the name of a type, or of what it points to, without its package.
 func typeOf(t types.Type) string {
-	if p, is := types.Unalias(t).(*types.Pointer); is {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
 		t = p.Elem()
 	}
-	if n, is := types.Unalias(t).(*types.Named); is {
+	if n, ok := types.Unalias(t).(*types.Named); ok {
 		return n.Obj().Name()
 	}
 	return ""

@@ -19,10 +19,10 @@ func FullName(f *types.Func) string {
 // TypeName is a type, or what it points to, with the path of its package; empty where
 // it has no name.
 func TypeName(t types.Type) string {
-	if p, is := types.Unalias(t).(*types.Pointer); is {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
 		t = p.Elem()
 	}
-	if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil {
+	if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil {
 		return n.Obj().Pkg().Path() + "." + n.Obj().Name()
 	}
 	return ""
@@ -31,14 +31,14 @@ func TypeName(t types.Type) string {
 // HasMethod reports whether a type, as it is, has a method that is exported.
 func HasMethod(t types.Type, name string) bool {
 	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
-	_, is := obj.(*types.Func)
-	return is
+	_, ok := obj.(*types.Func)
+	return ok
 }
 
 // IsContext reports whether a type is context.Context.
 func IsContext(t types.Type) bool {
-	n, is := types.Unalias(t).(*types.Named)
-	return is && n.Obj().Name() == "Context" && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "context"
+	n, ok := types.Unalias(t).(*types.Named)
+	return ok && n.Obj().Name() == "Context" && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "context"
 }
 
 // IsError reports whether a type is error.

@@ -39,10 +39,10 @@ func (u *Unit) audience(n *node) audience {
 // isTesting reports whether a type is one of package testing's, or an interface for
 // what fails a test.
 func isTesting(t types.Type) bool {
-	if p, is := types.Unalias(t).(*types.Pointer); is {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
 		t = p.Elem()
 	}
-	if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "testing" {
+	if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "testing" {
 		return true
 	}
 	return types.IsInterface(t) && (catalog.HasMethod(t, "Helper") || catalog.HasMethod(t, "FailNow"))
@@ -54,11 +54,11 @@ func hasTesting(t types.Type) bool {
 	seen := map[types.Type]bool{}
 	var has func(types.Type) bool
 	has = func(t types.Type) bool {
-		if p, is := types.Unalias(t).(*types.Pointer); is {
+		if p, ok := types.Unalias(t).(*types.Pointer); ok {
 			t = p.Elem()
 		}
-		s, is := t.Underlying().(*types.Struct)
-		if !is || seen[t] {
+		s, ok := t.Underlying().(*types.Struct)
+		if !ok || seen[t] {
 			return false
 		}
 		seen[t] = true

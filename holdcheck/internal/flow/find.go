@@ -48,8 +48,8 @@ func (u *Unit) search(want func(*node) bool) []Found {
 		if n.flow != nil {
 			c.events(n.flow, nil)
 		}
-		if obj, is := object(n.fn); is {
-			if what, is := catalog.HookOf(obj); is {
+		if obj, ok := object(n.fn); ok {
+			if what, ok := catalog.HookOf(obj); ok {
 				at := u.step(n, n.fn.Pos())
 				c.body(n, &hold{what: what, place: Place{at.File, at.Line, n.fn.Name()}, in: n.name})
 			}
@@ -109,7 +109,7 @@ func (c *collector) events(f *flow, of *hold) {
 // deferred looks into a deferred closure, whose calls are the function's own, and
 // reports whether s is one.
 func (c *collector) deferred(h *hold, s *site) bool {
-	if _, is := s.instr.(*ssa.Defer); !is || len(s.targets) != 1 || s.targets[0].fn.Parent() != s.in.fn {
+	if _, ok := s.instr.(*ssa.Defer); !ok || len(s.targets) != 1 || s.targets[0].fn.Parent() != s.in.fn {
 		return false
 	}
 	c.inside(h, s, s.targets[0])
@@ -177,7 +177,7 @@ func (c *collector) inside(h *hold, s *site, n *node) {
 func (c *collector) site(holds []*hold, s *site) {
 	h := holds[0]
 	for _, h := range holds {
-		if l, is := c.u.secondCheckout(h, s); is {
+		if l, ok := c.u.secondCheckout(h, s); ok {
 			c.add(h, s.step, s.pos, s.in, []Leaf{l})
 		}
 	}
@@ -186,7 +186,7 @@ func (c *collector) site(holds []*hold, s *site) {
 		ls = c.u.behind(s.invoke.Type(), s.in, s.step)
 	}
 	if len(ls) == 0 {
-		if l, is := c.u.unresolved(s); is {
+		if l, ok := c.u.unresolved(s); ok {
 			ls = append(ls, l)
 		}
 	}
@@ -278,7 +278,7 @@ func (c *collector) returned(n *node) {
 }
 
 // unresolved reports whether a site calls something that could not be followed.
-func (u *Unit) unresolved(s *site) (l Leaf, is bool) {
+func (u *Unit) unresolved(s *site) (l Leaf, ok bool) {
 	if s.call == nil || s.fast || s.facts != nil || len(u.targets(s)) > 0 {
 		return l, false
 	}
@@ -296,8 +296,8 @@ func (u *Unit) unresolved(s *site) (l Leaf, is bool) {
 			return l, false
 		}
 	default:
-		obj, is := callee(s.call)
-		if !is || catalog.FullName(obj) != "(reflect.Value).Call" && catalog.FullName(obj) != "(reflect.Value).CallSlice" {
+		obj, ok := callee(s.call)
+		if !ok || catalog.FullName(obj) != "(reflect.Value).Call" && catalog.FullName(obj) != "(reflect.Value).CallSlice" {
 			return l, false
 		}
 	}
@@ -310,23 +310,23 @@ func ends(v ssa.Value) bool {
 	if t := catalog.TypeName(v.Type()); t == "context.CancelFunc" || t == "context.CancelCauseFunc" {
 		return true
 	}
-	if e, is := v.(*ssa.Extract); is {
+	if e, ok := v.(*ssa.Extract); ok {
 		v = e.Tuple
 	}
-	call, is := v.(*ssa.Call)
-	if !is {
+	call, ok := v.(*ssa.Call)
+	if !ok {
 		return false
 	}
-	obj, is := callee(&call.Call)
-	return is && catalog.IsStd(packagePath(obj))
+	obj, ok := callee(&call.Call)
+	return ok && catalog.IsStd(packagePath(obj))
 }
 
 // behind are the slow calls of the handlers that a middleware may call, of which only
 // the type is known. Which of them it calls is put together elsewhere, so they are no
 // worse than medium.
 func (u *Unit) behind(handler types.Type, middleware *node, at Step) []Leaf {
-	sig, is := handler.Underlying().(*types.Signature)
-	if !is {
+	sig, ok := handler.Underlying().(*types.Signature)
+	if !ok {
 		return nil
 	}
 	var ls leaves

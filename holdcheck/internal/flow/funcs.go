@@ -80,10 +80,10 @@ func (u *Unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via 
 	case *ssa.Index:
 		u.addElements(set, v.X, seen, via)
 	case *ssa.Extract:
-		if l, is := v.Tuple.(*ssa.Lookup); is && v.Index == 0 {
+		if l, ok := v.Tuple.(*ssa.Lookup); ok && v.Index == 0 {
 			u.addElements(set, l.X, seen, via)
-		} else if n, is := v.Tuple.(*ssa.Next); is {
-			if r, is := n.Iter.(*ssa.Range); is {
+		} else if n, ok := v.Tuple.(*ssa.Next); ok {
+			if r, ok := n.Iter.(*ssa.Range); ok {
 				u.addElements(set, r.X, seen, via)
 			}
 		} else {
@@ -101,7 +101,7 @@ func (u *Unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via 
 			vals, _ := u.keys.stored(at)
 			all(vals)
 		case *ssa.FreeVar:
-			if a, is := u.variable(at).(*ssa.Alloc); is {
+			if a, ok := u.variable(at).(*ssa.Alloc); ok {
 				vals, _ := u.keys.stored(a)
 				all(vals)
 			} else {
@@ -117,7 +117,7 @@ func (u *Unit) addFuncs(set *funcSet, v ssa.Value, seen map[ssa.Value]bool, via 
 			return
 		}
 		s := n.byPos[v]
-		if a, is := stoodFor(v); is {
+		if a, ok := stoodFor(v); ok {
 			add(a)
 			return
 		}
@@ -162,7 +162,7 @@ func (u *Unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value
 			u.addElements(set, e, seen, via)
 		}
 	case *ssa.Call:
-		if b, is := c.Call.Value.(*ssa.Builtin); is && b.Name() == "append" {
+		if b, ok := c.Call.Value.(*ssa.Builtin); ok && b.Name() == "append" {
 			found = true
 			for _, a := range c.Call.Args {
 				u.addElements(set, a, seen, via)
@@ -170,7 +170,7 @@ func (u *Unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value
 		}
 	case *ssa.UnOp:
 		add(u.place(c.X))
-		if a, is := u.variable(c.X).(*ssa.Alloc); is {
+		if a, ok := u.variable(c.X).(*ssa.Alloc); ok {
 			vals, _ := u.keys.stored(a)
 			for _, v := range vals {
 				found = true
@@ -197,8 +197,8 @@ func (u *Unit) addElements(set *funcSet, container ssa.Value, seen map[ssa.Value
 // variable is the variable that a closure's variable is.
 func (u *Unit) variable(v ssa.Value) ssa.Value {
 	for {
-		f, is := v.(*ssa.FreeVar)
-		if !is {
+		f, ok := v.(*ssa.FreeVar)
+		if !ok {
 			return v
 		}
 		b := u.keys.binding(f)
@@ -210,9 +210,9 @@ func (u *Unit) variable(v ssa.Value) ssa.Value {
 }
 
 func (u *Unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
-	if obj, is := fn.Object().(*types.Func); is && strings.HasPrefix(fn.Synthetic, "bound method wrapper") {
+	if obj, ok := fn.Object().(*types.Func); ok && strings.HasPrefix(fn.Synthetic, "bound method wrapper") {
 		if recv := obj.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
-			if iface, is := recv.Type().Underlying().(*types.Interface); is && !catalog.IsStd(packagePath(obj)) {
+			if iface, ok := recv.Type().Underlying().(*types.Interface); ok && !catalog.IsStd(packagePath(obj)) {
 				for _, n := range u.implementations(iface, obj) {
 					set.refs = append(set.refs, funcRef{n, via})
 				}
@@ -228,7 +228,7 @@ func (u *Unit) addFunc(set *funcSet, fn *ssa.Function, via *site) {
 		set.refs = append(set.refs, funcRef{n, via})
 		return
 	}
-	if obj, is := object(fn); is {
+	if obj, ok := object(fn); ok {
 		set.other = append(set.other, obj)
 	} else {
 		set.open = true
@@ -262,7 +262,7 @@ func (u *Unit) findTargets(s *site) []funcRef {
 	switch {
 	case s.fast:
 	case s.invoke != nil:
-		if iface, is := s.call.Value.Type().Underlying().(*types.Interface); is && !catalog.IsStd(packagePath(s.invoke)) {
+		if iface, ok := s.call.Value.Type().Underlying().(*types.Interface); ok && !catalog.IsStd(packagePath(s.invoke)) {
 			for _, t := range u.implementations(iface, s.invoke) {
 				refs = append(refs, funcRef{t, nil})
 			}
@@ -282,7 +282,7 @@ func packagePath(f *types.Func) string {
 
 // collects notes that a variable holds a map or a slice of functions.
 func (u *Unit) collects(addr, container ssa.Value, elem types.Type) {
-	if _, is := elem.Underlying().(*types.Signature); !is {
+	if _, ok := elem.Underlying().(*types.Signature); !ok {
 		return
 	}
 	k := u.place(addr)
@@ -291,7 +291,7 @@ func (u *Unit) collects(addr, container ssa.Value, elem types.Type) {
 
 // place is the key of a variable: for a field, one that all values of its type share.
 func (u *Unit) place(addr ssa.Value) key {
-	if f, is := addr.(*ssa.FieldAddr); is {
+	if f, ok := addr.(*ssa.FieldAddr); ok {
 		return u.fieldKey(fieldOf(f.X.Type(), f.Field))
 	}
 	return u.keys.of(addr)

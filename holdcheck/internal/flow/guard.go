@@ -15,15 +15,15 @@ import (
 func (u *Unit) guards(b *ssa.BasicBlock) []guard {
 	var gs []guard
 	for d := b.Idom(); d != nil && len(gs) < 3; d = d.Idom() {
-		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
-		if !is {
+		last, ok := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !ok {
 			continue
 		}
 		for branch, succ := range d.Succs {
 			if len(succ.Preds) != 1 || !succ.Dominates(b) {
 				continue
 			}
-			if g, is := parameterTest(last.Cond, branch == 0); is {
+			if g, ok := parameterTest(last.Cond, branch == 0); ok {
 				gs = append(gs, g)
 			}
 		}
@@ -35,15 +35,15 @@ func (u *Unit) guards(b *ssa.BasicBlock) []guard {
 // carries: which case it is is decided far away.
 func carried(b *ssa.BasicBlock) bool {
 	for d := b.Idom(); d != nil; d = d.Idom() {
-		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
-		if !is || len(d.Succs[0].Preds) != 1 || !d.Succs[0].Dominates(b) {
+		last, ok := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !ok || len(d.Succs[0].Preds) != 1 || !d.Succs[0].Dominates(b) {
 			continue
 		}
-		test, is := last.Cond.(*ssa.BinOp)
-		if !is || test.Op != token.EQL {
+		test, ok := last.Cond.(*ssa.BinOp)
+		if !ok || test.Op != token.EQL {
 			continue
 		}
-		if k, is := test.Y.(*ssa.Const); !is || k.Value == nil {
+		if k, ok := test.Y.(*ssa.Const); !ok || k.Value == nil {
 			continue
 		}
 		if fromContext(test.X, 0) {
@@ -80,7 +80,7 @@ func fromContext(v ssa.Value, depth int) bool {
 		}
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
-				if c, is := instr.(*ssa.Call); is && c.Call.Method != nil && c.Call.Method.Name() == "Value" && catalog.IsContext(c.Call.Value.Type()) {
+				if c, ok := instr.(*ssa.Call); ok && c.Call.Method != nil && c.Call.Method.Name() == "Value" && catalog.IsContext(c.Call.Value.Type()) {
 					return true
 				}
 			}
@@ -98,9 +98,9 @@ func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
 			return parameterTest(c.X, !holds)
 		}
 	case *ssa.BinOp:
-		p, is := c.X.(*ssa.Parameter)
+		p, ok := c.X.(*ssa.Parameter)
 		k, isConst := c.Y.(*ssa.Const)
-		if !is || !isConst || c.Op != token.EQL && c.Op != token.NEQ {
+		if !ok || !isConst || c.Op != token.EQL && c.Op != token.NEQ {
 			return guard{}, false
 		}
 		want := constWord(k)
@@ -144,8 +144,8 @@ func pass(l Leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
 		}
 		switch a := unwrap(args[g.Index]).(type) {
 		case *ssa.Const:
-			is := constWord(a)
-			if not, negated := strings.CutPrefix(g.Want, "not "); negated && is == not || !negated && is != g.Want {
+			word := constWord(a)
+			if not, negated := strings.CutPrefix(g.Want, "not "); negated && word == not || !negated && word != g.Want {
 				return nil, false
 			}
 		case *ssa.Parameter:

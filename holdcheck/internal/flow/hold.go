@@ -48,11 +48,11 @@ func (u *Unit) holdsOf(n *node) []*hold {
 			openers: openers, closers: closers,
 			aliases: map[key]bool{}, derived: map[key]bool{}, errs: map[key]bool{},
 		}
-		if v, is := s.instr.(*ssa.Call); is && s.results > 1 {
+		if v, ok := s.instr.(*ssa.Call); ok && s.results > 1 {
 			if last := s.call.Signature().Results().At(s.results - 1).Type(); catalog.IsError(last) {
 				h.errs[result(v, s.results-1)] = true
 			}
-		} else if is && s.results == 1 && catalog.IsError(s.call.Signature().Results().At(0).Type()) {
+		} else if ok && s.results == 1 && catalog.IsError(s.call.Signature().Results().At(0).Type()) {
 			h.errs[result(v, 0)] = true
 		}
 		h.pool = u.poolTaken(s)
@@ -211,7 +211,7 @@ func mayCarry(t types.Type) bool {
 	if catalog.IsContext(t) {
 		return true
 	}
-	if _, is := t.Underlying().(*types.Signature); is {
+	if _, ok := t.Underlying().(*types.Signature); ok {
 		return true
 	}
 	for name := range catalog.CloserNames {
@@ -224,8 +224,8 @@ func mayCarry(t types.Type) bool {
 
 // captures reports whether a value is a closure over the hold.
 func (u *Unit) captures(h *hold, v ssa.Value) bool {
-	c, is := v.(*ssa.MakeClosure)
-	if !is {
+	c, ok := v.(*ssa.MakeClosure)
+	if !ok {
 		return false
 	}
 	for _, b := range c.Bindings {
@@ -233,7 +233,7 @@ func (u *Unit) captures(h *hold, v ssa.Value) bool {
 		if h.aliases[k] || h.derived[k] {
 			return true
 		}
-		if a, is := b.(*ssa.Alloc); is {
+		if a, ok := b.(*ssa.Alloc); ok {
 			vals, _ := u.keys.stored(a)
 			for _, v := range vals {
 				if h.aliases[u.keys.of(v)] {
@@ -245,8 +245,8 @@ func (u *Unit) captures(h *hold, v ssa.Value) bool {
 	return false
 }
 
-// is reports whether a key names the hold, or something in or around it.
-func (h *hold) is(k key) (itself, around bool) {
+// named reports whether a key names the hold, or something in or around it.
+func (h *hold) named(k key) (itself, around bool) {
 	if h.aliases[k] {
 		return true, true
 	}
@@ -265,7 +265,7 @@ func (u *Unit) endedBy(h *hold, s *site) bool {
 	}
 	if s.receives() {
 		name := methodName(s.call)
-		itself, around := h.is(u.keys.of(s.args[0]))
+		itself, around := h.named(u.keys.of(s.args[0]))
 		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && catalog.CloserNames[name]) ||
 			around && !itself && catalog.CloserNames[name] {
 			return true
@@ -273,18 +273,18 @@ func (u *Unit) endedBy(h *hold, s *site) bool {
 	}
 	if s.dynamic {
 		k := u.keys.of(s.call.Value)
-		if itself, around := h.is(k); itself || around {
+		if itself, around := h.named(k); itself || around {
 			return true
 		}
 	}
 	for k := range u.closedBy(s) {
-		if before, is := strings.CutSuffix(k.path, scanned); is {
+		if before, ok := strings.CutSuffix(k.path, scanned); ok {
 			if h.aliases[key{k.base, before}] && slices.Contains(h.closers, "Scan") {
 				return true
 			}
 			continue
 		}
-		if itself, around := h.is(k); itself || around {
+		if itself, around := h.named(k); itself || around {
 			return true
 		}
 	}
@@ -320,8 +320,8 @@ func beginsLate(s *site) int {
 	if fn == nil || len(s.targets) == 0 || len(s.targets[0].opens) > 0 || !s.targets[0].speaksSQL() {
 		return -1
 	}
-	obj, is := object(fn)
-	if !is || obj.Pkg() == nil || !slices.ContainsFunc(obj.Pkg().Imports(), func(p *types.Package) bool { return catalog.Driver(p.Path()) }) {
+	obj, ok := object(fn)
+	if !ok || obj.Pkg() == nil || !slices.ContainsFunc(obj.Pkg().Imports(), func(p *types.Package) bool { return catalog.Driver(p.Path()) }) {
 		return -1
 	}
 	if name := strings.ToLower(obj.Name()); !strings.HasPrefix(name, "begin") && !strings.HasPrefix(name, "starttrans") {
@@ -340,16 +340,16 @@ func beginsLate(s *site) int {
 func (n *node) speaksSQL() bool {
 	for _, b := range n.fn.Blocks {
 		for _, instr := range b.Instrs {
-			m, is := instr.(*ssa.MakeInterface)
-			if !is || !catalog.HasMethod(m.X.Type(), "Commit") {
+			m, ok := instr.(*ssa.MakeInterface)
+			if !ok || !catalog.HasMethod(m.X.Type(), "Commit") {
 				continue
 			}
 			t := m.X.Type()
-			if p, is := t.Underlying().(*types.Pointer); is {
+			if p, ok := t.Underlying().(*types.Pointer); ok {
 				t = p.Elem()
 			}
-			str, is := t.Underlying().(*types.Struct)
-			if !is {
+			str, ok := t.Underlying().(*types.Struct)
+			if !ok {
 				continue
 			}
 			for f := range str.Fields() {
@@ -378,8 +378,8 @@ func (u *Unit) havingPool(h *hold, s *site) {
 	if len(s.args) == 0 {
 		return
 	}
-	call, is := s.args[0].(*ssa.Call)
-	if !is || !call.Call.IsInvoke() {
+	call, ok := s.args[0].(*ssa.Call)
+	if !ok || !call.Call.IsInvoke() {
 		return
 	}
 	n := u.nodes[s.in.fn]
@@ -397,8 +397,8 @@ func (u *Unit) havingPool(h *hold, s *site) {
 // returnsNil reports whether a function's first result is always nil.
 func (n *node) returnsNil() bool {
 	for _, b := range n.fn.Blocks {
-		if r, is := b.Instrs[len(b.Instrs)-1].(*ssa.Return); is && len(r.Results) > 0 {
-			if k, is := r.Results[0].(*ssa.Const); !is || !k.IsNil() {
+		if r, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && len(r.Results) > 0 {
+			if k, ok := r.Results[0].(*ssa.Const); !ok || !k.IsNil() {
 				return false
 			}
 		}

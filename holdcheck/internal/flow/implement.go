@@ -15,7 +15,7 @@ type methodOf struct {
 // types of the unit that are put into interfaces, or, where none is, of all.
 func (u *Unit) implementations(iface *types.Interface, m *types.Func) []*node {
 	k := methodOf{iface, m.Name()}
-	if known, is := u.impls[k]; is {
+	if known, ok := u.impls[k]; ok {
 		return known
 	}
 	found := u.methods(u.concrete, iface, m)

@@ -39,7 +39,7 @@ func newKeys() *keys {
 }
 
 func (k *keys) of(v ssa.Value) key {
-	if known, is := k.known[v]; is {
+	if known, ok := k.known[v]; ok {
 		return known
 	}
 	k.known[v] = key{v, ""} // where v depends on itself
@@ -60,7 +60,7 @@ func (k *keys) find(v ssa.Value) key {
 	case *ssa.UnOp:
 		if v.Op == token.MUL {
 			at := k.of(v.X)
-			if a, is := at.base.(*ssa.Alloc); is && at.path == "" {
+			if a, ok := at.base.(*ssa.Alloc); ok && at.path == "" {
 				if vals, whole := k.stored(a); whole && len(vals) == 1 {
 					return k.of(vals[0])
 				}
@@ -90,10 +90,10 @@ func (k *keys) find(v ssa.Value) key {
 	case *ssa.TypeAssert:
 		return k.of(v.X)
 	case *ssa.Extract:
-		if call, is := v.Tuple.(*ssa.Call); is {
+		if call, ok := v.Tuple.(*ssa.Call); ok {
 			return result(call, v.Index)
 		}
-		if _, is := v.Tuple.(*ssa.TypeAssert); is && v.Index == 0 {
+		if _, ok := v.Tuple.(*ssa.TypeAssert); ok && v.Index == 0 {
 			return k.of(v.Tuple)
 		}
 	case *ssa.Call:
@@ -104,7 +104,7 @@ func (k *keys) find(v ssa.Value) key {
 	case *ssa.Phi:
 		var all key
 		for _, e := range v.Edges {
-			if c, is := e.(*ssa.Const); is && c.IsNil() {
+			if c, ok := e.(*ssa.Const); ok && c.IsNil() {
 				continue
 			}
 			switch ek := k.of(e); {
@@ -135,7 +135,7 @@ func (k *keys) binding(v *ssa.FreeVar) ssa.Value {
 	}
 	for _, b := range fn.Parent().Blocks {
 		for _, instr := range b.Instrs {
-			if c, is := instr.(*ssa.MakeClosure); is && c.Fn == fn {
+			if c, ok := instr.(*ssa.MakeClosure); ok && c.Fn == fn {
 				for i, f := range fn.FreeVars {
 					k.bindings[f] = c.Bindings[i]
 				}
@@ -191,7 +191,7 @@ func (k *keys) stored(a *ssa.Alloc) (vals []ssa.Value, whole bool) {
 // assigned reports whether something is stored at an address.
 func assigned(addr ssa.Value) bool {
 	for _, use := range *addr.Referrers() {
-		if s, is := use.(*ssa.Store); is && s.Addr == addr {
+		if s, ok := use.(*ssa.Store); ok && s.Addr == addr {
 			return true
 		}
 	}

@@ -20,7 +20,7 @@ func runtimeName(fn *ssa.Function) string {
 		}
 		return runtimeName(parent) + ".func" + number
 	}
-	if obj, is := object(fn); is {
+	if obj, ok := object(fn); ok {
 		return objectName(obj)
 	}
 	if fn.Pkg != nil {
@@ -40,11 +40,11 @@ func objectName(f *types.Func) string {
 	}
 	if recv := sig.Recv(); recv != nil {
 		t, pointer := recv.Type(), false
-		if p, is := types.Unalias(t).(*types.Pointer); is {
+		if p, ok := types.Unalias(t).(*types.Pointer); ok {
 			t, pointer = p.Elem(), true
 		}
 		receiver := "?"
-		if n, is := types.Unalias(t).(*types.Named); is {
+		if n, ok := types.Unalias(t).(*types.Named); ok {
 			receiver = n.Obj().Name()
 			if n.TypeParams().Len() > 0 || n.TypeArgs().Len() > 0 {
 				receiver += "[...]"
@@ -69,21 +69,21 @@ func object(fn *ssa.Function) (*types.Func, bool) {
 	if o := fn.Origin(); o != nil {
 		fn = o
 	}
-	obj, is := fn.Object().(*types.Func)
-	if is {
+	obj, ok := fn.Object().(*types.Func)
+	if ok {
 		obj = obj.Origin()
 	}
-	return obj, is
+	return obj, ok
 }
 
 // shortName is how people write a function: http.Get, Client.Do.
 func shortName(f *types.Func) string {
 	if recv := f.Signature().Recv(); recv != nil {
 		t := recv.Type()
-		if p, is := types.Unalias(t).(*types.Pointer); is {
+		if p, ok := types.Unalias(t).(*types.Pointer); ok {
 			t = p.Elem()
 		}
-		if n, is := types.Unalias(t).(*types.Named); is && n.Obj().Pkg() != nil {
+		if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil {
 			return n.Obj().Pkg().Name() + "." + n.Obj().Name() + "." + f.Name()
 		}
 		return f.Name()
@@ -101,7 +101,7 @@ func callName(c *ssa.CallCommon) string {
 		return shortName(c.Method)
 	case c.StaticCallee() != nil:
 		fn := c.StaticCallee()
-		if obj, is := object(fn); is {
+		if obj, ok := object(fn); ok {
 			return shortName(obj)
 		}
 		return "a function literal"
@@ -135,11 +135,11 @@ func valueName(v ssa.Value) string {
 }
 
 func fieldOf(t types.Type, i int) *types.Var {
-	if p, is := t.Underlying().(*types.Pointer); is {
+	if p, ok := t.Underlying().(*types.Pointer); ok {
 		t = p.Elem()
 	}
-	s, is := t.Underlying().(*types.Struct)
-	if !is {
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok {
 		return types.NewField(token.NoPos, nil, "field"+strconv.Itoa(i), types.Typ[types.Invalid], false)
 	}
 	return s.Field(i).Origin()

@@ -115,7 +115,7 @@ func (f *flow) countTests() {
 	f.n.tests = map[condition]int{}
 	f.n.followed = map[ssa.Value]bool{}
 	for _, b := range f.n.fn.Blocks {
-		if last, is := b.Instrs[len(b.Instrs)-1].(*ssa.If); is {
+		if last, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If); ok {
 			f.follow(last.Cond)
 			if c, _, ok := f.condition(last.Cond, state{}); ok {
 				f.n.tests[c]++
@@ -151,7 +151,7 @@ func (f *flow) run() {
 		seen[id] = true
 		out := f.block(v.block, in)
 		last := v.block.Instrs[len(v.block.Instrs)-1]
-		if test, is := last.(*ssa.If); is {
+		if test, ok := last.(*ssa.If); ok {
 			for branch, succ := range v.block.Succs {
 				if next, can := f.branch(test.Cond, branch == 0, out.clone()); can {
 					work = append(work, visit{succ, v.block, next})
@@ -167,7 +167,7 @@ func (f *flow) run() {
 
 func (f *flow) allDefers(at *ssa.BasicBlock) (all []*site) {
 	for _, s := range f.n.sites {
-		if d, is := s.instr.(*ssa.Defer); is && d.Block().Dominates(at) {
+		if d, ok := s.instr.(*ssa.Defer); ok && d.Block().Dominates(at) {
 			all = append(all, s)
 		}
 	}
@@ -182,8 +182,8 @@ func (f *flow) enter(b, from *ssa.BasicBlock, in state) state {
 	edge := slices.Index(b.Preds, from)
 	out, cloned := in, false
 	for _, instr := range b.Instrs {
-		phi, is := instr.(*ssa.Phi)
-		if !is {
+		phi, ok := instr.(*ssa.Phi)
+		if !ok {
 			break
 		}
 		if !f.n.followed[phi] {
@@ -218,10 +218,10 @@ func (f *flow) follow(v ssa.Value) {
 		if v.Op == token.NOT {
 			f.follow(v.X)
 		}
-		if a, is := v.X.(*ssa.Alloc); is && v.Op == token.MUL {
+		if a, ok := v.X.(*ssa.Alloc); ok && v.Op == token.MUL {
 			f.n.followed[v], f.n.followed[a] = true, true
 			for _, use := range *a.Referrers() {
-				if s, is := use.(*ssa.Store); is {
+				if s, ok := use.(*ssa.Store); ok {
 					f.follow(s.Val)
 				}
 			}
@@ -267,12 +267,12 @@ func (f *flow) block(b *ssa.BasicBlock, in state) state {
 	for _, instr := range b.Instrs {
 		switch i := instr.(type) {
 		case *ssa.Store:
-			if a, is := i.Addr.(*ssa.Alloc); is && f.n.followed[a] {
+			if a, ok := i.Addr.(*ssa.Alloc); ok && f.n.followed[a] {
 				out.mem[a] = f.value(i.Val, out)
 			}
 			continue
 		case *ssa.UnOp:
-			if a, is := i.X.(*ssa.Alloc); is && i.Op == token.MUL && f.n.followed[i] {
+			if a, ok := i.X.(*ssa.Alloc); ok && i.Op == token.MUL && f.n.followed[i] {
 				if v, known := out.mem[a]; known {
 					out.mem[i] = v
 				} else {
@@ -342,7 +342,7 @@ func (f *flow) nested(s *site, open uint64) bool {
 			continue
 		}
 		for _, a := range s.args {
-			if itself, around := h.is(f.u.keys.of(a)); itself || around {
+			if itself, around := h.named(f.u.keys.of(a)); itself || around {
 				return true
 			}
 		}
@@ -363,10 +363,10 @@ func (f *flow) condition(cond ssa.Value, s state) (c condition, negated, ok bool
 			return c, false, false
 		}
 		a, b := x.X, x.Y
-		if k, is := a.(*ssa.Const); is && k.IsNil() {
+		if k, ok := a.(*ssa.Const); ok && k.IsNil() {
 			a, b = b, a
 		}
-		if k, is := b.(*ssa.Const); is && k.IsNil() {
+		if k, ok := b.(*ssa.Const); ok && k.IsNil() {
 			return condition{f.u.keys.of(f.value(a, s)), true}, x.Op == token.NEQ, true
 		}
 		return c, false, false
@@ -383,17 +383,17 @@ func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool
 		}
 		return s, true
 	}
-	is := taken != negated // the condition itself
+	holds := taken != negated // what the condition says
 	v := c.key.base
 	if k, isConst := v.(*ssa.Const); isConst && c.key.path == "" {
 		if c.nil {
-			return s, k.IsNil() == is
+			return s, k.IsNil() == holds
 		}
 		if k.Value != nil && k.Value.Kind() == constant.Bool {
-			return s, constant.BoolVal(k.Value) == is
+			return s, constant.BoolVal(k.Value) == holds
 		}
 	}
-	if c.nil && is {
+	if c.nil && holds {
 		switch v.(type) {
 		case *ssa.Alloc, *ssa.MakeClosure, *ssa.Function:
 			if c.key.path == "" {
@@ -402,24 +402,24 @@ func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool
 		}
 	}
 	if known, has := s.facts[c]; has {
-		if known != is {
+		if known != holds {
 			return s, false
 		}
 	} else if f.n.tests[c] > 1 || isPhi(cond) {
-		s.facts[c] = is
+		s.facts[c] = holds
 	}
 	for _, h := range f.holds {
 		switch {
 		case s.open&h.bit == 0:
-		case c.nil && !is && h.errs[c.key]: // it was not taken
+		case c.nil && !holds && h.errs[c.key]: // it was not taken
 			s.open &^= h.bit
-		case c.nil && is && h.aliases[c.key]:
+		case c.nil && holds && h.aliases[c.key]:
 			s.open &^= h.bit
-		case c.nil && !is && strings.HasSuffix(c.key.path, ".Error") && h.aliases[key{c.key.base, strings.TrimSuffix(c.key.path, ".Error")}]: // gorm
+		case c.nil && !holds && strings.HasSuffix(c.key.path, ".Error") && h.aliases[key{c.key.base, strings.TrimSuffix(c.key.path, ".Error")}]: // gorm
 			s.open &^= h.bit
-		case !c.nil && !is && slices.Contains(h.closers, "Next"):
+		case !c.nil && !holds && slices.Contains(h.closers, "Next"):
 			if call, isCall := v.(*ssa.Call); isCall && methodName(&call.Call) == "Next" {
-				if itself, _ := h.is(f.u.keys.of(receiverOf(&call.Call))); itself {
+				if itself, _ := h.named(f.u.keys.of(receiverOf(&call.Call))); itself {
 					s.open &^= h.bit
 				}
 			}
@@ -430,15 +430,15 @@ func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool
 
 // ranged ends holds of which there are several, when the loop over them has ended.
 func (f *flow) ranged(cond ssa.Value, s *state) {
-	less, is := cond.(*ssa.BinOp)
-	if !is || less.Op != token.LSS {
+	less, ok := cond.(*ssa.BinOp)
+	if !ok || less.Op != token.LSS {
 		return
 	}
-	length, is := less.Y.(*ssa.Call)
-	if !is || len(length.Call.Args) != 1 {
+	length, ok := less.Y.(*ssa.Call)
+	if !ok || len(length.Call.Args) != 1 {
 		return
 	}
-	if b, is := length.Call.Value.(*ssa.Builtin); !is || b.Name() != "len" {
+	if b, ok := length.Call.Value.(*ssa.Builtin); !ok || b.Name() != "len" {
 		return
 	}
 	k := f.u.keys.of(length.Call.Args[0])
@@ -450,8 +450,8 @@ func (f *flow) ranged(cond ssa.Value, s *state) {
 }
 
 func isPhi(v ssa.Value) bool {
-	_, is := v.(*ssa.Phi)
-	return is
+	_, ok := v.(*ssa.Phi)
+	return ok
 }
 
 func methodName(c *ssa.CallCommon) string {
@@ -485,7 +485,7 @@ func (f *flow) returns(r *ssa.Return, s state) {
 		for i, v := range r.Results {
 			v = f.value(v, s)
 			k := f.u.keys.of(v)
-			itself, around := h.is(k)
+			itself, around := h.named(k)
 			if itself || around || f.u.captures(h, v) {
 				o := o
 				o.Result = i
@@ -522,8 +522,8 @@ func (f *flow) returns(r *ssa.Return, s state) {
 
 // makesError reports whether a value is an error that was made just now.
 func makesError(v ssa.Value) bool {
-	call, is := v.(*ssa.Call)
-	if !is || !catalog.IsError(call.Type()) || call.Call.StaticCallee() == nil {
+	call, ok := v.(*ssa.Call)
+	if !ok || !catalog.IsError(call.Type()) || call.Call.StaticCallee() == nil {
 		return false
 	}
 	name := call.Call.StaticCallee().Name()
@@ -533,15 +533,15 @@ func makesError(v ssa.Value) bool {
 // failing reports whether a block is run only where there is an error.
 func failing(b *ssa.BasicBlock) bool {
 	for d := b.Idom(); d != nil; d = d.Idom() {
-		last, is := d.Instrs[len(d.Instrs)-1].(*ssa.If)
-		if !is {
+		last, ok := d.Instrs[len(d.Instrs)-1].(*ssa.If)
+		if !ok {
 			continue
 		}
-		test, is := last.Cond.(*ssa.BinOp)
-		if !is || !catalog.IsError(test.X.Type()) {
+		test, ok := last.Cond.(*ssa.BinOp)
+		if !ok || !catalog.IsError(test.X.Type()) {
 			continue
 		}
-		if k, is := test.Y.(*ssa.Const); !is || !k.IsNil() {
+		if k, ok := test.Y.(*ssa.Const); !ok || !k.IsNil() {
 			continue
 		}
 		branch := 0

@@ -8,14 +8,14 @@ import (
 
 // secondCheckout reports whether a site takes a connection from the pool that h was
 // taken from.
-func (u *Unit) secondCheckout(h *hold, s *site) (l Leaf, is bool) {
+func (u *Unit) secondCheckout(h *hold, s *site) (l Leaf, ok bool) {
 	if h.pool.base == nil || s.call == nil || h.site == s {
 		return l, false
 	}
 	used := map[key]Leaf{}
 	u.addPools(used, s)
-	l, is = used[h.pool]
-	return l, is
+	l, ok = used[h.pool]
+	return l, ok
 }
 
 // addPools adds the pools that a site takes connections from, itself or by what it
@@ -34,8 +34,8 @@ func (u *Unit) addPools(pools map[key]Leaf, s *site) {
 	}
 	for _, t := range s.targets {
 		for k, l := range t.pools {
-			p, is := k.base.(*ssa.Parameter)
-			if !is || p.Parent() != t.fn || len(l.Chain) > 4 {
+			p, ok := k.base.(*ssa.Parameter)
+			if !ok || p.Parent() != t.fn || len(l.Chain) > 4 {
 				continue
 			}
 			i := parameterIndex(p)
@@ -59,8 +59,8 @@ func (u *Unit) addPools(pools map[key]Leaf, s *site) {
 
 // translate is a key of a function that s calls, as s's function knows it.
 func (u *Unit) translate(k key, s *site) key {
-	p, is := k.base.(*ssa.Parameter)
-	if !is {
+	p, ok := k.base.(*ssa.Parameter)
+	if !ok {
 		return key{}
 	}
 	if p.Parent() == s.in.fn || encloses(p.Parent(), s.in.fn) {
@@ -80,7 +80,7 @@ func (u *Unit) poolGiven(s *site) key {
 		if catalog.IsPool(a.Type()) {
 			return u.keys.of(a)
 		}
-		if m, is := a.(*ssa.MakeInterface); is && catalog.IsPool(m.X.Type()) {
+		if m, ok := a.(*ssa.MakeInterface); ok && catalog.IsPool(m.X.Type()) {
 			return u.keys.of(m.X)
 		}
 	}
@@ -105,8 +105,8 @@ func (u *Unit) poolOf(s *site) key {
 			return key{}
 		}
 		for {
-			call, is := v.(*ssa.Call)
-			if !is || call.Call.IsInvoke() || methodName(&call.Call) == "Begin" || catalog.TypeName(call.Type()) != t ||
+			call, ok := v.(*ssa.Call)
+			if !ok || call.Call.IsInvoke() || methodName(&call.Call) == "Begin" || catalog.TypeName(call.Type()) != t ||
 				len(call.Call.Args) == 0 || catalog.TypeName(call.Call.Args[0].Type()) != t {
 				return u.keys.of(v)
 			}

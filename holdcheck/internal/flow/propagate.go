@@ -81,11 +81,11 @@ func isFunc(v ssa.Value) bool {
 		return false
 	}
 	t := v.Type()
-	if several, is := t.Underlying().(*types.Slice); is {
+	if several, ok := t.Underlying().(*types.Slice); ok {
 		t = several.Elem()
 	}
-	_, is := t.Underlying().(*types.Signature)
-	return is
+	_, ok := t.Underlying().(*types.Signature)
+	return ok
 }
 
 // recompute looks at a function again and reports whether its summary changed: its
@@ -133,8 +133,8 @@ func (u *Unit) recompute(n *node) (slowChanged, heldChanged bool) {
 }
 
 func isGlobal(k key) bool {
-	_, is := k.base.(*ssa.Global)
-	return is
+	_, ok := k.base.(*ssa.Global)
+	return ok
 }
 
 func sameKeys[K comparable, V any](a, b map[K]V) bool {
@@ -235,7 +235,7 @@ func (u *Unit) leavesOfFuncs(set funcSet) []Leaf {
 		all = append(all, r.node.slow...)
 	}
 	for _, obj := range set.other {
-		if sk, is := u.tables.Cost(obj); is {
+		if sk, ok := u.tables.Cost(obj); ok {
 			all = append(all, Leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj)})
 		} else if !u.tables.Fast(obj) {
 			if f := u.imported(obj); f != nil {
@@ -253,7 +253,7 @@ func (u *Unit) extend(ls *leaves, s *site, l Leaf, args []ssa.Value) {
 		return
 	}
 	l.Guards = append(guards, s.guards...)
-	if p, is := l.through.base.(*ssa.Parameter); is && !encloses(p.Parent(), s.in.fn) {
+	if p, ok := l.through.base.(*ssa.Parameter); ok && !encloses(p.Parent(), s.in.fn) {
 		if i := parameterIndex(p); i < len(args) {
 			at := u.keys.of(args[i])
 			l.through = key{at.base, at.path + l.through.path}
@@ -316,7 +316,7 @@ func (u *Unit) argCalls(s *site) []argCall {
 	if s.call == nil {
 		return list
 	}
-	if obj, is := callee(s.call); is {
+	if obj, ok := callee(s.call); ok {
 		if i, calls := catalog.ArgumentCalled(obj); calls {
 			at(s.args, i, plain)
 		}
@@ -329,8 +329,8 @@ func (u *Unit) argCalls(s *site) []argCall {
 	for _, t := range u.targets(s) {
 		for _, k := range sortedCalls(t.node.calls) {
 			c := t.node.calls[k]
-			p, is := k.base.(*ssa.Parameter)
-			if !is {
+			p, ok := k.base.(*ssa.Parameter)
+			if !ok {
 				continue
 			}
 			switch {
@@ -349,7 +349,7 @@ func (u *Unit) argCalls(s *site) []argCall {
 		}
 	}
 	for _, a := range s.args {
-		if c, is := a.(*ssa.MakeClosure); is && strings.HasPrefix(c.Fn.(*ssa.Function).Synthetic, "range-over-func") {
+		if c, ok := a.(*ssa.MakeClosure); ok && strings.HasPrefix(c.Fn.(*ssa.Function).Synthetic, "range-over-func") {
 			list = append(list, argCall{a, plain})
 		}
 	}
@@ -370,8 +370,8 @@ func encloses(outer, inner *ssa.Function) bool {
 // to a call of. under is the hold that is open meanwhile, or nil.
 func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 	add := func(k key, c calledArgs) {
-		p, is := k.base.(*ssa.Parameter)
-		if !is || !encloses(p.Parent(), s.in.fn) {
+		p, ok := k.base.(*ssa.Parameter)
+		if !ok || !encloses(p.Parent(), s.in.fn) {
 			return
 		}
 		if c.Held == nil && under != nil {
@@ -402,7 +402,7 @@ func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 		for _, r := range set.refs {
 			for _, k := range sortedCalls(r.node.calls) {
 				inner := r.node.calls[k]
-				if p, is := k.base.(*ssa.Parameter); is && p.Parent() != r.node.fn {
+				if p, ok := k.base.(*ssa.Parameter); ok && p.Parent() != r.node.fn {
 					if held := c.call.Held; inner.Held == nil && held != nil {
 						h := *held
 						if h.Body { // it was handed over here
@@ -422,7 +422,7 @@ func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 	for _, t := range u.targets(s) {
 		for _, k := range sortedCalls(t.node.calls) {
 			c := t.node.calls[k]
-			if p, is := k.base.(*ssa.Parameter); is && p.Parent() != t.node.fn {
+			if p, ok := k.base.(*ssa.Parameter); ok && p.Parent() != t.node.fn {
 				add(k.key, c)
 			}
 		}
@@ -436,11 +436,11 @@ const maxCalls = 64
 // transaction: a function of contexts, transactions and stores. One that takes data
 // is called back.
 func isBody(t types.Type) bool {
-	if several, is := t.Underlying().(*types.Slice); is {
+	if several, ok := t.Underlying().(*types.Slice); ok {
 		t = several.Elem()
 	}
-	sig, is := t.Underlying().(*types.Signature)
-	if !is {
+	sig, ok := t.Underlying().(*types.Signature)
+	if !ok {
 		return false
 	}
 	for i := range sig.Params().Len() {
@@ -457,7 +457,7 @@ var handles = []string{"tx", "trans", "store", "repo", "quer", "session", "conn"
 func plainData(t types.Type) bool {
 	t = types.Unalias(t)
 	pointer := false
-	if p, is := t.(*types.Pointer); is {
+	if p, ok := t.(*types.Pointer); ok {
 		t, pointer = types.Unalias(p.Elem()), true
 	}
 	switch n := t.(type) {
@@ -530,7 +530,7 @@ func (u *Unit) closedBy(s *site) map[key]bool {
 	}
 	for _, t := range refs {
 		for k := range t.node.closes {
-			if p, is := k.base.(*ssa.Parameter); is && p.Parent() == t.node.fn {
+			if p, ok := k.base.(*ssa.Parameter); ok && p.Parent() == t.node.fn {
 				if slices.ContainsFunc(s.targets, func(n *node) bool { return n == t.node }) || s.invoke != nil || s.dynamic {
 					in(s.args, parameterIndex(p), k.path)
 				}

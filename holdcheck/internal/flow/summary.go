@@ -29,8 +29,8 @@ func (s *Summary) empty() bool {
 func (u *Unit) Summaries() map[*types.Func]*Summary {
 	known := map[*types.Func]*Summary{}
 	for _, n := range u.order {
-		obj, is := object(n.fn)
-		if !is || n.fn.Parent() != nil || isWrapper(n) || obj.Pkg() == nil || !u.packages[obj.Pkg()] {
+		obj, ok := object(n.fn)
+		if !ok || n.fn.Parent() != nil || isWrapper(n) || obj.Pkg() == nil || !u.packages[obj.Pkg()] {
 			continue
 		}
 		if s := u.summary(n); !s.empty() {
@@ -40,12 +40,12 @@ func (u *Unit) Summaries() map[*types.Func]*Summary {
 	for pkg := range u.packages {
 		scope := pkg.Scope()
 		for _, name := range scope.Names() {
-			tn, is := scope.Lookup(name).(*types.TypeName)
-			if !is {
+			tn, ok := scope.Lookup(name).(*types.TypeName)
+			if !ok {
 				continue
 			}
-			iface, is := tn.Type().Underlying().(*types.Interface)
-			if !is || !iface.IsMethodSet() {
+			iface, ok := tn.Type().Underlying().(*types.Interface)
+			if !ok || !iface.IsMethodSet() {
 				continue
 			}
 			for m := range iface.ExplicitMethods() {
@@ -100,12 +100,12 @@ func (u *Unit) summary(n *node) *Summary {
 		s.Opens = append(s.Opens, o)
 	}
 	for _, k := range sortedKeys(n.closes) {
-		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn {
+		if p, ok := k.base.(*ssa.Parameter); ok && p.Parent() == n.fn {
 			s.Closes = append(s.Closes, parameter{parameterIndex(p), k.path})
 		}
 	}
 	for _, k := range sortedCalls(n.calls) {
-		if p, is := k.base.(*ssa.Parameter); is && p.Parent() == n.fn && k.path == "" {
+		if p, ok := k.base.(*ssa.Parameter); ok && p.Parent() == n.fn && k.path == "" {
 			c := n.calls[k]
 			c.Index = parameterIndex(p)
 			s.Calls = append(s.Calls, c)

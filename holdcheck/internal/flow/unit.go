@@ -123,8 +123,8 @@ func NewUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*typ
 			case *ssa.Function:
 				each(m)
 			case *ssa.Type:
-				named, is := m.Type().(*types.Named)
-				if !is {
+				named, ok := m.Type().(*types.Named)
+				if !ok {
 					continue
 				}
 				for i := range named.NumMethods() {
@@ -167,7 +167,7 @@ func (u *Unit) observe(fn *ssa.Function, seen map[types.Type]bool) {
 					seen[t] = true
 					u.concrete = append(u.concrete, t)
 				}
-				if _, is := t.Underlying().(*types.Signature); is {
+				if _, ok := t.Underlying().(*types.Signature); ok {
 					u.boxed[t] = append(u.boxed[t], i.X)
 				}
 			case *ssa.MapUpdate:
@@ -227,9 +227,9 @@ func (u *Unit) node(fn *ssa.Function) *node {
 				n.sites = append(n.sites, s)
 				n.byPos[instr] = s
 			}
-			if r, is := instr.(*ssa.Return); is {
+			if r, ok := instr.(*ssa.Return); ok {
 				for _, v := range r.Results {
-					if _, is := v.Type().Underlying().(*types.Signature); is {
+					if _, ok := v.Type().Underlying().(*types.Signature); ok {
 						n.returns = append(n.returns, v)
 					}
 				}
@@ -261,7 +261,7 @@ func (u *Unit) site(n *node, instr ssa.Instruction) *site {
 		if s.pos == token.NoPos {
 			s.pos = s.call.Pos()
 		}
-		if first, is := s.call.Value.(*ssa.Call); is { // WithTransaction(f)(ctx) is where it begins
+		if first, ok := s.call.Value.(*ssa.Call); ok { // WithTransaction(f)(ctx) is where it begins
 			s.pos = first.Pos()
 		}
 		u.resolve(s)
@@ -302,7 +302,7 @@ func (u *Unit) resolve(s *site) {
 	case c.StaticCallee() != nil:
 		fn := c.StaticCallee()
 		obj, _ = object(fn)
-		if closure, is := c.Value.(*ssa.MakeClosure); is {
+		if closure, ok := c.Value.(*ssa.MakeClosure); ok {
 			fn = closure.Fn.(*ssa.Function)
 		}
 		if obj == nil || fn.Synthetic != "" && u.node(fn) != nil {
@@ -320,10 +320,10 @@ func (u *Unit) resolve(s *site) {
 
 // lookUp asks the tables, then the unit, then the summaries.
 func (u *Unit) lookUp(s *site, obj *types.Func) {
-	if sk, is := u.tables.Cost(obj); is {
+	if sk, ok := u.tables.Cost(obj); ok {
 		s.sink = &sk
 	}
-	if op, is := u.tables.Opener(obj); is {
+	if op, ok := u.tables.Opener(obj); ok {
 		s.opener = &op
 	}
 	s.joins = u.tables.Joins(obj)

@@ -60,13 +60,13 @@ func (u *Unit) waitsFor(j, s *site) bool {
 func (u *Unit) given(s *site) []ssa.Value {
 	vals := slices.Clone(s.args)
 	captured := func(v ssa.Value) {
-		c, is := v.(*ssa.MakeClosure)
-		if !is {
+		c, ok := v.(*ssa.MakeClosure)
+		if !ok {
 			return
 		}
 		for _, b := range c.Bindings {
 			vals = append(vals, b)
-			if a, is := b.(*ssa.Alloc); is {
+			if a, ok := b.(*ssa.Alloc); ok {
 				stored, _ := u.keys.stored(a)
 				vals = append(vals, stored...)
 			}
@@ -165,10 +165,10 @@ func (u *Unit) blocks(s *site) bool {
 func waitsForTime(sel *ssa.Select) bool {
 	timer := false
 	for _, st := range sel.States {
-		switch call, is := st.Chan.(*ssa.Call); {
+		switch call, ok := st.Chan.(*ssa.Call); {
 		case st.Dir == types.RecvOnly && ticks(st.Chan):
 			timer = true
-		case is && call.Call.Method != nil && call.Call.Method.Name() == "Done" && catalog.IsContext(call.Call.Value.Type()):
+		case ok && call.Call.Method != nil && call.Call.Method.Name() == "Done" && catalog.IsContext(call.Call.Value.Type()):
 		default:
 			return false
 		}
@@ -180,11 +180,11 @@ func waitsForTime(sel *ssa.Select) bool {
 func ticks(ch ssa.Value) bool {
 	switch c := ch.(type) {
 	case *ssa.Call:
-		obj, is := callee(&c.Call)
-		return is && catalog.FullName(obj) == "time.After"
+		obj, ok := callee(&c.Call)
+		return ok && catalog.FullName(obj) == "time.After"
 	case *ssa.UnOp:
-		f, is := c.X.(*ssa.FieldAddr)
-		return is && catalog.TypeName(f.X.Type()) == "time.Timer"
+		f, ok := c.X.(*ssa.FieldAddr)
+		return ok && catalog.TypeName(f.X.Type()) == "time.Timer"
 	}
 	return false
 }
@@ -236,25 +236,25 @@ func (u *Unit) buffered(ch ssa.Value) answer {
 		case *ssa.Global:
 			made = u.globals[at]
 		default:
-			if a, is := u.variable(at).(*ssa.Alloc); is {
+			if a, ok := u.variable(at).(*ssa.Alloc); ok {
 				made, _ = u.keys.stored(a)
 			}
 		}
 	case *ssa.FreeVar:
-		if m, is := u.variable(v).(*ssa.MakeChan); is {
+		if m, ok := u.variable(v).(*ssa.MakeChan); ok {
 			made = append(made, m)
 		}
 	}
 	found := unknown
 	for _, v := range made {
-		if t, is := v.(*ssa.ChangeType); is {
+		if t, ok := v.(*ssa.ChangeType); ok {
 			v = t.X
 		}
-		m, is := v.(*ssa.MakeChan)
-		if !is {
+		m, ok := v.(*ssa.MakeChan)
+		if !ok {
 			return unknown
 		}
-		if size, is := m.Size.(*ssa.Const); is && size.Int64() == 0 {
+		if size, ok := m.Size.(*ssa.Const); ok && size.Int64() == 0 {
 			return no
 		}
 		found = yes

@@ -12,12 +12,12 @@ func writes(s *site) bool {
 	if s.call == nil {
 		return false
 	}
-	obj, is := callee(s.call)
-	if !is {
+	obj, ok := callee(s.call)
+	if !ok {
 		return false
 	}
-	i, is := catalog.ArgumentWritten(obj)
-	return is && i < len(s.args) && isResponse(s.args[i], 0)
+	i, ok := catalog.ArgumentWritten(obj)
+	return ok && i < len(s.args) && isResponse(s.args[i], 0)
 }
 
 // isResponse reports whether a writer is an http.ResponseWriter, or writes to one.
@@ -36,20 +36,20 @@ func isResponse(v ssa.Value, depth int) bool {
 	case *ssa.Extract:
 		return isResponse(v.Tuple, depth+1)
 	case *ssa.Call:
-		a, is := stoodFor(v)
-		return is && isResponse(a, depth+1)
+		a, ok := stoodFor(v)
+		return ok && isResponse(a, depth+1)
 	}
 	return false
 }
 
 // stoodFor is the argument that a call's result is a way to use, if it is one.
 func stoodFor(call *ssa.Call) (ssa.Value, bool) {
-	obj, is := callee(&call.Call)
-	if !is || call.Call.IsInvoke() {
+	obj, ok := callee(&call.Call)
+	if !ok || call.Call.IsInvoke() {
 		return nil, false
 	}
-	i, is := catalog.ArgumentStoodFor(obj)
-	if !is || i >= len(call.Call.Args) {
+	i, ok := catalog.ArgumentStoodFor(obj)
+	if !ok || i >= len(call.Call.Args) {
 		return nil, false
 	}
 	return call.Call.Args[i], true

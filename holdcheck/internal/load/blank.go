@@ -12,11 +12,11 @@ import (
 func dropData(file *ast.File) {
 	const many = 64
 	ast.Inspect(file, func(n ast.Node) bool {
-		lit, is := n.(*ast.CompositeLit)
-		if !is || len(lit.Elts) < many || lit.Type == nil {
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok || len(lit.Elts) < many || lit.Type == nil {
 			return true
 		}
-		if array, is := lit.Type.(*ast.ArrayType); is {
+		if array, ok := lit.Type.(*ast.ArrayType); ok {
 			if _, counted := array.Len.(*ast.Ellipsis); counted {
 				return true
 			}

@@ -57,7 +57,7 @@ func mustLoad(t *testing.T, o Options) *loaded {
 		l.called = append(l.called, s.Path)
 		for _, file := range s.Files {
 			for _, decl := range file.Decls {
-				if f, is := decl.(*ast.FuncDecl); is && f.Body != nil {
+				if f, ok := decl.(*ast.FuncDecl); ok && f.Body != nil {
 					l.bodies[s.Path+"."+f.Name.Name] = true
 				}
 			}
@@ -78,7 +78,7 @@ func mustLoad(t *testing.T, o Options) *loaded {
 		if s.Own {
 			for _, file := range s.Files {
 				for _, decl := range file.Decls {
-					if f, is := decl.(*ast.FuncDecl); is && f.Body != nil {
+					if f, ok := decl.(*ast.FuncDecl); ok && f.Body != nil {
 						l.bodies[s.Path+"."+f.Name.Name] = true
 					}
 				}
@@ -868,7 +868,7 @@ type I interface {
 		if a.Pos() != b.Pos() || a.End() != b.End() {
 			t.Errorf("declaration %d moved", i)
 		}
-		if f, is := a.(*ast.FuncDecl); is {
+		if f, ok := a.(*ast.FuncDecl); ok {
 			head, body := b.End(), f.Body
 			if body != nil {
 				head = body.Lbrace

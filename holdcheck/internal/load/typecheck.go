@@ -93,8 +93,8 @@ func (n *listedPackage) skip(fset *token.FileSet, file *ast.File, offsets []int)
 		return
 	}
 	file.Decls = slices.DeleteFunc(file.Decls, func(decl ast.Decl) bool {
-		f, is := decl.(*ast.FuncDecl)
-		if !is || f.Body == nil || !slices.Contains(offsets, fset.PositionFor(f.Body.Lbrace, false).Offset) {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok || f.Body == nil || !slices.Contains(offsets, fset.PositionFor(f.Body.Lbrace, false).Offset) {
 			return false
 		}
 		n.skipped = append(n.skipped, funcName(f))
@@ -203,8 +203,8 @@ func (c *typeCheck) failed(err error) {
 		return
 	}
 	text := c.r.place(e.Pos) + ": "
-	more, is := strings.CutPrefix(e.Msg, "\t")
-	if is && len(c.errors) > 0 { // the error before has to do with this line too
+	more, ok := strings.CutPrefix(e.Msg, "\t")
+	if ok && len(c.errors) > 0 { // the error before has to do with this line too
 		c.errors[len(c.errors)-1] += "\n\t" + text + more
 		return
 	}
@@ -251,8 +251,8 @@ func (c *typeCheck) called(importPath string) string {
 	used := map[string]bool{}
 	for _, file := range c.files {
 		ast.Inspect(file, func(n ast.Node) bool {
-			if s, is := n.(*ast.SelectorExpr); is {
-				if x, is := s.X.(*ast.Ident); is {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok {
 					used[x.Name] = true
 				}
 			}
@@ -352,12 +352,12 @@ func (c *typeCheck) strip() {
 			case *ast.GenDecl:
 				decl.Specs = slices.DeleteFunc(decl.Specs, func(spec ast.Spec) bool { return !c.keepSpec(spec) })
 			case *ast.FuncDecl:
-				f, is := info.Defs[decl.Name].(*types.Func)
-				if !is {
+				f, ok := info.Defs[decl.Name].(*types.Func)
+				if !ok {
 					stripped = append(stripped, funcName(decl))
 					return true
 				}
-				if _, is := f.Type().(*types.Signature); !is {
+				if _, ok := f.Type().(*types.Signature); !ok {
 					stripped = append(stripped, funcName(decl))
 					return true
 				}
@@ -471,14 +471,14 @@ func (c *typeCheck) findBad() {
 	}
 	for id, obj := range info.Uses {
 		object(id.Pos(), obj)
-		if f, is := obj.(*types.Func); is && f.Signature().TypeParams().Len() > 0 {
+		if f, ok := obj.(*types.Func); ok && f.Signature().TypeParams().Len() > 0 {
 			if _, instantiated := info.Instances[id]; !instantiated { // with arguments that have no type
 				c.bad = append(c.bad, id.Pos())
 			}
 		}
 	}
 	for node, obj := range info.Implicits {
-		if _, is := obj.(*types.PkgName); !is {
+		if _, ok := obj.(*types.PkgName); !ok {
 			object(node.Pos(), obj)
 		}
 	}

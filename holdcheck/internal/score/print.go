@@ -30,8 +30,8 @@ type Recall struct {
 }
 
 func (r *Recall) add(row RowScore) {
-	one := func(n *int, is bool) {
-		if is {
+	one := func(n *int, ok bool) {
+		if ok {
 			*n++
 		}
 	}
