@@ -52,7 +52,7 @@ func (c Config) tables() (*catalog.Catalog, error) {
 		t.AddFast(f)
 	}
 	for _, o := range c.Openers {
-		op := catalog.Opener{What: "a connection", Result: 0, Callback: catalog.None, Closers: o.Closers, Nests: true}
+		op := catalog.Opener{What: catalog.Connection, Result: 0, Callback: catalog.None, Closers: o.Closers, Nests: true}
 		if o.Callback > 0 {
 			op.Result, op.Callback = catalog.None, o.Callback-1
 		}

@@ -3,9 +3,9 @@ package holdcheck
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 	"github.com/pghold/pghold/holdcheck/internal/flow"
 )
 
@@ -39,10 +39,11 @@ func relative(chain []flow.Step, rel func(string) string) []Step {
 
 func message(r flow.Found) string {
 	l := r.Leaves[0]
-	where := fmt.Sprintf("%s is held since %s:%d", r.Held, filepath.Base(r.Place.File), r.Place.Line)
-	if strings.HasPrefix(r.Held, "rows") {
-		where = strings.Replace(where, " is ", " are ", 1)
+	held := fmt.Sprintf("a %s is held", r.Handle)
+	if r.Handle == catalog.Rows {
+		held = "rows are held"
 	}
+	where := fmt.Sprintf("%s since %s:%d", held, filepath.Base(r.Place.File), r.Place.Line)
 	slow := l.What
 	if l.Slow.What != l.What && l.Slow.What != "" {
 		slow = l.Slow.What + " (" + l.What + ")"

@@ -134,7 +134,7 @@ var gormHooks = []string{
 
 // HookOf says what is held while a library calls a method of a project's own type,
 // and whether it is such a method.
-func HookOf(fn *types.Func) (what string, ok bool) {
+func HookOf(fn *types.Func) (what Handle, ok bool) {
 	sig := fn.Signature()
 	if sig.Recv() == nil || types.IsInterface(sig.Recv().Type()) || fn.Pkg() == nil {
 		return "", false
@@ -153,16 +153,16 @@ func HookOf(fn *types.Func) (what string, ok bool) {
 		case "*gorm.io/gorm.DB → error",
 			"*github.com/jinzhu/gorm.DB → error", "*github.com/jinzhu/gorm.DB → ",
 			"*github.com/jinzhu/gorm.Scope → error", "*github.com/jinzhu/gorm.Scope → ":
-			return "a transaction", true
+			return Transaction, true
 		}
 	case fn.Name() == "Value" && shape == " → database/sql/driver.Value, error":
-		return "a connection", true // its statement has one already
+		return Connection, true // its statement has one already
 	case fn.Name() == "Scan" && (shape == "any → error" || shape == "interface{} → error"):
-		return "rows", true
+		return Rows, true
 	case (fn.Name() == "BeforeScanRow" || fn.Name() == "AfterScanRow") && shape == "context.Context → error" && Imports(fn.Pkg(), "github.com/uptrace/bun"):
-		return "rows", true
+		return Rows, true
 	case fn.Name() == "Next" && shape == " → bool" && Imports(fn.Pkg(), "github.com/jackc/pgx") && isCopySource(sig.Recv().Type()):
-		return "a connection", true
+		return Connection, true
 	}
 	return "", false
 }

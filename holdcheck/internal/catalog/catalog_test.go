@@ -104,7 +104,7 @@ func TestOpeners_SayWhatIsHeldAndUntilWhen(t *testing.T) {
 		case o.Result < Receiver || o.Callback < None:
 			t.Errorf("%s: result %d, callback %d", name, o.Result, o.Callback)
 		}
-		if slices.Contains(o.Closers, "Next") != (o.What == "rows" && o.Result >= 0) {
+		if slices.Contains(o.Closers, "Next") != (o.What == Rows && o.Result >= 0) {
 			t.Errorf("%s: %s with closers %v", name, o.What, o.Closers)
 		}
 	}
@@ -606,8 +606,8 @@ func TestOpenerOf_InterfacesOfProjects(t *testing.T) {
 		}
 		type store struct{}
 		func (store) Begin(context.Context) (pgx.Tx, error)`)
-	for name, want := range map[string]string{
-		"(DB).Begin": "a transaction", "(DB).Query": "rows", "(SQL).BeginTx": "a transaction", "(SQL).Conn": "a connection",
+	for name, want := range map[string]Handle{
+		"(DB).Begin": Transaction, "(DB).Query": Rows, "(SQL).BeginTx": Transaction, "(SQL).Conn": Connection,
 		"(DB).Exec": "", "(DB).Current": "", "(Tx).Begin": "", "(store).Begin": "",
 	} {
 		o, ok := openerOf(funcs[name])
@@ -656,9 +656,9 @@ func TestHookOf(t *testing.T) {
 		func (*pages) Err() error
 		type list struct{}
 		func (*list) Next() bool`)
-	for name, want := range map[string]string{
-		"(*order).BeforeSave": "a transaction", "(*order).AfterScanRow": "rows", "(order).Value": "a connection", "(*order).Scan": "rows",
-		"(*pages).Next":      "a connection",
+	for name, want := range map[string]Handle{
+		"(*order).BeforeSave": Transaction, "(*order).AfterScanRow": Rows, "(order).Value": Connection, "(*order).Scan": Rows,
+		"(*pages).Next":      Connection,
 		"(*order).AfterFind": "", "(*other).BeforeSave": "", "(*other).Value": "", "(*other).Scan": "", "BeforeSave": "", "(*list).Next": "",
 	} {
 		if got, ok := HookOf(funcs[name]); got != want || ok != (want != "") {

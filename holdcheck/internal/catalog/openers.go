@@ -15,7 +15,7 @@ var openers = newTable(map[string]Opener{
 	"(*database/sql.DB).{QueryRow,QueryRowContext}":    row,
 	"(*database/sql.Conn).BeginTx":                     begins.nested(),
 	"(*database/sql.Conn).QueryContext":                rows.nested(),
-	"(*database/sql.Conn).Raw":                         during("a connection", 0).nested(),
+	"(*database/sql.Conn).Raw":                         during(Connection, 0).nested(),
 	"(*database/sql.Stmt).{Query,QueryContext}":        rows.nested(), // of a Tx, it may be
 	"(*database/sql.Stmt).{QueryRow,QueryRowContext}":  row.nested(),
 	"(entgo.io/ent/dialect.Driver).Tx":                 begins.nested(),
@@ -24,32 +24,32 @@ var openers = newTable(map[string]Opener{
 
 	// pgx
 	"(*github.com/jackc/pgx/pgxpool.Pool).{Begin,BeginTx}":          begins,
-	"(*github.com/jackc/pgx/pgxpool.Pool).BeginFunc":                during("a transaction", 1), // v4
-	"(*github.com/jackc/pgx/pgxpool.Pool).BeginTxFunc":              during("a transaction", 2),
+	"(*github.com/jackc/pgx/pgxpool.Pool).BeginFunc":                during(Transaction, 1), // v4
+	"(*github.com/jackc/pgx/pgxpool.Pool).BeginTxFunc":              during(Transaction, 2),
 	"(*github.com/jackc/pgx/pgxpool.Pool).{Acquire,AcquireAllIdle}": takes("Release", "Hijack"),
-	"(*github.com/jackc/pgx/pgxpool.Pool).AcquireFunc":              during("a connection", 1),
+	"(*github.com/jackc/pgx/pgxpool.Pool).AcquireFunc":              during(Connection, 1),
 	"(*github.com/jackc/pgx/pgxpool.Pool).Query":                    rows,
 	"(*github.com/jackc/pgx/pgxpool.Pool).QueryRow":                 row,
-	"(*github.com/jackc/pgx/pgxpool.Pool).SendBatch":                {What: "a batch", Result: 0, Callback: None, Closers: []string{"Close"}},
-	"(*github.com/jackc/pgx/pgxpool.Pool).CopyFrom":                 during("a connection", 3),
+	"(*github.com/jackc/pgx/pgxpool.Pool).SendBatch":                {What: Batch, Result: 0, Callback: None, Closers: []string{"Close"}},
+	"(*github.com/jackc/pgx/pgxpool.Pool).CopyFrom":                 during(Connection, 3),
 	"(*github.com/jackc/pgx/pgxpool.Conn).{Begin,BeginTx}":          begins.nested(),
-	"(*github.com/jackc/pgx/pgxpool.Conn).BeginFunc":                during("a transaction", 1).nested(),
-	"(*github.com/jackc/pgx/pgxpool.Conn).BeginTxFunc":              during("a transaction", 2).nested(),
+	"(*github.com/jackc/pgx/pgxpool.Conn).BeginFunc":                during(Transaction, 1).nested(),
+	"(*github.com/jackc/pgx/pgxpool.Conn).BeginTxFunc":              during(Transaction, 2).nested(),
 	// A connection that was made by hand is of no pool, and a transaction on it holds
 	// locks all the same.
 	"(*github.com/jackc/pgx.Conn).{Begin,BeginTx}":       begins.nested(),
-	"(*github.com/jackc/pgx.Conn).BeginFunc":             during("a transaction", 1).nested(),
-	"(*github.com/jackc/pgx.Conn).BeginTxFunc":           during("a transaction", 2).nested(),
-	"github.com/jackc/pgx.BeginFunc":                     during("a transaction", 2).nested(),
-	"github.com/jackc/pgx.BeginTxFunc":                   during("a transaction", 3).nested(),
-	"(*github.com/jackc/pgx/pgxpool.{Conn,Tx}).CopyFrom": during("a connection", 3).nested(),
-	"(*github.com/jackc/pgx.Conn).CopyFrom":              during("a connection", 3).nested(),
-	"(github.com/jackc/pgx.Tx).CopyFrom":                 during("a transaction", 3).nested(),
+	"(*github.com/jackc/pgx.Conn).BeginFunc":             during(Transaction, 1).nested(),
+	"(*github.com/jackc/pgx.Conn).BeginTxFunc":           during(Transaction, 2).nested(),
+	"github.com/jackc/pgx.BeginFunc":                     during(Transaction, 2).nested(),
+	"github.com/jackc/pgx.BeginTxFunc":                   during(Transaction, 3).nested(),
+	"(*github.com/jackc/pgx/pgxpool.{Conn,Tx}).CopyFrom": during(Connection, 3).nested(),
+	"(*github.com/jackc/pgx.Conn).CopyFrom":              during(Connection, 3).nested(),
+	"(github.com/jackc/pgx.Tx).CopyFrom":                 during(Transaction, 3).nested(),
 	// These run later, when the results of the batch are read.
-	"(*github.com/jackc/pgx.QueuedQuery).{Query,QueryRow,Exec}": during("a batch", 0).nested(),
+	"(*github.com/jackc/pgx.QueuedQuery).{Query,QueryRow,Exec}": during(Batch, 0).nested(),
 	// They call their function at each row.
-	"github.com/jackc/pgx.{CollectRows,CollectOneRow,CollectExactlyOneRow}": during("rows", 1).nested(),
-	"github.com/jackc/pgx.{AppendRows,ForEachRow}":                          during("rows", 2).nested(),
+	"github.com/jackc/pgx.{CollectRows,CollectOneRow,CollectExactlyOneRow}": during(Rows, 1).nested(),
+	"github.com/jackc/pgx.{AppendRows,ForEachRow}":                          during(Rows, 2).nested(),
 
 	// this project
 	"(*github.com/pghold/pghold/queuepool.Pool).Acquire":                          takes("Release"),
@@ -72,99 +72,99 @@ var openers = newTable(map[string]Opener{
 
 	// gorm: a transaction and a pool are both a DB
 	"(*gorm.io/gorm.DB).Begin":                     begins.nested(),
-	"(*gorm.io/gorm.DB).Transaction":               during("a transaction", 0).nested(),
-	"(*gorm.io/gorm.DB).Connection":                during("a connection", 0).nested(),
+	"(*gorm.io/gorm.DB).Transaction":               during(Transaction, 0).nested(),
+	"(*gorm.io/gorm.DB).Connection":                during(Connection, 0).nested(),
 	"(*gorm.io/gorm.DB).Rows":                      rows.nested(),
 	"(*gorm.io/gorm.DB).Row":                       row.nested(),
-	"(*github.com/jinzhu/gorm.DB).{Begin,BeginTx}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}, Nests: true},
-	"(*github.com/jinzhu/gorm.DB).Transaction":     during("a transaction", 0).nested(),
+	"(*github.com/jinzhu/gorm.DB).{Begin,BeginTx}": {What: Transaction, Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}, Nests: true},
+	"(*github.com/jinzhu/gorm.DB).Transaction":     during(Transaction, 0).nested(),
 	"(*github.com/jinzhu/gorm.DB).Rows":            rows.nested(),
 	"(*github.com/jinzhu/gorm.DB).Row":             row.nested(),
 
 	// bun
 	"(*github.com/uptrace/bun.DB).{Begin,BeginTx}":      begins,
-	"(*github.com/uptrace/bun.DB).RunInTx":              during("a transaction", 2),
+	"(*github.com/uptrace/bun.DB).RunInTx":              during(Transaction, 2),
 	"(*github.com/uptrace/bun.DB).Conn":                 takes("Close"),
 	"(*github.com/uptrace/bun.DB).{Query,QueryContext}": rows,
 	"(*github.com/uptrace/bun.SelectQuery).Rows":        rows.nested(),
 	"(github.com/uptrace/bun.Conn).BeginTx":             begins.nested(),
-	"(github.com/uptrace/bun.Conn).RunInTx":             during("a transaction", 2).nested(),
+	"(github.com/uptrace/bun.Conn).RunInTx":             during(Transaction, 2).nested(),
 	"(github.com/uptrace/bun.IDB).BeginTx":              begins.nested(),
-	"(github.com/uptrace/bun.IDB).RunInTx":              during("a transaction", 2).nested(),
+	"(github.com/uptrace/bun.IDB).RunInTx":              during(Transaction, 2).nested(),
 
 	// pop: an inner transaction is the outer one
-	"(*github.com/{gobuffalo,ory}/pop.Connection).{Transaction,Rollback}": during("a transaction", 0).nested(),
+	"(*github.com/{gobuffalo,ory}/pop.Connection).{Transaction,Rollback}": during(Transaction, 0).nested(),
 	// What is held is its field TX.
 	"(*github.com/{gobuffalo,ory}/pop.Connection).{NewTransaction,NewTransactionContext,NewTransactionContextOptions}": begins.nested(),
 
 	// xorm: a session holds from Begin on
-	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Begin":                        {What: "a transaction", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close"}, Nests: true},
-	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Transaction":                   during("a transaction", 0),
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Begin":                        {What: Transaction, Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close"}, Nests: true},
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Transaction":                   during(Transaction, 0),
 	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Engine).Rows":                          rows,
 	"(*xorm.io/xorm.EngineGroup).Rows":                                                             rows,
 	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.Session).Rows":                         rows.nested(),
-	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.{Engine,Session}).Iterate":             during("rows", 1).nested(),
+	"(*{xorm.io,github.com/go-xorm,github.com/xorm-io}/xorm.{Engine,Session}).Iterate":             during(Rows, 1).nested(),
 	"(*{xorm.io/xorm,xorm.io,github.com/go-xorm,github.com/xorm-io}/core.DB).{Begin,BeginTx}":      begins,
 	"(*{xorm.io/xorm,xorm.io,github.com/go-xorm,github.com/xorm-io}/core.DB).{Query,QueryContext}": rows,
 
 	// go-pg
-	"(*github.com/go-pg/pg.baseDB).{Begin,BeginContext}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "Close", "CommitContext", "RollbackContext", "CloseContext"}},
-	"(*github.com/go-pg/pg.baseDB).RunInTransaction":     during("a transaction", 0),
-	"(*github.com/go-pg/pg/v10.baseDB).RunInTransaction": during("a transaction", 1),
+	"(*github.com/go-pg/pg.baseDB).{Begin,BeginContext}": {What: Transaction, Callback: None, Closers: []string{"Commit", "Rollback", "Close", "CommitContext", "RollbackContext", "CloseContext"}},
+	"(*github.com/go-pg/pg.baseDB).RunInTransaction":     during(Transaction, 0),
+	"(*github.com/go-pg/pg/v10.baseDB).RunInTransaction": during(Transaction, 1),
 	"(*github.com/go-pg/pg.DB).Conn":                     takes("Close"),
 
 	// others
 	"(*github.com/pocketbase/dbx.DB).{Begin,BeginTx}":                                    begins,
-	"(*github.com/pocketbase/dbx.DB).Transactional":                                      during("a transaction", 0),
-	"(*github.com/pocketbase/dbx.DB).TransactionalContext":                               during("a transaction", 2),
+	"(*github.com/pocketbase/dbx.DB).Transactional":                                      during(Transaction, 0),
+	"(*github.com/pocketbase/dbx.DB).TransactionalContext":                               during(Transaction, 2),
 	"(*github.com/pocketbase/dbx.Query).Rows":                                            rows.nested(),
 	"(*github.com/pocketbase/dbx.SelectQuery).Rows":                                      rows.nested(),
-	"(github.com/pocketbase/pocketbase/core.App).RunInTransaction":                       during("a transaction", 0).nested(),
-	"(github.com/pocketbase/pocketbase/core.App).AuxRunInTransaction":                    during("a transaction", 0).nested(),
+	"(github.com/pocketbase/pocketbase/core.App).RunInTransaction":                       during(Transaction, 0).nested(),
+	"(github.com/pocketbase/pocketbase/core.App).AuxRunInTransaction":                    during(Transaction, 0).nested(),
 	"(*github.com/doug-martin/goqu.Database).{Begin,BeginTx}":                            begins,
-	"(*github.com/doug-martin/goqu.Database).WithTx":                                     during("a transaction", 0),
+	"(*github.com/doug-martin/goqu.Database).WithTx":                                     during(Transaction, 0),
 	"(*github.com/doug-martin/goqu.Database).{Query,QueryContext}":                       rows,
-	"(*github.com/doug-martin/goqu.TxDatabase).Wrap":                                     during("a transaction", 0).nested(),
-	"(*github.com/gocraft/dbr.Session).{Begin,BeginTx}":                                  {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}},
+	"(*github.com/doug-martin/goqu.TxDatabase).Wrap":                                     during(Transaction, 0).nested(),
+	"(*github.com/gocraft/dbr.Session).{Begin,BeginTx}":                                  {What: Transaction, Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommitted"}},
 	"(*github.com/go-gorp/gorp.DbMap).Begin":                                             begins,
 	"(*gopkg.in/gorp.{v1,v2,v3}.DbMap).Begin":                                            begins,
-	"(github.com/upper/db.Session).Tx":                                                   during("a transaction", 0).nested(),
-	"(github.com/upper/db.Session).TxContext":                                            during("a transaction", 1).nested(),
-	"github.com/cockroachdb/cockroach-go/crdb.ExecuteTx":                                 during("a transaction", 3),
-	"github.com/cockroachdb/cockroach-go/crdb.ExecuteInTx":                               during("a transaction", 2).nested(),
-	"github.com/cockroachdb/cockroach-go/crdb/{crdbpgx,crdbpgxv5,crdbsqlx}.ExecuteTx":    during("a transaction", 3),
-	"github.com/cockroachdb/cockroach-go/crdb/crdbgorm.ExecuteTx":                        during("a transaction", 3),
-	"(github.com/avito-tech/go-transaction-manager/trm.Manager).Do":                      during("a transaction", 1).nested(),
-	"(github.com/avito-tech/go-transaction-manager/trm.Manager).DoWithSettings":          during("a transaction", 2).nested(),
-	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).Do":             during("a transaction", 1).nested(),
-	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).DoWithSettings": during("a transaction", 2).nested(),
-	"(github.com/Thiht/transactor.Transactor).WithinTransaction":                         during("a transaction", 1).nested(),
+	"(github.com/upper/db.Session).Tx":                                                   during(Transaction, 0).nested(),
+	"(github.com/upper/db.Session).TxContext":                                            during(Transaction, 1).nested(),
+	"github.com/cockroachdb/cockroach-go/crdb.ExecuteTx":                                 during(Transaction, 3),
+	"github.com/cockroachdb/cockroach-go/crdb.ExecuteInTx":                               during(Transaction, 2).nested(),
+	"github.com/cockroachdb/cockroach-go/crdb/{crdbpgx,crdbpgxv5,crdbsqlx}.ExecuteTx":    during(Transaction, 3),
+	"github.com/cockroachdb/cockroach-go/crdb/crdbgorm.ExecuteTx":                        during(Transaction, 3),
+	"(github.com/avito-tech/go-transaction-manager/trm.Manager).Do":                      during(Transaction, 1).nested(),
+	"(github.com/avito-tech/go-transaction-manager/trm.Manager).DoWithSettings":          during(Transaction, 2).nested(),
+	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).Do":             during(Transaction, 1).nested(),
+	"(*github.com/avito-tech/go-transaction-manager/trm/manager.Manager).DoWithSettings": during(Transaction, 2).nested(),
+	"(github.com/Thiht/transactor.Transactor).WithinTransaction":                         during(Transaction, 1).nested(),
 
 	// beego
-	"(github.com/beego/beego/client/orm.TxBeginner).{Begin,BeginWithCtx,BeginWithOpts,BeginWithCtxAndOpts}": {What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommit"}},
-	"(github.com/beego/beego/client/orm.TxBeginner).DoTx":                                                   during("a transaction", 0),
-	"(github.com/beego/beego/client/orm.TxBeginner).{DoTxWithCtx,DoTxWithOpts}":                             during("a transaction", 1),
-	"(github.com/beego/beego/client/orm.TxBeginner).DoTxWithCtxAndOpts":                                     during("a transaction", 2),
-	"(github.com/astaxie/beego/orm.Ormer).{Begin,BeginTx}":                                                  {What: "a transaction", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback"}},
+	"(github.com/beego/beego/client/orm.TxBeginner).{Begin,BeginWithCtx,BeginWithOpts,BeginWithCtxAndOpts}": {What: Transaction, Callback: None, Closers: []string{"Commit", "Rollback", "RollbackUnlessCommit"}},
+	"(github.com/beego/beego/client/orm.TxBeginner).DoTx":                                                   during(Transaction, 0),
+	"(github.com/beego/beego/client/orm.TxBeginner).{DoTxWithCtx,DoTxWithOpts}":                             during(Transaction, 1),
+	"(github.com/beego/beego/client/orm.TxBeginner).DoTxWithCtxAndOpts":                                     during(Transaction, 2),
+	"(github.com/astaxie/beego/orm.Ormer).{Begin,BeginTx}":                                                  {What: Transaction, Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback"}},
 })
 
 var (
-	begins = Opener{What: "a transaction", Callback: None, Closers: []string{"Commit", "Rollback"}}
-	rows   = Opener{What: "rows", Callback: None, Closers: []string{"Close", "Next"}}
-	row    = Opener{What: "a row", Callback: None, Closers: []string{"Scan"}} // Err does not release
+	begins = Opener{What: Transaction, Callback: None, Closers: []string{"Commit", "Rollback"}}
+	rows   = Opener{What: Rows, Callback: None, Closers: []string{"Close", "Next"}}
+	row    = Opener{What: Row, Callback: None, Closers: []string{"Scan"}} // Err does not release
 
-	sqlxRow = Opener{What: "a row", Callback: None, Closers: []string{"Scan", "StructScan", "MapScan", "SliceScan"}}
+	sqlxRow = Opener{What: Row, Callback: None, Closers: []string{"Scan", "StructScan", "MapScan", "SliceScan"}}
 
 	// atStatement is a session that has nothing before its first statement. Outside
 	// releases before it calls its argument.
-	atStatement = Opener{What: "a session", Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close", "Outside"}, Nests: true}
+	atStatement = Opener{What: Session, Result: Receiver, Callback: None, Closers: []string{"Commit", "Rollback", "Close", "Outside"}, Nests: true}
 )
 
 func takes(closers ...string) Opener {
-	return Opener{What: "a connection", Callback: None, Closers: closers}
+	return Opener{What: Connection, Callback: None, Closers: closers}
 }
 
-func during(what string, callback int) Opener {
+func during(what Handle, callback int) Opener {
 	return Opener{What: what, Result: None, Callback: callback}
 }
 
@@ -186,7 +186,7 @@ func openerOf(fn *types.Func) (Opener, bool) {
 		return o, true
 	}
 	if i := transactionBody(fn); i >= 0 {
-		return during("a transaction", i).nested(), true
+		return during(Transaction, i).nested(), true
 	}
 	recv := fn.Signature().Recv()
 	if recv == nil || !types.IsInterface(recv.Type()) || fn.Pkg() == nil || Curated(fn.Pkg().Path()) {

@@ -8,9 +8,21 @@ const (
 	Receiver = -2 // what the method is called on
 )
 
+// Handle is what a program has while a connection is held for it.
+type Handle string
+
+const (
+	Connection  Handle = "connection"
+	Transaction Handle = "transaction"
+	Rows        Handle = "rows"
+	Row         Handle = "row"
+	Batch       Handle = "batch"
+	Session     Handle = "session" // which holds from its first statement on
+)
+
 // Opener is a function that takes a connection, in the tables.
 type Opener struct {
-	What string // what is held, with its article: a transaction, a connection, rows
+	What Handle // what is held
 	// result is the number of the result that is the hold, from 0; none where a
 	// function argument runs inside; receiver where what the method is called on holds
 	// from then on (a session, at its first statement).

@@ -15,12 +15,12 @@ import (
 
 // Found is a finding before files are made relative and ignores are looked for.
 type Found struct {
-	Held    string    // what is held, with its article
-	Place   Place     // where it is taken
-	By      string    // the function that place is in
-	Openers []string  // other functions that take it on its behalf
-	Pos     token.Pos // of the call in the function that holds
-	Leaves  []Leaf    // the worst and nearest first
+	Handle  catalog.Handle // what is held
+	Place   Place          // where it is taken
+	By      string         // the function that place is in
+	Openers []string       // other functions that take it on its behalf
+	Pos     token.Pos      // of the call in the function that holds
+	Leaves  []Leaf         // the worst and nearest first
 
 	in *node
 }
@@ -71,7 +71,7 @@ type collector struct {
 
 func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []Leaf) {
 	ls = slices.DeleteFunc(slices.Clone(ls), func(l Leaf) bool {
-		return l.Kind == catalog.Client && !strings.Contains(h.what, "rows")
+		return l.Kind == catalog.Client && h.what != catalog.Rows
 	})
 	if len(ls) == 0 || !c.want(in) {
 		return

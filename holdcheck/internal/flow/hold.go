@@ -15,7 +15,7 @@ import (
 // is nil, from the beginning.
 type hold struct {
 	site *site
-	what string
+	what catalog.Handle
 	// place is where it is taken, or where a helper is given the function.
 	place   Place
 	in      string   // the function that place is in
@@ -42,7 +42,7 @@ func (h *hold) call(body bool) *heldCall {
 // holdsOf are the holds that a function takes.
 func (u *Unit) holdsOf(n *node) []*hold {
 	var hs []*hold
-	add := func(s *site, what string, closers, openers []string) *hold {
+	add := func(s *site, what catalog.Handle, closers, openers []string) *hold {
 		h := &hold{
 			site: s, what: what, place: s.place(), in: n.name,
 			openers: openers, closers: closers,
@@ -76,7 +76,7 @@ func (u *Unit) holdsOf(n *node) []*hold {
 			continue
 		}
 		if i := beginsLate(s); i >= 0 {
-			add(s, "a transaction", nil, nil).aliases[result(v, i)] = true
+			add(s, catalog.Transaction, nil, nil).aliases[result(v, i)] = true
 			continue
 		}
 		// What functions that s calls leave open is one hold.

@@ -233,7 +233,7 @@ type opened struct {
 	// it was put into a parameter.
 	Result  int
 	Param   parameter
-	What    string
+	What    catalog.Handle
 	Closers []string
 	Openers []string // functions between the caller and the pool, by their names at run time
 }
@@ -250,7 +250,7 @@ type calledArgs struct {
 
 // heldCall tells what is held while a parameter is called.
 type heldCall struct {
-	What    string // what is held
+	What    catalog.Handle
 	Hold    Place  // where it was taken
 	Func    string // that took it
 	Openers []string
