@@ -101,7 +101,7 @@ func run(pass *analysis.Pass) (result any, err error) {
 	all := func(*ssa.Package) bool { return true }
 	found := u.Find(all, flags.tests)
 	if !flags.tests {
-		leftOut = u.LeftOut(all)
+		leftOut = leftOutSentences(u.LeftOut(all))
 	}
 	r := &Result{}
 	for _, f := range found {

@@ -183,7 +183,7 @@ func (c *checker) own(ctx context.Context, p *load.Program, o Options) (found []
 	root := func(pkg *ssa.Package) bool { return pkg != nil && roots[pkg.Pkg] }
 	found = u.Find(root, o.Tests)
 	if !o.Tests {
-		leftOut = u.LeftOut(root)
+		leftOut = leftOutSentences(u.LeftOut(root))
 	}
 	return found, files, unread, leftOut
 }

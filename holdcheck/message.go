@@ -3,6 +3,8 @@ package holdcheck
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
@@ -78,4 +80,23 @@ func advice(k Kind) string {
 		return "Do it before the connection is taken, or after it is given back."
 	}
 	return "Read what it needs, commit or release, make the call without a connection, and write the result in a second transaction."
+}
+
+// leftOutSentences say what was left out, a package in each.
+func leftOutSentences(all []flow.LeftOut) []string {
+	const most = 5 // functions that a sentence names
+	var sentences []string
+	for _, l := range all {
+		in := strings.Join(l.Functions, ", ")
+		if more := len(l.Functions) - most; more > 0 {
+			in = fmt.Sprintf("%s and %d more", strings.Join(l.Functions[:most], ", "), more)
+		}
+		what := "1 slow call in a hold is"
+		if l.Calls > 1 {
+			what = fmt.Sprintf("%d slow calls in holds are", l.Calls)
+		}
+		sentences = append(sentences, fmt.Sprintf("%s: %s left out, in functions for tests: %s", l.Package, what, in))
+	}
+	slices.Sort(sentences)
+	return sentences
 }

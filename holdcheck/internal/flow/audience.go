@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"go/types"
 	"slices"
 	"strings"
@@ -72,40 +71,34 @@ func hasTesting(t types.Type) bool {
 	return has(t)
 }
 
-// LeftOut says, in a sentence for each package, what slow calls in functions for tests
-// are not among the findings. of says which packages are asked about.
-func (u *Unit) LeftOut(of func(*ssa.Package) bool) []string {
-	tests := func(n *node) bool { return u.audience(n) == forTests && of(outermostOf(n.fn).Pkg) }
+// LeftOut is what a package has of slow calls in functions for tests that are not in
+// test files.
+type LeftOut struct {
+	Package   string
+	Calls     int
+	Functions []string // in which they are
+}
+
+// LeftOut is what Find leaves out without tests, of the packages that in says.
+func (u *Unit) LeftOut(in func(*ssa.Package) bool) []LeftOut {
+	tests := func(n *node) bool { return u.audience(n) == forTests && in(outermostOf(n.fn).Pkg) }
 	if !slices.ContainsFunc(u.order, tests) {
 		return nil
 	}
-	var packages []*ssa.Package
-	slowCalls, functions := map[*ssa.Package]int{}, map[*ssa.Package][]string{}
+	var all []LeftOut
+	at := map[*ssa.Package]int{}
 	for _, f := range u.search(tests) {
 		fn := outermostOf(f.in.fn)
-		if slowCalls[fn.Pkg]++; slowCalls[fn.Pkg] == 1 {
-			packages = append(packages, fn.Pkg)
+		i, known := at[fn.Pkg]
+		if !known {
+			i = len(all)
+			at[fn.Pkg] = i
+			all = append(all, LeftOut{Package: fn.Pkg.Pkg.Path()})
 		}
-		if name := fn.RelString(fn.Pkg.Pkg); !slices.Contains(functions[fn.Pkg], name) {
-			functions[fn.Pkg] = append(functions[fn.Pkg], name)
+		all[i].Calls++
+		if name := fn.RelString(fn.Pkg.Pkg); !slices.Contains(all[i].Functions, name) {
+			all[i].Functions = append(all[i].Functions, name)
 		}
 	}
-	var sentences []string
-	for _, pkg := range packages {
-		names := functions[pkg]
-		in := strings.Join(names, ", ")
-		if more := len(names) - maxLeftOut; more > 0 {
-			in = fmt.Sprintf("%s and %d more", strings.Join(names[:maxLeftOut], ", "), more)
-		}
-		what := "1 slow call in a hold is"
-		if n := slowCalls[pkg]; n > 1 {
-			what = fmt.Sprintf("%d slow calls in holds are", n)
-		}
-		sentences = append(sentences, fmt.Sprintf("%s: %s left out, in functions for tests: %s", pkg.Pkg.Path(), what, in))
-	}
-	slices.Sort(sentences)
-	return sentences
+	return all
 }
-
-// maxLeftOut is how many functions a sentence names.
-const maxLeftOut = 5

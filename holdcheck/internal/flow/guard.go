@@ -4,7 +4,6 @@ import (
 	"go/token"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 
@@ -92,7 +91,7 @@ func fromContext(v ssa.Value, depth int) bool {
 func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
 	switch c := cond.(type) {
 	case *ssa.Parameter:
-		return guard{parameterIndex(c), strconv.FormatBool(holds)}, true
+		return guard{Index: parameterIndex(c), Value: strconv.FormatBool(holds)}, true
 	case *ssa.UnOp:
 		if c.Op == token.NOT {
 			return parameterTest(c.X, !holds)
@@ -103,11 +102,7 @@ func parameterTest(cond ssa.Value, holds bool) (guard, bool) {
 		if !ok || !isConst || c.Op != token.EQL && c.Op != token.NEQ {
 			return guard{}, false
 		}
-		want := constWord(k)
-		if (c.Op == token.EQL) != holds {
-			want = "not " + want
-		}
-		return guard{parameterIndex(p), want}, true
+		return guard{parameterIndex(p), constWord(k), (c.Op == token.EQL) != holds}, true
 	}
 	return guard{}, false
 }
@@ -126,9 +121,13 @@ func unwrap(v ssa.Value) ssa.Value {
 	}
 }
 
+// nilWord is nil, or a zero value.
+const nilWord = "nil"
+
+// constWord tells constants apart.
 func constWord(c *ssa.Const) string {
 	if c.Value == nil {
-		return "nil" // or a zero value
+		return nilWord
 	}
 	return c.Value.ExactString()
 }
@@ -144,16 +143,15 @@ func pass(l Leaf, args []ssa.Value, n *node) (guards []guard, ok bool) {
 		}
 		switch a := unwrap(args[g.Index]).(type) {
 		case *ssa.Const:
-			word := constWord(a)
-			if not, negated := strings.CutPrefix(g.Want, "not "); negated && word == not || !negated && word != g.Want {
+			if same := constWord(a) == g.Value; same == g.Not {
 				return nil, false
 			}
 		case *ssa.Parameter:
 			if a.Parent() == n.fn {
-				guards = append(guards, guard{parameterIndex(a), g.Want})
+				guards = append(guards, guard{parameterIndex(a), g.Value, g.Not})
 			}
 		case *ssa.MakeClosure, *ssa.Alloc, *ssa.Function, *ssa.Extract, *ssa.Call:
-			if g.Want == "nil" {
+			if g.Value == nilWord && !g.Not {
 				return nil, false
 			}
 		}

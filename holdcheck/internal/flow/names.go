@@ -94,6 +94,9 @@ func shortName(f *types.Func) string {
 	return f.Pkg().Name() + "." + f.Name()
 }
 
+// isWait reports whether a function is called Wait, or ends so.
+func isWait(f *types.Func) bool { return strings.HasSuffix(f.Name(), "Wait") }
+
 // callName is how people write what a call calls.
 func callName(c *ssa.CallCommon) string {
 	switch {

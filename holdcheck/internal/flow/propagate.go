@@ -149,7 +149,7 @@ func passes(l Leaf) bool {
 	}
 	switch l.Kind {
 	case catalog.Blocked:
-		return strings.HasSuffix(l.What, "Wait") && len(l.Chain) < 2 // a method that stops workers
+		return l.Waits && len(l.Chain) < 2 // a method that stops workers
 	case catalog.Client, catalog.Unresolved:
 		return false
 	}
@@ -236,7 +236,7 @@ func (u *Unit) leavesOfFuncs(set funcSet) []Leaf {
 	}
 	for _, obj := range set.other {
 		if sk, ok := u.tables.Cost(obj); ok {
-			all = append(all, Leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj)})
+			all = append(all, Leaf{Kind: sk.Kind, Severity: sk.Severity, What: shortName(obj), Waits: isWait(obj)})
 		} else if !u.tables.Fast(obj) {
 			if f := u.imported(obj); f != nil {
 				all = append(all, f.Slow...)

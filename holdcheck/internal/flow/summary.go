@@ -139,6 +139,7 @@ type Leaf struct {
 	Kind     catalog.Kind
 	Severity catalog.Severity
 	What     string // the library's function at the end: http.Client.Do
+	Waits    bool   // it is called Wait
 	Slow     Place  // with the file's whole path
 	Func     string // that makes the slow call
 	// Chain begins in the function that the leaf is of. It is empty in a dependency.
@@ -153,10 +154,12 @@ type Leaf struct {
 	Guards []guard
 }
 
-// guard is a condition on a parameter: that it is what Want says.
+// guard is a condition on a parameter: that it is a constant or, where Not is set,
+// anything else.
 type guard struct {
 	Index int
-	Want  string // true, false, nil, not nil
+	Value string // as constWord has it
+	Not   bool
 }
 
 // maxLeaves is how many slow calls are kept of one function, the worst and nearest.

@@ -85,8 +85,9 @@ type site struct {
 	dynamic bool
 	args    []ssa.Value // with the receiver first
 	joins   bool        // waits for goroutines
-	spawns  int         // number of the argument that runs in a goroutine; -1
-	waits   []*site     // those that start the goroutines that it waits for
+	isWait  bool
+	spawns  int     // number of the argument that runs in a goroutine; -1
+	waits   []*site // those that start the goroutines that it waits for
 	guards  []guard
 	maybe   bool // it is in a case of a switch over what a context carries
 	results int
@@ -326,6 +327,7 @@ func (u *Unit) lookUp(s *site, obj *types.Func) {
 	if op, ok := u.tables.Opener(obj); ok {
 		s.opener = &op
 	}
+	s.isWait = isWait(obj)
 	s.joins = u.tables.Joins(obj)
 	s.spawns = u.tables.Spawns(obj)
 	if s.sink != nil || s.opener != nil || u.tables.Fast(obj) {
@@ -351,7 +353,7 @@ func (u *Unit) lookUp(s *site, obj *types.Func) {
 // Leaf is a slow call that a site itself is.
 func (s *site) leaf(k catalog.Cost) Leaf {
 	return Leaf{
-		Kind: k.Kind, Severity: k.Severity, What: s.what, Func: s.in.name, Guards: s.guards,
+		Kind: k.Kind, Severity: k.Severity, What: s.what, Waits: s.isWait, Func: s.in.name, Guards: s.guards,
 		Slow: s.place(), Chain: []Step{s.step},
 	}
 }
