@@ -109,11 +109,12 @@ func run(pass *analysis.Pass) (result any, err error) {
 	}
 	comments := readDirectives(pass.Fset, pass.Files, func(file string) string { return file })
 	for i, f := range r.Findings {
-		if comments.reason(f.Hold, f.Chain, f.Slow) != "" {
+		worst := f.Worst()
+		if comments.reason(f.Hold, worst) != "" {
 			continue
 		}
 		pass.Report(analysis.Diagnostic{
-			Pos: found[i].Pos, Category: string(f.Kind), Message: string(f.Severity) + " " + string(f.Kind) + ": " + f.Message,
+			Pos: found[i].Pos, Category: string(worst.Kind), Message: string(worst.Severity) + " " + string(worst.Kind) + ": " + f.Message,
 			URL: address,
 		})
 	}

@@ -35,18 +35,18 @@ type BaselineEntry struct {
 func NewBaseline(r *Result, least Severity) *Baseline {
 	entries := map[pghold.PlaceID]*BaselineEntry{}
 	for _, f := range r.Findings {
-		if !f.Severity.AtLeast(least) {
+		if !f.Worst().Severity.AtLeast(least) {
 			continue
 		}
-		for i, o := range f.slowCalls() {
+		for i, c := range f.Calls {
 			message := f.Message
 			if i > 0 {
-				message = o.Slow.What + " too, where " + f.Message
+				message = c.Place.What + " too, where " + f.Message
 			}
-			e := entries[o.ID]
+			e := entries[c.ID]
 			if e == nil {
-				e = &BaselineEntry{ID: o.ID, Message: message}
-				entries[o.ID] = e
+				e = &BaselineEntry{ID: c.ID, Message: message}
+				entries[c.ID] = e
 			}
 			e.Count++
 		}
@@ -109,9 +109,9 @@ func (b *Baseline) Apply(r *Result) {
 	}
 	var kept []Finding
 	for _, f := range r.Findings {
-		rest, known := split(f, func(o Other) bool {
-			left[o.ID]--
-			return left[o.ID] >= 0
+		rest, known := split(f, func(c SlowCall) bool {
+			left[c.ID]--
+			return left[c.ID] >= 0
 		})
 		if rest != nil {
 			kept = append(kept, *rest)

@@ -10,23 +10,29 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // between is a finding between two functions, with others behind the same call.
 func between(hold, slow string, s Severity, also ...string) Finding {
-	f := Finding{
-		ID: pghold.NewPlaceID("app."+hold, "app."+slow), Severity: s, Kind: HTTP, Message: slow + " is called while " + hold + " holds",
-		Hold: Place{"app.go", 1, "begin"}, Slow: Place{"app.go", len(slow), slow}, Chain: []Step{{"app.go", 2, "app." + hold}}, openers: []string{"app." + hold},
+	f := Finding{Hold: Place{hold + ".go", 1, "begin"}, handle: catalog.Transaction, openers: []string{"app." + hold}}
+	add := func(slow string, s Severity, k Kind) {
+		f.Calls = append(f.Calls, SlowCall{
+			ID: pghold.NewPlaceID("app."+hold, "app."+slow), Severity: s, Kind: k,
+			Place: Place{"app.go", len(slow), slow}, Chain: []Step{{"app.go", 2, "app." + hold}},
+		})
 	}
+	add(slow, s, HTTP)
 	for _, o := range also {
-		f.Also = append(f.Also, Other{pghold.NewPlaceID("app."+hold, "app."+o), Low, Mail, Place{"app.go", len(o), o}, f.Chain})
+		add(o, Low, Mail)
 	}
+	f.say()
 	return f
 }
 
 func idsOf(fs []Finding) (ids []string) {
 	for _, f := range fs {
-		ids = append(ids, f.ID.String())
+		ids = append(ids, f.Worst().ID.String())
 	}
 	return ids
 }
@@ -35,9 +41,9 @@ func TestBaseline_HidesWhatItHas(t *testing.T) {
 	was := []Finding{between("a", "x", High), between("a", "x", High), between("b", "x", Medium, "y"), between("c", "z", Low)}
 	b := NewBaseline(&Result{Findings: slices.Clone(was)}, Medium)
 	want := []BaselineEntry{
-		{id("app.a>app.x"), 2, "x is called while a holds"},
-		{id("app.b>app.x"), 1, "x is called while b holds"},
-		{id("app.b>app.y"), 1, "y too, where x is called while b holds"},
+		{id("app.a>app.x"), 2, "x is called while a transaction is held since a.go:1"},
+		{id("app.b>app.x"), 1, "x is called while a transaction is held since b.go:1"},
+		{id("app.b>app.y"), 1, "y too, where x is called while a transaction is held since b.go:1"},
 	}
 	if !slices.Equal(b.Findings, want) {
 		t.Errorf("the baseline is %+v, want %+v", b.Findings, want)
@@ -73,7 +79,7 @@ func TestBaseline_NewBehindAKnownCall(t *testing.T) {
 	b := NewBaseline(&Result{Findings: []Finding{between("a", "x", High)}}, Medium)
 	now := &Result{Findings: []Finding{between("a", "x", High, "new")}}
 	b.Apply(now)
-	if got := now.Findings; len(got) != 1 || got[0].ID != id("app.a>app.new") || got[0].Also != nil || got[0].Message != "new is called while a holds" {
+	if got := now.Findings; len(got) != 1 || got[0].Worst().ID != id("app.a>app.new") || len(got[0].Calls) != 1 || got[0].Message != "new is called while a transaction is held since a.go:1" {
 		t.Errorf("left is %+v, want the new slow call", got)
 	}
 }
@@ -97,12 +103,12 @@ func TestBaseline_IsWrittenAndRead(t *testing.T) {
     {
       "id": "app.a>app.x",
       "count": 1,
-      "message": "x is called while a holds"
+      "message": "x is called while a transaction is held since a.go:1"
     },
     {
       "id": "app.b>app.x",
       "count": 1,
-      "message": "x is called while b holds"
+      "message": "x is called while a transaction is held since b.go:1"
     }
   ]
 }

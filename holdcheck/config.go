@@ -14,15 +14,15 @@ import (
 // (example.com/app/mail.Sender).Send. A * at the end stands for anything.
 type Config struct {
 	// Slow are further slow calls.
-	Slow []SlowCall `json:"slow,omitempty"`
+	Slow []SlowFunc `json:"slow,omitempty"`
 	// Fast are functions that are not slow, whatever they call.
 	Fast []string `json:"fast,omitempty"`
 	// Openers take a connection.
 	Openers []Opener `json:"openers,omitempty"`
 }
 
-// SlowCall names a slow function.
-type SlowCall struct {
+// SlowFunc names a slow function.
+type SlowFunc struct {
 	Func     string   `json:"func"`
 	Severity Severity `json:"severity"` // high where it is empty
 	Kind     Kind     `json:"kind"`     // custom where it is empty

@@ -24,7 +24,7 @@ func TestReadConfig(t *testing.T) {
 		"openers": [{"func": "(*example.com/app/store.Store).InTx", "callback": 2}, {"func": "example.com/app/store.Open", "closers": ["Done"]}]
 	}`))
 	want := Config{
-		Slow:    []SlowCall{{"(*example.com/app/mail.Sender).Send", Medium, Mail}, {"example.com/app/pay.*", "", ""}},
+		Slow:    []SlowFunc{{"(*example.com/app/mail.Sender).Send", Medium, Mail}, {"example.com/app/pay.*", "", ""}},
 		Fast:    []string{"(example.com/app/cache.Client).Get", "gopkg.in/cache.v2.Get"},
 		Openers: []Opener{{"(*example.com/app/store.Store).InTx", 2, nil}, {"example.com/app/store.Open", 0, []string{"Done"}}},
 	}

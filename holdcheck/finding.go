@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // Place is a line of source.
@@ -24,43 +25,88 @@ type Step struct {
 	Func string `json:"func"` // the function that the line is in, as runtime.Func names it
 }
 
-// Finding is a slow call that is made while a connection is held.
-type Finding struct {
+// SlowCall is one slow call that a finding leads to.
+type SlowCall struct {
 	// ID is made of the function that takes the connection and the function that
 	// makes the slow call, so that it stays when lines move. Two places between the
 	// same two functions have the same.
 	ID       pghold.PlaceID `json:"id"`
 	Severity Severity       `json:"severity"`
 	Kind     Kind           `json:"kind"`
-	// Message is one sentence: what is held, and what is waited for.
-	Message string `json:"message"`
-	// Advice is one sentence: what to do instead.
-	Advice string `json:"advice"`
-	// Hold is where the connection is taken, or, where a helper takes it and runs a
-	// function meanwhile, where the helper is given the function.
-	Hold Place `json:"hold"`
-	// Slow is the slow call itself.
-	Slow Place `json:"slow"`
+	// Place is the slow call itself.
+	Place Place `json:"slow"`
 	// Chain is the calls from the function that holds to the slow call, both
 	// included, in the order in which they are made.
 	Chain []Step `json:"chain"`
-	// Also are other slow calls that the same call can lead to, by other chains.
-	Also []Other `json:"also,omitempty"`
-	// Held is what a recorder measured at this place, in seconds: the time that the
-	// slow call took inside holds, all added up. Nil without a snapshot, and where
-	// the snapshot knows nothing of it.
-	Held *float64 `json:"held_s,omitempty"`
 
-	openers []string // functions that take the connection, as the recorder may name them
+	// library is the function of a library that the call ends in. Place.What is another
+	// where it is a call of a dependency, whose inside is not shown.
+	library string
 }
 
-// Other is a slow call beside the one that a finding is about.
-type Other struct {
-	ID       pghold.PlaceID `json:"id"`
-	Severity Severity       `json:"severity"`
-	Kind     Kind           `json:"kind"`
-	Slow     Place          `json:"slow"`
-	Chain    []Step         `json:"chain"`
+// Finding is a call that leads to something slow while a connection is held.
+//
+// In JSON it is one object with the fields of its worst slow call (id, severity, kind,
+// slow, chain), and the others in also.
+type Finding struct {
+	// Message is one sentence: what is held, and what is waited for.
+	Message string
+	// Advice is one sentence: what to do instead.
+	Advice string
+	// Hold is where the connection is taken, or, where a helper takes it and runs a
+	// function meanwhile, where the helper is given the function.
+	Hold Place
+	// Calls are the slow calls that the same call can lead to, the worst first: the
+	// finding is about that. There is at least one.
+	Calls []SlowCall
+	// Held is what a recorder measured at this place, in seconds: the time that the
+	// slow calls took inside holds, all added up. Nil without a snapshot, and where
+	// the snapshot knows nothing of it.
+	Held *float64
+
+	handle  catalog.Handle // what is held; empty where that is not known any more
+	openers []string       // functions that take the connection, as the recorder may name them
+}
+
+// Worst is the slow call that the finding is about.
+func (f Finding) Worst() SlowCall {
+	if len(f.Calls) == 0 {
+		return SlowCall{}
+	}
+	return f.Calls[0]
+}
+
+// split takes slow calls out of a finding: those that drop is true for are in
+// dropped, the rest are in kept. One of the two is nil where the other is all of it.
+func split(f Finding, drop func(SlowCall) bool) (kept, dropped *Finding) {
+	var keep, gone []SlowCall
+	for _, c := range f.Calls {
+		if drop(c) {
+			gone = append(gone, c)
+		} else {
+			keep = append(keep, c)
+		}
+	}
+	return f.with(keep), f.with(gone)
+}
+
+// with is the finding with only these of its slow calls; nil where there are none.
+func (f Finding) with(calls []SlowCall) *Finding {
+	if len(calls) == 0 {
+		return nil
+	}
+	was := f.Worst()
+	f.Calls = calls
+	slices.SortStableFunc(f.Calls, func(a, b SlowCall) int { return compareSeverities(a.Severity, b.Severity) })
+	if now := f.Worst(); now.ID != was.ID || now.Place != was.Place {
+		f.say()
+	}
+	return &f
+}
+
+// compareSeverities puts the worst first.
+func compareSeverities(a, b Severity) int {
+	return cmp.Compare(slices.Index(Severities(), a), slices.Index(Severities(), b))
 }
 
 // Result is what a check found.
@@ -109,13 +155,14 @@ type Ignored struct {
 
 // sortFindings puts the worst first.
 func sortFindings(fs []Finding) {
-	slices.SortStableFunc(fs, func(a, b Finding) int {
+	slices.SortStableFunc(fs, func(f, g Finding) int {
+		a, b := f.Worst(), g.Worst()
 		return cmp.Or(
-			cmp.Compare(measured(b), measured(a)),
-			cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
-			cmp.Compare(a.Hold.File, b.Hold.File), cmp.Compare(a.Hold.Line, b.Hold.Line),
+			cmp.Compare(measured(g), measured(f)),
+			compareSeverities(a.Severity, b.Severity),
+			cmp.Compare(f.Hold.File, g.Hold.File), cmp.Compare(f.Hold.Line, g.Hold.Line),
 			cmp.Compare(a.Chain[0].File, b.Chain[0].File), cmp.Compare(a.Chain[0].Line, b.Chain[0].Line),
-			cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line),
+			cmp.Compare(a.Place.File, b.Place.File), cmp.Compare(a.Place.Line, b.Place.Line),
 		)
 	})
 }

@@ -56,7 +56,7 @@ func ApplySnapshot(r *Result, s *pghold.Snapshot) {
 				held += *f.Held
 			}
 			f.Held = &held
-			m.Findings = append(m.Findings, f.ID)
+			m.Findings = append(m.Findings, f.Worst().ID)
 		}
 		switch len(about) {
 		case 0:
@@ -111,15 +111,15 @@ func explaining(findings []*Finding, m Measured) (about []*Finding) {
 // must be by a way that the finding knows: the caller of a helper may hold a
 // connection of its own at another time.
 func bears(f *Finding, m Measured) bool {
-	for _, o := range f.slowCalls() {
-		if !slices.Contains(m.IDs, o.ID) {
+	for _, c := range f.Calls {
+		if !slices.Contains(m.IDs, c.ID) {
 			continue
 		}
-		if o.ID.Hold == m.taker() || len(f.openers) == 0 {
+		if c.ID.Hold == m.taker() || len(f.openers) == 0 {
 			return true
 		}
 		for _, opener := range f.openers {
-			if by := pghold.NewPlaceID(opener, "").Hold; by != o.ID.Hold && m.holds(by) {
+			if by := pghold.NewPlaceID(opener, "").Hold; by != c.ID.Hold && m.holds(by) {
 				return true
 			}
 		}
@@ -130,10 +130,10 @@ func bears(f *Finding, m Measured) bool {
 // bearsOpener is bears for the functions that take the connection for the one that
 // holds.
 func bearsOpener(f *Finding, m Measured) bool {
-	for _, o := range f.slowCalls() {
+	for _, c := range f.Calls {
 		for _, opener := range f.openers {
-			id := pghold.NewPlaceID(opener, o.ID.Slow)
-			if slices.Contains(m.IDs, id) && (id.Hold == m.taker() || id.Hold != o.ID.Hold) {
+			id := pghold.NewPlaceID(opener, c.ID.Slow)
+			if slices.Contains(m.IDs, id) && (id.Hold == m.taker() || id.Hold != c.ID.Hold) {
 				return true
 			}
 		}

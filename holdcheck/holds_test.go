@@ -75,9 +75,9 @@ func TestApplySnapshot(t *testing.T) {
 				ApplySnapshot(r, snapshotOf(c.saw...))
 			}
 			for i, f := range c.findings {
-				at := slices.IndexFunc(r.Findings, func(g Finding) bool { return g.ID == f.ID })
+				at := slices.IndexFunc(r.Findings, func(g Finding) bool { return g.Worst().ID == f.Worst().ID })
 				if got := r.Findings[at].Held; (got == nil) != (c.want[i] == nil) || got != nil && *got != *c.want[i] {
-					t.Errorf("%s: got %v, want %v", f.ID, deref(got), deref(c.want[i]))
+					t.Errorf("%s: got %v, want %v", f.Worst().ID, deref(got), deref(c.want[i]))
 				}
 			}
 			if len(r.Shared) != c.shared || len(r.Unexplained) != c.unexplained {
@@ -167,7 +167,7 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 	const prefix = "github.com/pghold/pghold/holdcheck.(*app)."
 	found := func(hold, slow string) Finding {
 		f := between("", "", High)
-		f.ID, f.openers = pghold.NewPlaceID(prefix+hold, prefix+slow), []string{prefix + hold, prefix + "execTx"}
+		f.Calls[0].ID, f.openers = pghold.NewPlaceID(prefix+hold, prefix+slow), []string{prefix + hold, prefix + "execTx"}
 		return f
 	}
 	recorder := pghold.NewRecorder(pghold.Config{})
@@ -177,8 +177,8 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 	r := &Result{Findings: []Finding{found("pay", "charge"), found("refund", "refund"), found("other", "charge")}}
 	ApplySnapshot(r, recorder.Snapshot())
 	for _, f := range r.Findings {
-		if measured, want := f.Held != nil && *f.Held >= 0.001, f.ID != pghold.NewPlaceID(prefix+"other", prefix+"charge"); measured != want {
-			t.Errorf("%s: measured %v, want %v", f.ID, measured, want)
+		if measured, want := f.Held != nil && *f.Held >= 0.001, f.Worst().ID != pghold.NewPlaceID(prefix+"other", prefix+"charge"); measured != want {
+			t.Errorf("%s: measured %v, want %v", f.Worst().ID, measured, want)
 		}
 	}
 	if r.Shared != nil || r.Unexplained != nil {

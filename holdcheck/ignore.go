@@ -148,16 +148,16 @@ func (ds *directives) of(file string, line int) []*directive {
 
 // reason is why a slow call in a hold is meant, "" where no comment says so. All
 // comments that do are marked as used.
-func (ds *directives) reason(hold Place, chain []Step, slow Place) (reason string) {
+func (ds *directives) reason(hold Place, c SlowCall) (reason string) {
 	found := ds.of(hold.File, hold.Line)
-	for i, s := range chain {
-		if i == 0 || i == len(chain)-1 {
+	for i, s := range c.Chain {
+		if i == 0 || i == len(c.Chain)-1 {
 			found = append(found, ds.of(s.File, s.Line)...)
 		} else {
 			found = append(found, ds.on(s.File, s.Line))
 		}
 	}
-	found = append(found, ds.of(slow.File, slow.Line)...)
+	found = append(found, ds.of(c.Place.File, c.Place.Line)...)
 	for _, ig := range found {
 		if ig != nil {
 			ig.used = true
@@ -175,8 +175,8 @@ func applyIgnores(fset *token.FileSet, dir string, files []*ast.File, r *Result)
 	var kept []Finding
 	for _, f := range r.Findings {
 		why := ""
-		rest, meant := split(f, func(o Other) bool {
-			reason := ds.reason(f.Hold, o.Chain, o.Slow)
+		rest, meant := split(f, func(c SlowCall) bool {
+			reason := ds.reason(f.Hold, c)
 			why = cmp.Or(why, reason)
 			return reason != ""
 		})

@@ -1,6 +1,7 @@
 package holdcheck
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
 // parsed reads one file as /src/app.go.
@@ -78,15 +81,13 @@ func at(letters map[string]string) string {
 // finding is the one in holding, by way of between where that is so.
 func findingIn(t *testing.T, way ...string) Finding {
 	t.Helper()
-	f := Finding{
-		ID: id("app.serve>app.charge"), Severity: High, Kind: HTTP, Message: "get is called",
-		Hold: Place{"app.go", lineWith(t, holding, "tx := begin"), "begin"},
-		Slow: Place{"app.go", lineWith(t, holding, "get()"), "get"},
-	}
+	c := SlowCall{ID: id("app.serve>app.charge"), Severity: High, Kind: HTTP, Place: Place{"app.go", lineWith(t, holding, "get()"), "get"}}
 	for _, step := range append([]string{"charge(tx) //D"}, way...) {
-		f.Chain = append(f.Chain, Step{"app.go", lineWith(t, holding, step), "app.serve"})
+		c.Chain = append(c.Chain, Step{"app.go", lineWith(t, holding, step), "app.serve"})
 	}
-	f.Chain = append(f.Chain, Step{"app.go", f.Slow.Line, "app.charge"})
+	c.Chain = append(c.Chain, Step{"app.go", c.Place.Line, "app.charge"})
+	f := Finding{Hold: Place{"app.go", lineWith(t, holding, "tx := begin"), "begin"}, Calls: []SlowCall{c}, handle: catalog.Rows}
+	f.say()
 	return f
 }
 
@@ -164,19 +165,24 @@ func TestApplyIgnores_OtherComments(t *testing.T) {
 func TestApplyIgnores_OneOfSeveralSlowCalls(t *testing.T) {
 	fset, files := parsed(t, at(map[string]string{"G": "//pghold:ignore it answers at once"}))
 	f := findingIn(t)
-	f.Also = []Other{
-		{ID: id("app.serve>app.log"), Severity: Low, Kind: File, Slow: Place{"app.go", 1, "write"}, Chain: f.Chain[:1]},
-		{ID: id("app.serve>app.mail"), Severity: Medium, Kind: Mail, Slow: Place{"app.go", 2, "send"}, Chain: f.Chain[:1]},
-	}
+	own := f.Worst()
+	f.Calls = append(f.Calls,
+		SlowCall{ID: id("app.serve>app.log"), Severity: Low, Kind: File, Place: Place{"app.go", 1, "write"}, Chain: own.Chain[:1]},
+		SlowCall{ID: id("app.serve>app.mail"), Severity: Medium, Kind: Blocked, Place: Place{"app.go", 2, "send"}, Chain: own.Chain[:1]},
+	)
 	r := &Result{Findings: []Finding{f}}
 	applyIgnores(fset, filepath.FromSlash("/src"), files, r)
 	if len(r.Findings) != 1 || len(r.Ignored) != 1 {
 		t.Fatalf("got %+v", r)
 	}
-	if got := r.Findings[0]; got.ID != id("app.serve>app.mail") || got.Severity != Medium || got.Message != "send is called" || got.Advice != advice(Mail) || len(got.Also) != 1 || got.Also[0].ID != id("app.serve>app.log") {
+	got := r.Findings[0]
+	if worst := got.Worst(); worst.ID != id("app.serve>app.mail") || worst.Severity != Medium || len(got.Calls) != 2 || got.Calls[1].ID != id("app.serve>app.log") {
 		t.Errorf("left is %+v, want the worst of the others", got)
 	}
-	if got := r.Ignored[0]; got.ID != f.ID || got.Also != nil || got.Message != f.Message {
+	if want := fmt.Sprintf("send may wait while rows are held since app.go:%d", f.Hold.Line); got.Message != want || got.Advice != advice(Blocked) {
+		t.Errorf("left is %q and %q, want what is said of the worst of the others: %q", got.Message, got.Advice, want)
+	}
+	if got := r.Ignored[0]; got.Worst().ID != own.ID || len(got.Calls) != 1 || got.Message != f.Message {
 		t.Errorf("ignored is %+v, want only what is meant", got)
 	}
 }

@@ -1,8 +1,9 @@
 package holdcheck
 
 import (
+	"cmp"
 	"fmt"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,22 +13,19 @@ import (
 )
 
 // findingOf makes the finding that users see. rel makes files relative.
-func findingOf(r flow.Found, rel func(string) string) Finding {
-	l := r.Leaves[0]
+func findingOf(found flow.Found, rel func(string) string) Finding {
 	f := Finding{
-		ID: pghold.NewPlaceID(r.By, l.Func), Severity: l.Severity, Kind: l.Kind,
-		Message: message(r), Advice: advice(l.Kind),
-		Hold:    Place{rel(r.Place.File), r.Place.Line, r.Place.What},
-		Slow:    Place{rel(l.Slow.File), l.Slow.Line, l.Slow.What},
-		Chain:   relative(l.Chain, rel),
-		openers: append([]string{r.By}, r.Openers...),
+		Hold:    Place{rel(found.Place.File), found.Place.Line, found.Place.What},
+		handle:  found.Handle,
+		openers: append([]string{found.By}, found.Openers...),
 	}
-	for _, o := range r.Leaves[1:] {
-		f.Also = append(f.Also, Other{
-			ID: pghold.NewPlaceID(r.By, o.Func), Severity: o.Severity, Kind: o.Kind,
-			Slow: Place{rel(o.Slow.File), o.Slow.Line, o.Slow.What}, Chain: relative(o.Chain, rel),
+	for _, l := range found.Leaves {
+		f.Calls = append(f.Calls, SlowCall{
+			ID: pghold.NewPlaceID(found.By, l.Func), Severity: l.Severity, Kind: l.Kind,
+			Place: Place{rel(l.Slow.File), l.Slow.Line, l.Slow.What}, Chain: relative(l.Chain, rel), library: l.What,
 		})
 	}
+	f.say()
 	return f
 }
 
@@ -39,26 +37,32 @@ func relative(chain []flow.Step, rel func(string) string) []Step {
 	return steps
 }
 
-func message(r flow.Found) string {
-	l := r.Leaves[0]
-	held := fmt.Sprintf("a %s is held", r.Handle)
-	if r.Handle == catalog.Rows {
+// say makes the sentences about the worst slow call.
+func (f *Finding) say() {
+	c := f.Worst()
+	slow := c.Place.What
+	switch {
+	case slow == "":
+		slow = c.library
+	case c.library != "" && c.library != slow:
+		slow += " (" + c.library + ")"
+	}
+	held := fmt.Sprintf("a %s is held", cmp.Or(f.handle, catalog.Connection))
+	if f.handle == catalog.Rows {
 		held = "rows are held"
 	}
-	where := fmt.Sprintf("%s since %s:%d", held, filepath.Base(r.Place.File), r.Place.Line)
-	slow := l.What
-	if l.Slow.What != l.What && l.Slow.What != "" {
-		slow = l.Slow.What + " (" + l.What + ")"
-	}
-	switch l.Kind {
+	held = fmt.Sprintf("%s since %s:%d", held, path.Base(f.Hold.File), f.Hold.Line)
+	switch c.Kind {
 	case Checkout:
-		return fmt.Sprintf("%s takes a second connection from the same pool while %s", slow, where)
+		f.Message = slow + " takes a second connection from the same pool while " + held
 	case Unresolved:
-		return fmt.Sprintf("%s could not be followed, and %s", slow, where)
+		f.Message = slow + " could not be followed, and " + held
 	case Blocked:
-		return fmt.Sprintf("%s may wait while %s", slow, where)
+		f.Message = slow + " may wait while " + held
+	default:
+		f.Message = slow + " is called while " + held
 	}
-	return fmt.Sprintf("%s is called while %s", slow, where)
+	f.Advice = advice(c.Kind)
 }
 
 // advice is what to do instead, in one sentence.

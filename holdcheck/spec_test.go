@@ -303,7 +303,7 @@ func (f *specFolder) compareIgnored(t *testing.T, ignored []Ignored) {
 			continue
 		}
 		if !slices.ContainsFunc(ignored, func(i Ignored) bool {
-			at := i.Chain[0]
+			at := i.Worst().Chain[0]
 			return i.Reason != "" && at.File == c.file && c.first <= at.Line && at.Line <= c.last
 		}) {
 			t.Errorf("%s:%d: %s: nothing in Ignored with a reason", c.file, c.first, c.name)
@@ -326,9 +326,11 @@ func noDuplicates(t *testing.T, findings []Finding) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, f := range findings {
-		key := fmt.Sprint(f.Hold, f.Chain[0].File, f.Chain[0].Line, f.Slow)
+		worst := f.Worst()
+		at := worst.Chain[0]
+		key := fmt.Sprint(f.Hold, at.File, at.Line, worst.Place)
 		if seen[key] {
-			t.Errorf("%s:%d: found twice: held at %v, slow at %v", f.Chain[0].File, f.Chain[0].Line, f.Hold, f.Slow)
+			t.Errorf("%s:%d: found twice: held at %v, slow at %v", at.File, at.Line, f.Hold, worst.Place)
 		}
 		seen[key] = true
 	}
@@ -339,17 +341,18 @@ func checkFound(t *testing.T, findings []Finding) []found {
 	t.Helper()
 	var all []found
 	for _, f := range findings {
-		if len(f.Chain) == 0 {
+		worst := f.Worst()
+		if len(worst.Chain) == 0 {
 			t.Errorf("%v: a finding without a chain: %s", f.Hold, f.Message)
 			continue
 		}
 		where := fmt.Sprintf(" [hold %v; chain", f.Hold)
-		for _, s := range f.Chain {
+		for _, s := range worst.Chain {
 			where += fmt.Sprintf(" %s:%d", s.File, s.Line)
 		}
 		all = append(all, found{
-			file: f.Chain[0].File, line: f.Chain[0].Line,
-			text:  fmt.Sprintf("%s %s %s", f.Severity, f.Kind, f.Message),
+			file: worst.Chain[0].File, line: worst.Chain[0].Line,
+			text:  fmt.Sprintf("%s %s %s", worst.Severity, worst.Kind, f.Message),
 			where: where + "]",
 		})
 	}

@@ -23,6 +23,6 @@ func TestCheck_std(t *testing.T) {
 		t.Log(text)
 	}
 	for _, f := range r.Findings {
-		t.Errorf("got %s %s: %s; chain %v, want nothing found in the standard library", f.Severity, f.Kind, f.Message, f.Chain)
+		t.Errorf("got %s %s: %s; chain %v, want nothing found in the standard library", f.Worst().Severity, f.Worst().Kind, f.Message, f.Worst().Chain)
 	}
 }

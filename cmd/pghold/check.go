@@ -218,7 +218,8 @@ func (c *checkCmd) write(s streams, r *holdcheck.Result, least holdcheck.Severit
 // found reports whether there is what the exit status is 3 for.
 func (c *checkCmd) found(r *holdcheck.Result, failOn holdcheck.Severity) bool {
 	return len(r.Complaints) > 0 || slices.ContainsFunc(r.Findings, func(f holdcheck.Finding) bool {
-		return f.Severity.AtLeast(failOn) && !(c.NoUnresolved && f.Kind == holdcheck.Unresolved)
+		worst := f.Worst()
+		return worst.Severity.AtLeast(failOn) && !(c.NoUnresolved && worst.Kind == holdcheck.Unresolved)
 	})
 }
 
@@ -227,13 +228,13 @@ func (c *checkCmd) found(r *holdcheck.Result, failOn holdcheck.Severity) bool {
 func (c *checkCmd) leaveOut(r *holdcheck.Result) (left int) {
 	c.leaveUnresolved(r)
 	all := len(r.Findings)
-	r.Findings = slices.DeleteFunc(r.Findings, func(f holdcheck.Finding) bool { return !f.Severity.AtLeast(holdcheck.Severity(c.Severity)) })
+	r.Findings = slices.DeleteFunc(r.Findings, func(f holdcheck.Finding) bool { return !f.Worst().Severity.AtLeast(holdcheck.Severity(c.Severity)) })
 	return all - len(r.Findings)
 }
 
 func (c *checkCmd) leaveUnresolved(r *holdcheck.Result) {
 	if c.NoUnresolved {
-		r.Findings = slices.DeleteFunc(r.Findings, func(f holdcheck.Finding) bool { return f.Kind == holdcheck.Unresolved })
+		r.Findings = slices.DeleteFunc(r.Findings, func(f holdcheck.Finding) bool { return f.Worst().Kind == holdcheck.Unresolved })
 	}
 }
 

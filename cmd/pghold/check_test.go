@@ -111,8 +111,9 @@ func TestCheck_JSON(t *testing.T) {
 		t.Fatalf("%d findings, want one: %s", len(r.Findings), out)
 	}
 	f := r.Findings[0]
-	if f.ID.String() != "example.com/shop.pay>example.com/shop.pay" || f.Severity != holdcheck.High || f.Kind != holdcheck.HTTP ||
-		f.Hold.String() != "main.go:12" || f.Slow.String() != "main.go:17" || len(f.Chain) != 1 {
+	slow := f.Worst()
+	if slow.ID.String() != "example.com/shop.pay>example.com/shop.pay" || slow.Severity != holdcheck.High || slow.Kind != holdcheck.HTTP ||
+		f.Hold.String() != "main.go:12" || slow.Place.String() != "main.go:17" || len(slow.Chain) != 1 {
 		t.Errorf("got %+v", f)
 	}
 	files := map[string]string{"go.mod": "module example.com/empty\n", "a.go": "package a\n"}

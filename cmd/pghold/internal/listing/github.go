@@ -27,6 +27,7 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 	levels := map[holdcheck.Severity]string{holdcheck.High: "error", holdcheck.Medium: "warning", holdcheck.Low: "notice"}
 	for _, f := range r.Findings {
 		file, line := o.where(f)
+		worst := f.Worst()
 		lines := []string{f.Message, heldAt(f)}
 		if f.Held != nil {
 			lines = append(lines, "measured: "+seconds(*f.Held)+" inside holds")
@@ -37,7 +38,7 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 		if f.Advice != "" {
 			lines = append(lines, f.Advice)
 		}
-		say(cmp.Or(levels[f.Severity], "notice"), file, line, "pghold: "+string(f.Kind)+" while a connection is held", lines...)
+		say(cmp.Or(levels[worst.Severity], "notice"), file, line, "pghold: "+string(worst.Kind)+" while a connection is held", lines...)
 	}
 	for _, c := range r.Complaints {
 		file, _ := o.inside(c.File)

@@ -24,45 +24,52 @@ func ptr[T any](v T) *T { return &v }
 func some() *holdcheck.Result {
 	const app = "example.com/shop/internal/orders"
 	pay := holdcheck.Finding{
-		ID: id(app + ".(*Service).Checkout>" + app + ".charge"), Severity: holdcheck.High, Kind: holdcheck.HTTP,
 		Message: "net/http.Client.Do is called while a transaction is held since checkout.go:41",
 		Advice:  "Read what it needs, commit or release, make the call without a connection, and write the result in a second transaction.",
 		Hold:    holdcheck.Place{File: "internal/orders/checkout.go", Line: 41, What: "sql.DB.BeginTx"},
-		Slow:    holdcheck.Place{File: "internal/orders/charge.go", Line: 88, What: "http.Client.Do"},
-		Chain: []holdcheck.Step{
-			{File: "internal/orders/checkout.go", Line: 52, Func: app + ".(*Service).Checkout"},
-			{File: "internal/orders/checkout.go", Line: 97, Func: app + ".(*Service).pay"},
-			{File: "internal/orders/charge.go", Line: 88, Func: app + ".charge"},
-		},
-		Also: []holdcheck.Other{{Kind: holdcheck.Mail}, {Kind: holdcheck.HTTP}, {Kind: holdcheck.HTTP}},
+		Calls: []holdcheck.SlowCall{{
+			ID: id(app + ".(*Service).Checkout>" + app + ".charge"), Severity: holdcheck.High, Kind: holdcheck.HTTP,
+			Place: holdcheck.Place{File: "internal/orders/charge.go", Line: 88, What: "http.Client.Do"},
+			Chain: []holdcheck.Step{
+				{File: "internal/orders/checkout.go", Line: 52, Func: app + ".(*Service).Checkout"},
+				{File: "internal/orders/checkout.go", Line: 97, Func: app + ".(*Service).pay"},
+				{File: "internal/orders/charge.go", Line: 88, Func: app + ".charge"},
+			},
+		}, {Kind: holdcheck.Mail}, {Kind: holdcheck.HTTP}, {Kind: holdcheck.HTTP}},
 	}
 	mail := holdcheck.Finding{
-		ID: id(app + ".(*Service).Checkout>" + app + ".(*Service).Checkout"), Severity: holdcheck.Medium, Kind: holdcheck.Broker,
 		Message: "redis.Client.Publish is called while a transaction is held since checkout.go:41",
 		Advice:  "Send it after the commit.",
 		Hold:    pay.Hold,
-		Slow:    holdcheck.Place{File: "internal/orders/checkout.go", Line: 60, What: "redis.Client.Publish"},
-		Chain:   []holdcheck.Step{{File: "internal/orders/checkout.go", Line: 60, Func: app + ".(*Service).Checkout"}},
+		Calls: []holdcheck.SlowCall{{
+			ID: id(app + ".(*Service).Checkout>" + app + ".(*Service).Checkout"), Severity: holdcheck.Medium, Kind: holdcheck.Broker,
+			Place: holdcheck.Place{File: "internal/orders/checkout.go", Line: 60, What: "redis.Client.Publish"},
+			Chain: []holdcheck.Step{{File: "internal/orders/checkout.go", Line: 60, Func: app + ".(*Service).Checkout"}},
+		}},
 	}
 	dependency := holdcheck.Finding{
-		ID: id("example.com/shop.main>example.com/shop.main"), Severity: holdcheck.High, Kind: holdcheck.Model,
 		Message: "openai.Client.New is called while rows are held since main.go:7",
 		Advice:  "Read the rows first.",
 		Hold:    holdcheck.Place{File: "main.go", Line: 7, What: "pgxpool.Pool.Query"},
-		Slow:    holdcheck.Place{File: "example.com/sdk@v1.2.3/client.go", Line: 300, What: "openai.Client.New"},
-		Chain: []holdcheck.Step{
-			{File: "main.go", Line: 9, Func: "example.com/shop.main"},
-			{File: "example.com/sdk@v1.2.3/client.go", Line: 300, Func: "example.com/sdk.Ask"},
-		},
+		Calls: []holdcheck.SlowCall{{
+			ID: id("example.com/shop.main>example.com/shop.main"), Severity: holdcheck.High, Kind: holdcheck.Model,
+			Place: holdcheck.Place{File: "example.com/sdk@v1.2.3/client.go", Line: 300, What: "openai.Client.New"},
+			Chain: []holdcheck.Step{
+				{File: "main.go", Line: 9, Func: "example.com/shop.main"},
+				{File: "example.com/sdk@v1.2.3/client.go", Line: 300, Func: "example.com/sdk.Ask"},
+			},
+		}},
 		Held: ptr(432.1),
 	}
 	unresolved := func(holder string, line int, what string) holdcheck.Finding {
 		return holdcheck.Finding{
-			ID: id(app + holder + ">" + app + holder), Severity: holdcheck.Low, Kind: holdcheck.Unresolved,
 			Message: what + " could not be followed, and a transaction is held since hooks.go:3", Advice: "Look whether it can be slow.",
-			Hold:  holdcheck.Place{File: "internal/orders/hooks.go", Line: 3, What: "sql.DB.Begin"},
-			Slow:  holdcheck.Place{File: "internal/orders/hooks.go", Line: line, What: what},
-			Chain: []holdcheck.Step{{File: "internal/orders/hooks.go", Line: line, Func: app + holder}},
+			Hold: holdcheck.Place{File: "internal/orders/hooks.go", Line: 3, What: "sql.DB.Begin"},
+			Calls: []holdcheck.SlowCall{{
+				ID: id(app + holder + ">" + app + holder), Severity: holdcheck.Low, Kind: holdcheck.Unresolved,
+				Place: holdcheck.Place{File: "internal/orders/hooks.go", Line: line, What: what},
+				Chain: []holdcheck.Step{{File: "internal/orders/hooks.go", Line: line, Func: app + holder}},
+			}},
 		}
 	}
 	return &holdcheck.Result{
@@ -95,11 +102,13 @@ func some() *holdcheck.Result {
 func hostile() *holdcheck.Result {
 	return &holdcheck.Result{
 		Findings: []holdcheck.Finding{{
-			ID: id("a>b"), Severity: holdcheck.High, Kind: holdcheck.Custom,
 			Message: "100% \x1b[31mred\nsecond line ::error::no \u202e",
 			Hold:    holdcheck.Place{File: "a,b:c.go", Line: 1, What: "x\x07"},
-			Slow:    holdcheck.Place{File: "a,b:c.go", Line: 2, What: "y\r"},
-			Chain:   []holdcheck.Step{{File: "a,b:c.go", Line: 2, Func: "f\x1b"}},
+			Calls: []holdcheck.SlowCall{{
+				ID: id("a>b"), Severity: holdcheck.High, Kind: holdcheck.Custom,
+				Place: holdcheck.Place{File: "a,b:c.go", Line: 2, What: "y\r"},
+				Chain: []holdcheck.Step{{File: "a,b:c.go", Line: 2, Func: "f\x1b"}},
+			}},
 		}},
 		Unread:  []string{"50% of\nit\x1b]0;title\x07"},
 		LeftOut: []string{"50% left\nout\x1b]0;title\x07"},
@@ -209,8 +218,9 @@ func TestGitHub_AFilesNameIsAProperty(t *testing.T) {
 	const name = "a\x1b[2Jb\u009b\u202e\r\nc,line=9::%0A x.go"
 	place := holdcheck.Place{File: name, Line: 1, What: name}
 	r := &holdcheck.Result{
-		Findings: []holdcheck.Finding{{Severity: holdcheck.High, Kind: holdcheck.Kind(name), Message: name, Hold: place, Slow: place, Advice: name,
-			Also: []holdcheck.Other{{Kind: holdcheck.Kind(name)}}}},
+		Findings: []holdcheck.Finding{{Message: name, Hold: place, Advice: name, Calls: []holdcheck.SlowCall{
+			{Severity: holdcheck.High, Kind: holdcheck.Kind(name), Place: place}, {Kind: holdcheck.Kind(name)},
+		}}},
 		Complaints: []holdcheck.Remark{{File: name, Line: 2, Text: name}},
 		Unused:     []holdcheck.Remark{{File: name, Line: 3, Text: name}},
 		Unread:     []string{name},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pghold/pghold/holdcheck"
@@ -21,12 +22,13 @@ type Options struct {
 // where is the line that a finding is shown at: the slow call, or, where that is in
 // none of the repository's files, the last line before it that is.
 func (o Options) where(f holdcheck.Finding) (file string, line int) {
-	if file, ok := o.inside(f.Slow.File); ok {
-		return file, f.Slow.Line
+	worst := f.Worst()
+	if file, ok := o.inside(worst.Place.File); ok {
+		return file, worst.Place.Line
 	}
-	for i := len(f.Chain) - 1; i >= 0; i-- {
-		if file, ok := o.inside(f.Chain[i].File); ok {
-			return file, f.Chain[i].Line
+	for _, s := range slices.Backward(worst.Chain) {
+		if file, ok := o.inside(s.File); ok {
+			return file, s.Line
 		}
 	}
 	file, _ = o.inside(f.Hold.File)

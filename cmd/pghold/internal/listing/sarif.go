@@ -155,23 +155,24 @@ func (o Options) sarifFinding(f holdcheck.Finding) sarifResult {
 	}
 	file, line := o.where(f)
 	one := 1
+	worst := f.Worst()
 	hold := o.location(f.Hold.File, f.Hold.Line, "", "the connection is taken here: "+f.Hold.What)
 	flow := []sarifFlowLocation{{hold}}
-	for i, s := range f.Chain {
-		says := "calls " + f.Slow.What
-		if i < len(f.Chain)-1 {
-			says = "calls " + shortFunc(f.Chain[i+1].Func)
+	for i, s := range worst.Chain {
+		says := "calls " + worst.Place.What
+		if i < len(worst.Chain)-1 {
+			says = "calls " + shortFunc(worst.Chain[i+1].Func)
 		}
 		flow = append(flow, sarifFlowLocation{o.location(s.File, s.Line, s.Func, shortFunc(s.Func)+" "+says)})
 	}
 	hold.ID = &one
 	res := sarifResult{
-		RuleID: string(f.Kind), RuleIndex: ruleIndex(string(f.Kind)), Level: cmp.Or(sarifLevels[f.Severity], "none"),
+		RuleID: string(worst.Kind), RuleIndex: ruleIndex(string(worst.Kind)), Level: cmp.Or(sarifLevels[worst.Severity], "none"),
 		Message:      sarifMessage{message},
 		Locations:    []sarifLocation{physical(file, line)},
 		Related:      []sarifLocation{hold},
 		CodeFlows:    []sarifCodeFlow{{[]sarifThreadFlow{{flow}}}},
-		Fingerprints: map[string]string{fingerprint: f.ID.String()},
+		Fingerprints: map[string]string{fingerprint: worst.ID.String()},
 	}
 	if f.Held != nil {
 		res.Properties = map[string]any{"held_s": *f.Held}

@@ -71,8 +71,12 @@ func value(t *testing.T, at, name string, v any) {
 func TestSARIF_HasWhatTheSpecificationRequires(t *testing.T) {
 	odd := some()
 	odd.Findings = append(odd.Findings,
-		holdcheck.Finding{ID: id("a>b"), Kind: "unheard of", Severity: "odd", Message: "m", Hold: holdcheck.Place{File: "a b.go"}, Slow: holdcheck.Place{File: "/usr/lib/go/x.go", Line: 1}},
-		holdcheck.Finding{ID: id("a>c"), Kind: holdcheck.HTTP, Severity: holdcheck.Low, Message: "m", Hold: holdcheck.Place{File: "x:y.go", Line: 1}, Slow: holdcheck.Place{File: "../other/x.go", Line: 1}})
+		holdcheck.Finding{Message: "m", Hold: holdcheck.Place{File: "a b.go"}, Calls: []holdcheck.SlowCall{
+			{ID: id("a>b"), Kind: "unheard of", Severity: "odd", Place: holdcheck.Place{File: "/usr/lib/go/x.go", Line: 1}},
+		}},
+		holdcheck.Finding{Message: "m", Hold: holdcheck.Place{File: "x:y.go", Line: 1}, Calls: []holdcheck.SlowCall{
+			{ID: id("a>c"), Kind: holdcheck.HTTP, Severity: holdcheck.Low, Place: holdcheck.Place{File: "../other/x.go", Line: 1}},
+		}})
 	for name, r := range map[string]*holdcheck.Result{"some": odd, "nothing": {}, "hostile": hostile()} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -141,7 +145,7 @@ func TestSARIF_PathsAreFromTheRepositorysRoot(t *testing.T) {
 	if last := flow[len(flow)-1].Location; last.Physical != nil || last.Logical[0].Name != "example.com/sdk.Ask" {
 		t.Errorf("the step in the dependency is %+v, want its function and no file", last)
 	}
-	if got := first.Fingerprints[fingerprint]; got != some().Findings[0].ID.String() {
+	if got := first.Fingerprints[fingerprint]; got != some().Findings[0].Worst().ID.String() {
 		t.Errorf("the fingerprint is %q", got)
 	}
 }

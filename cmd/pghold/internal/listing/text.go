@@ -50,7 +50,7 @@ func Text(w io.Writer, r *holdcheck.Result, o TextOptions) error {
 	of := map[string][]holdcheck.Finding{}
 	var unresolved []holdcheck.Finding
 	for _, f := range r.Findings {
-		if f.Kind == holdcheck.Unresolved {
+		if f.Worst().Kind == holdcheck.Unresolved {
 			unresolved = append(unresolved, f)
 			continue
 		}
@@ -105,19 +105,20 @@ func (t *text) sentence(s lipgloss.Style, indent, rest, sentence string) {
 
 func (t *text) finding(f holdcheck.Finding) {
 	const indent = "          "
-	head := fmt.Sprintf("  %-6s  ", f.Severity)
+	worst := f.Worst()
+	head := fmt.Sprintf("  %-6s  ", worst.Severity)
 	before := t.Len()
 	t.sentence(lipgloss.NewStyle(), head, indent, f.Message)
 	if t.o.Color { // the severity in its own colour: it is the head of the first line
 		all := t.String()
 		t.Reset()
-		t.WriteString(all[:before] + strings.Replace(all[before:], string(f.Severity), t.paint(tones[f.Severity], string(f.Severity)), 1))
+		t.WriteString(all[:before] + strings.Replace(all[before:], string(worst.Severity), t.paint(tones[worst.Severity], string(worst.Severity)), 1))
 	}
 	var rows [][3]string
 	rows = append(rows, [3]string{"held", f.Hold.String(), f.Hold.What})
-	for i, s := range f.Chain {
+	for i, s := range worst.Chain {
 		at := fmt.Sprintf("%s:%d", s.File, s.Line)
-		if i == len(f.Chain)-1 && at == f.Slow.String() {
+		if i == len(worst.Chain)-1 && at == worst.Place.String() {
 			break // the slow call's own line says so
 		}
 		word := "via"
@@ -126,11 +127,11 @@ func (t *text) finding(f holdcheck.Finding) {
 		}
 		rows = append(rows, [3]string{word, at, "in " + shortFunc(s.Func)})
 	}
-	slow := f.Slow.What
-	if n := len(f.Chain); n > 0 && f.Chain[n-1].Func != "" {
-		slow += " in " + shortFunc(f.Chain[n-1].Func)
+	slow := worst.Place.What
+	if n := len(worst.Chain); n > 0 && worst.Chain[n-1].Func != "" {
+		slow += " in " + shortFunc(worst.Chain[n-1].Func)
 	}
-	rows = append(rows, [3]string{"slow", f.Slow.String(), slow})
+	rows = append(rows, [3]string{"slow", worst.Place.String(), slow})
 	widest := 0
 	for i := range rows {
 		for j := range rows[i] {
@@ -177,7 +178,8 @@ func (t *text) unresolved(fs []holdcheck.Finding) {
 				calls = append(calls, fmt.Sprintf("%d more", len(of[name])-most))
 				break
 			}
-			calls = append(calls, f.Slow.What+" at "+f.Slow.String())
+			at := f.Worst().Place
+			calls = append(calls, at.What+" at "+at.String())
 		}
 		t.line(lipgloss.NewStyle(), "  ", clean(name+": "+strings.Join(calls, ", ")))
 	}
@@ -186,8 +188,8 @@ func (t *text) unresolved(fs []holdcheck.Finding) {
 
 // holder is the function that holds in a finding.
 func holder(f holdcheck.Finding) string {
-	if len(f.Chain) > 0 && f.Chain[0].Func != "" {
-		return shortFunc(f.Chain[0].Func)
+	if chain := f.Worst().Chain; len(chain) > 0 && chain[0].Func != "" {
+		return shortFunc(chain[0].Func)
 	}
 	return f.Hold.String()
 }
@@ -242,7 +244,7 @@ func (t *text) sum(r *holdcheck.Result, unresolved []holdcheck.Finding) {
 	var found []holdcheck.Finding
 	holders := map[string]bool{}
 	for _, f := range r.Findings {
-		if f.Kind != holdcheck.Unresolved {
+		if f.Worst().Kind != holdcheck.Unresolved {
 			found = append(found, f)
 		} else {
 			holders[holder(f)] = true

@@ -25,7 +25,7 @@ func bySeverity(fs []holdcheck.Finding) string {
 	for _, s := range holdcheck.Severities() {
 		n := 0
 		for _, f := range fs {
-			if f.Severity == s {
+			if f.Worst().Severity == s {
 				n++
 			}
 		}
@@ -39,14 +39,15 @@ func bySeverity(fs []holdcheck.Finding) string {
 // alsoLine counts the slow calls beside a finding's own, by kind: "and 3 more slow
 // calls behind it: 2 http, 1 mail". Without any it is empty.
 func alsoLine(f holdcheck.Finding) string {
-	if len(f.Also) == 0 {
+	if len(f.Calls) < 2 {
 		return ""
 	}
+	others := f.Calls[1:]
 	var kinds []holdcheck.Kind
 	n := map[holdcheck.Kind]int{}
-	for _, o := range f.Also {
-		if n[o.Kind]++; n[o.Kind] == 1 {
-			kinds = append(kinds, o.Kind)
+	for _, c := range others {
+		if n[c.Kind]++; n[c.Kind] == 1 {
+			kinds = append(kinds, c.Kind)
 		}
 	}
 	slices.SortStableFunc(kinds, func(a, b holdcheck.Kind) int { return n[b] - n[a] })
@@ -54,7 +55,7 @@ func alsoLine(f holdcheck.Finding) string {
 	for _, k := range kinds {
 		parts = append(parts, fmt.Sprintf("%d %s", n[k], k))
 	}
-	return "also leads to " + count(len(f.Also), "other slow call", "other slow calls") + ": " + strings.Join(parts, ", ")
+	return "also leads to " + count(len(others), "other slow call", "other slow calls") + ": " + strings.Join(parts, ", ")
 }
 
 // outOfDate says how many entries of the baseline match nothing any more.
