@@ -10,6 +10,14 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
+// guard is a condition on a parameter: that it is a constant or, where Not is set,
+// anything else.
+type guard struct {
+	Index int
+	Value string // as constWord has it
+	Not   bool
+}
+
 // guards are the conditions on parameters under which a block is run.
 func (u *Unit) guards(b *ssa.BasicBlock) []guard {
 	var gs []guard

@@ -258,50 +258,6 @@ func (h *hold) named(k key) (itself, around bool) {
 	return false, h.derived[k] || h.holds(k)
 }
 
-// endedBy reports whether a site releases the hold.
-func (u *Unit) endedBy(h *hold, s *site) bool {
-	if s.call == nil {
-		return false
-	}
-	if s.receives() {
-		name := methodName(s.call)
-		itself, around := h.named(u.keys.of(s.args[0]))
-		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && catalog.CloserNames[name]) ||
-			around && !itself && catalog.CloserNames[name] {
-			return true
-		}
-	}
-	if s.dynamic {
-		k := u.keys.of(s.call.Value)
-		if itself, around := h.named(k); itself || around {
-			return true
-		}
-	}
-	for k := range u.closedBy(s) {
-		if before, ok := strings.CutSuffix(k.path, scanned); ok {
-			if h.aliases[key{k.base, before}] && slices.Contains(h.closers, "Scan") {
-				return true
-			}
-			continue
-		}
-		if itself, around := h.named(k); itself || around {
-			return true
-		}
-	}
-	if slices.Contains(h.closers, "Next") {
-		// Rows that are given to something that reads them to their end.
-		for i, a := range s.args {
-			if i == 0 && s.receives() {
-				continue
-			}
-			if h.aliases[u.keys.of(a)] && len(u.targets(s)) == 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // family is a function with its closures.
 func family(fn *ssa.Function) []*ssa.Function {
 	all := []*ssa.Function{fn}

@@ -1,7 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"go/token"
+	"maps"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 
@@ -204,4 +207,13 @@ func outermostOf(fn *ssa.Function) *ssa.Function {
 		fn = fn.Parent()
 	}
 	return fn
+}
+
+// sortedKeys are a map's keys in an order that is always the same.
+func sortedKeys[V any](m map[key]V) []key {
+	ks := slices.Collect(maps.Keys(m))
+	slices.SortFunc(ks, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.base.Pos(), b.base.Pos()), cmp.Compare(a.base.Name(), b.base.Name()), cmp.Compare(a.path, b.path))
+	})
+	return ks
 }

@@ -147,3 +147,20 @@ func fieldOf(t types.Type, i int) *types.Var {
 	}
 	return s.Field(i).Origin()
 }
+
+func methodName(c *ssa.CallCommon) string {
+	if c.IsInvoke() {
+		return c.Method.Name()
+	}
+	if fn := c.StaticCallee(); fn != nil && fn.Signature.Recv() != nil {
+		return fn.Name()
+	}
+	return ""
+}
+
+func receiverOf(c *ssa.CallCommon) ssa.Value {
+	if c.IsInvoke() {
+		return c.Value
+	}
+	return c.Args[0]
+}

@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"cmp"
-	"go/token"
 	"go/types"
 	"slices"
 
@@ -120,116 +118,6 @@ type parameter struct {
 	Path  string
 }
 
-// Place is a line of source, with the file's whole path.
-type Place struct {
-	File string
-	Line int
-	What string // the call there, as people write it: http.Client.Do
-}
-
-// Step is one call of a chain.
-type Step struct {
-	File string
-	Line int
-	Func string // the function that the line is in, as runtime.Func names it
-}
-
-// Leaf is a slow call and the way to it.
-type Leaf struct {
-	Kind     catalog.Kind
-	Severity catalog.Severity
-	What     string // the library's function at the end: http.Client.Do
-	Waits    bool   // it is called Wait
-	Slow     Place  // with the file's whole path
-	Func     string // that makes the slow call
-	// Chain begins in the function that the leaf is of. It is empty in a dependency.
-	Chain []Step
-	// Maybe says that it hangs on what a context carries, and so its severity is Low.
-	Maybe bool
-	// through is the value, as the function knows it, whose method of an interface
-	// leads there, and by the method of which type.
-	through key
-	by      types.Type
-	// Guards are what the function's parameters must be for the call to be made.
-	Guards []guard
-}
-
-// guard is a condition on a parameter: that it is a constant or, where Not is set,
-// anything else.
-type guard struct {
-	Index int
-	Value string // as constWord has it
-	Not   bool
-}
-
-// maxLeaves is how many slow calls are kept of one function, the worst and nearest.
-const maxLeaves = 12
-
-// maxChain is how many calls a chain may have.
-const maxChain = 24
-
-// leaves collects the slow calls of one function.
-type leaves struct {
-	list []Leaf
-	at   map[Place]int
-}
-
-func (ls *leaves) add(l Leaf) {
-	if len(l.Chain) > maxChain {
-		return
-	}
-	if ls.at == nil {
-		ls.at = map[Place]int{}
-	}
-	if i, known := ls.at[l.Slow]; known {
-		if l.before(ls.list[i]) {
-			ls.list[i] = l
-		}
-		return
-	}
-	ls.at[l.Slow] = len(ls.list)
-	ls.list = append(ls.list, l)
-}
-
-func (l Leaf) before(m Leaf) bool { return compareLeaves(l, m) < 0 }
-
-// compareLeaves puts first what is worst, unconditional, near.
-func compareLeaves(a, b Leaf) int {
-	return cmp.Or(
-		cmp.Compare(slices.Index(catalog.Severities(), a.Severity), slices.Index(catalog.Severities(), b.Severity)),
-		compareBool(a.Kind == catalog.Sleep, b.Kind == catalog.Sleep), // often the pause of a retry, whose point is another call
-		cmp.Compare(len(a.Chain), len(b.Chain)),
-		cmp.Compare(len(a.Guards), len(b.Guards)),
-		cmp.Compare(a.Slow.File, b.Slow.File), cmp.Compare(a.Slow.Line, b.Slow.Line), cmp.Compare(a.What, b.What),
-	)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}
-
-// best are the leaves that are kept.
-func (ls *leaves) best() []Leaf {
-	slices.SortFunc(ls.list, compareLeaves)
-	list := ls.list
-	if len(list) > maxLeaves {
-		list = list[:maxLeaves]
-	}
-	return slices.Clip(list)
-}
-
-func sameLeaves(a, b []Leaf) bool {
-	return slices.EqualFunc(a, b, func(a, b Leaf) bool {
-		return a.Slow == b.Slow && a.Severity == b.Severity && len(a.Chain) == len(b.Chain) && len(a.Guards) == len(b.Guards)
-	})
-}
-
 // opened is a hold that is open when a function returns.
 type opened struct {
 	// Result is the number of the result that is the hold, or leads to it; -1 where
@@ -239,28 +127,4 @@ type opened struct {
 	What    catalog.Handle
 	Closers []string
 	Openers []string // functions between the caller and the pool, by their names at run time
-}
-
-// calledArgs is a parameter that a function calls.
-type calledArgs struct {
-	Index int
-	Step  Step      // where
-	What  string    // how it is called there
-	Held  *heldCall // nil where nothing is held meanwhile
-
-	pos token.Pos // of Step, within the unit
-}
-
-// heldCall tells what is held while a parameter is called.
-type heldCall struct {
-	What    catalog.Handle
-	Hold    Place  // where it was taken
-	Func    string // that took it
-	Openers []string
-	// Body says that the parameter is the body of a transaction, and the function a
-	// helper that runs it. Otherwise the function calls back with data, and the hold
-	// is its own.
-	Body bool
-
-	pool key // what it was taken from, as the function knows it
 }

@@ -57,13 +57,6 @@ type node struct {
 	followed map[ssa.Value]bool
 }
 
-// callKey is a parameter that is called, and where what is held meanwhile was taken:
-// nowhere, or in one of several implementations.
-type callKey struct {
-	key
-	hold Place
-}
-
 // site is a call, or something else that may take time.
 type site struct {
 	instr ssa.Instruction
