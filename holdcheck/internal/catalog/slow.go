@@ -17,7 +17,7 @@ var (
 	broker      = Cost{Broker, Medium}
 	blocked     = Cost{Blocked, Medium}
 	locked      = Cost{Blocked, Low}
-	ToClient    = Cost{Client, Medium}
+	toClient    = Cost{Client, Medium}
 	disk        = Cost{File, Low}
 	computes    = Cost{Compute, Low}
 )
@@ -247,12 +247,12 @@ var sinks = newTable(map[string]Cost{
 	"(github.com/ThreeDotsLabs/watermill/message.Publisher).Publish":                                                                                                          broker,
 
 	// answers: the one who asked decides how fast they are read
-	"(net/http.ResponseWriter).Write":                          ToClient,
-	"(net/http.Flusher).Flush":                                 ToClient,
-	"(*net/http.ResponseController).Flush":                     ToClient,
-	"net/http.{ServeContent,ServeFile,ServeFileFS}":            ToClient,
-	"(*net/http.Request).{ParseMultipartForm,MultipartReader}": ToClient,
-	"(*mime/multipart.Reader).{NextPart,NextRawPart,ReadForm}": ToClient,
+	"(net/http.ResponseWriter).Write":                          toClient,
+	"(net/http.Flusher).Flush":                                 toClient,
+	"(*net/http.ResponseController).Flush":                     toClient,
+	"net/http.{ServeContent,ServeFile,ServeFileFS}":            toClient,
+	"(*net/http.Request).{ParseMultipartForm,MultipartReader}": toClient,
+	"(*mime/multipart.Reader).{NextPart,NextRawPart,ReadForm}": toClient,
 
 	// files
 	"os.{ReadFile,WriteFile,Open,OpenFile,Create,CreateTemp,ReadDir,Mkdir,MkdirAll,MkdirTemp,Remove,RemoveAll,Rename,CopyFS,Truncate}": disk,

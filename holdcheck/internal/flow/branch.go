@@ -17,7 +17,7 @@ type condition struct {
 
 // countTests counts how often the function tests each condition: one that is tested
 // once need not be remembered.
-func (f *flow) countTests() {
+func (f *walk) countTests() {
 	if f.n.tests != nil {
 		return
 	}
@@ -35,7 +35,7 @@ func (f *flow) countTests() {
 
 // follow marks the variables and joins that a condition depends on: what they hold is
 // followed along paths.
-func (f *flow) follow(v ssa.Value) {
+func (f *walk) follow(v ssa.Value) {
 	if f.n.followed[v] {
 		return
 	}
@@ -70,7 +70,7 @@ func (f *flow) follow(v ssa.Value) {
 }
 
 // value is what v is on this path, as far as it is known.
-func (f *flow) value(v ssa.Value, s state) ssa.Value {
+func (f *walk) value(v ssa.Value, s state) ssa.Value {
 	for range 8 {
 		switch x := v.(type) {
 		case *ssa.Phi:
@@ -98,7 +98,7 @@ func (f *flow) value(v ssa.Value, s state) ssa.Value {
 }
 
 // condition is what a value of If tests, and whether it tests that it is not so.
-func (f *flow) condition(cond ssa.Value, s state) (c condition, negated, ok bool) {
+func (f *walk) condition(cond ssa.Value, s state) (c condition, negated, ok bool) {
 	switch x := cond.(type) {
 	case *ssa.UnOp:
 		if x.Op == token.NOT {
@@ -122,7 +122,7 @@ func (f *flow) condition(cond ssa.Value, s state) (c condition, negated, ok bool
 }
 
 // branch is the state where cond is what taken says; can is false where it cannot be.
-func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool) {
+func (f *walk) branch(cond ssa.Value, taken bool, s state) (next state, can bool) {
 	c, negated, ok := f.condition(cond, s)
 	if !ok {
 		if !taken {
@@ -176,7 +176,7 @@ func (f *flow) branch(cond ssa.Value, taken bool, s state) (next state, can bool
 }
 
 // ranged ends holds of which there are several, when the loop over them has ended.
-func (f *flow) ranged(cond ssa.Value, s *state) {
+func (f *walk) ranged(cond ssa.Value, s *state) {
 	less, ok := cond.(*ssa.BinOp)
 	if !ok || less.Op != token.LSS {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
-// calledArgs is a parameter that a function calls.
-type calledArgs struct {
+// calledParam is a parameter that a function calls.
+type calledParam struct {
 	Index int
 	Step  Step      // where
 	What  string    // how it is called there
@@ -47,18 +47,18 @@ type callKey struct {
 // argCall is an argument that is called by what a site calls.
 type argCall struct {
 	arg  ssa.Value
-	call calledArgs
+	call calledParam
 }
 
 // argCalls are the arguments of a site that are called before it returns.
 func (u *Unit) argCalls(s *site) []argCall {
 	var list []argCall
-	at := func(args []ssa.Value, i int, c calledArgs) {
+	at := func(args []ssa.Value, i int, c calledParam) {
 		if i >= 0 && i < len(args) {
 			list = append(list, argCall{args[i], c})
 		}
 	}
-	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
+	plain := calledParam{Step: s.step, What: s.what, pos: s.pos}
 	if s.opener != nil && s.opener.Callback >= 0 {
 		i := s.opener.Callback
 		if s.receives() {
@@ -124,8 +124,8 @@ const maxCalls = 64
 
 // addCalls adds the parameters, of s's function or of those around it, that s leads
 // to a call of. under is the hold that is open meanwhile, or nil.
-func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
-	add := func(k key, c calledArgs) {
+func (u *Unit) addCalls(calls map[callKey]calledParam, s *site, under *hold) {
+	add := func(k key, c calledParam) {
 		p, ok := k.base.(*ssa.Parameter)
 		if !ok || !encloses(p.Parent(), s.in.fn) {
 			return
@@ -143,7 +143,7 @@ func (u *Unit) addCalls(calls map[callKey]calledArgs, s *site, under *hold) {
 			calls[at] = c
 		}
 	}
-	plain := calledArgs{Step: s.step, What: s.what, pos: s.pos}
+	plain := calledParam{Step: s.step, What: s.what, pos: s.pos}
 	if s.dynamic {
 		for _, k := range u.funcs(s.call.Value).params {
 			add(k, plain)
@@ -249,7 +249,7 @@ func isFunc(v ssa.Value) bool {
 	return ok
 }
 
-func sortedCalls(m map[callKey]calledArgs) []callKey {
+func sortedCalls(m map[callKey]calledParam) []callKey {
 	ks := slices.Collect(maps.Keys(m))
 	slices.SortFunc(ks, func(a, b callKey) int {
 		return cmp.Or(cmp.Compare(a.base.Pos(), b.base.Pos()), cmp.Compare(a.path, b.path), cmp.Compare(a.hold.File, b.hold.File), cmp.Compare(a.hold.Line, b.hold.Line),

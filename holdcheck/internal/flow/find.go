@@ -43,10 +43,10 @@ func (u *Unit) search(want func(*node) bool) []Found {
 			continue
 		}
 		if n.stale { // there were too many rounds
-			n.flow, n.stale = u.flow(n, nil), false
+			n.walk, n.stale = u.walk(n, nil), false
 		}
-		if n.flow != nil {
-			c.events(n.flow, nil)
+		if n.walk != nil {
+			c.events(n.walk, nil)
 		}
 		if obj, ok := object(n.fn); ok {
 			if what, ok := catalog.HookOf(obj); ok {
@@ -87,7 +87,7 @@ func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []Leaf) 
 
 // events are the calls that one function makes while it holds; where of is not nil,
 // those under that hold.
-func (c *collector) events(f *flow, of *hold) {
+func (c *collector) events(f *walk, of *hold) {
 	for _, e := range f.events {
 		if h := e.tokens[0]; of == nil || h == of {
 			if !c.deferred(h, e.site) {
@@ -118,7 +118,7 @@ func (c *collector) deferred(h *hold, s *site) bool {
 
 // ending looks into the functions that release h: what they call before is called
 // while it is held.
-func (c *collector) ending(f *flow, h *hold) {
+func (c *collector) ending(f *walk, h *hold) {
 	for _, s := range f.n.sites {
 		if f.ended[s]&h.bit == 0 {
 			continue
@@ -152,7 +152,7 @@ func (c *collector) inside(h *hold, s *site, n *node) {
 			}
 		}
 	}
-	f := c.u.flow(n, &in)
+	f := c.u.walk(n, &in)
 	if f == nil {
 		return
 	}
@@ -164,7 +164,7 @@ func (c *collector) inside(h *hold, s *site, n *node) {
 			c.site([]*hold{h}, e.site)
 			continue
 		}
-		var ls leaves
+		var ls leafSet
 		for _, l := range c.u.leavesOf(e.site) {
 			if passes(l) {
 				c.u.extend(&ls, s, l, nil)
@@ -202,7 +202,7 @@ func (c *collector) body(n *node, h *hold) {
 			h.aliases[key{p, ""}] = true
 		}
 	}
-	if f := c.u.flow(n, h); f != nil {
+	if f := c.u.walk(n, h); f != nil {
 		c.events(f, h)
 	}
 }
@@ -329,7 +329,7 @@ func (u *Unit) behind(handler types.Type, middleware *node, at Step) []Leaf {
 	if !ok {
 		return nil
 	}
-	var ls leaves
+	var ls leafSet
 	for _, n := range u.order {
 		if n == middleware || len(n.slow) == 0 || isWrapper(n) || len(n.calls) > 0 ||
 			!types.Identical(n.fn.Signature.Params(), sig.Params()) || !types.Identical(n.fn.Signature.Results(), sig.Results()) {

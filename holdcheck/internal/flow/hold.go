@@ -214,12 +214,7 @@ func mayCarry(t types.Type) bool {
 	if _, ok := t.Underlying().(*types.Signature); ok {
 		return true
 	}
-	for name := range catalog.CloserNames {
-		if catalog.HasMethod(t, name) {
-			return true
-		}
-	}
-	return false
+	return catalog.HasCloser(t)
 }
 
 // captures reports whether a value is a closure over the hold.

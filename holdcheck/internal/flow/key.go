@@ -29,19 +29,19 @@ func result(call ssa.Value, i int) key { return key{call, "#" + string(rune('0'+
 // maxPath bounds keys of things that point to themselves.
 const maxPath = 64
 
-// keys finds keys, and remembers them.
-type keys struct {
+// keyFinder finds keys, and remembers them.
+type keyFinder struct {
 	known    map[ssa.Value]key
 	bindings map[*ssa.FreeVar]ssa.Value
 	stores   map[*ssa.Alloc][]ssa.Value
 	escaping map[*ssa.Alloc]bool
 }
 
-func newKeys() *keys {
-	return &keys{map[ssa.Value]key{}, map[*ssa.FreeVar]ssa.Value{}, map[*ssa.Alloc][]ssa.Value{}, map[*ssa.Alloc]bool{}}
+func newKeyFinder() *keyFinder {
+	return &keyFinder{map[ssa.Value]key{}, map[*ssa.FreeVar]ssa.Value{}, map[*ssa.Alloc][]ssa.Value{}, map[*ssa.Alloc]bool{}}
 }
 
-func (k *keys) of(v ssa.Value) key {
+func (k *keyFinder) of(v ssa.Value) key {
 	if known, ok := k.known[v]; ok {
 		return known
 	}
@@ -54,7 +54,7 @@ func (k *keys) of(v ssa.Value) key {
 	return found
 }
 
-func (k *keys) find(v ssa.Value) key {
+func (k *keyFinder) find(v ssa.Value) key {
 	switch v := v.(type) {
 	case *ssa.FreeVar:
 		if b := k.binding(v); b != nil {
@@ -127,7 +127,7 @@ func (k *keys) find(v ssa.Value) key {
 
 // binding is what a closure's variable is in the function around it. Wrappers that
 // many method values share have none.
-func (k *keys) binding(v *ssa.FreeVar) ssa.Value {
+func (k *keyFinder) binding(v *ssa.FreeVar) ssa.Value {
 	if b, known := k.bindings[v]; known {
 		return b
 	}
@@ -151,7 +151,7 @@ func (k *keys) binding(v *ssa.FreeVar) ssa.Value {
 
 // stored are the values that are stored to a variable as a whole, closures included.
 // whole is false where something else may write to it.
-func (k *keys) stored(a *ssa.Alloc) (vals []ssa.Value, whole bool) {
+func (k *keyFinder) stored(a *ssa.Alloc) (vals []ssa.Value, whole bool) {
 	if vals, known := k.stores[a]; known {
 		return vals, !k.escaping[a]
 	}

@@ -50,13 +50,13 @@ const maxLeaves = 12
 // maxChain is how many calls a chain may have.
 const maxChain = 24
 
-// leaves collects the slow calls of one function.
-type leaves struct {
+// leafSet collects the slow calls of one function.
+type leafSet struct {
 	list []Leaf
 	at   map[Place]int
 }
 
-func (ls *leaves) add(l Leaf) {
+func (ls *leafSet) add(l Leaf) {
 	if len(l.Chain) > maxChain {
 		return
 	}
@@ -97,7 +97,7 @@ func compareBool(a, b bool) int {
 }
 
 // best are the leaves that are kept.
-func (ls *leaves) best() []Leaf {
+func (ls *leafSet) best() []Leaf {
 	slices.SortFunc(ls.list, compareLeaves)
 	list := ls.list
 	if len(list) > maxLeaves {
@@ -132,7 +132,7 @@ func (u *Unit) leavesOf(s *site) []Leaf { return u.leavesUnder(nil, s) }
 
 // leavesUnder are those that are possible while a hold is open.
 func (u *Unit) leavesUnder(under *hold, s *site) []Leaf {
-	var ls leaves
+	var ls leafSet
 	for _, g := range s.waits {
 		for _, l := range u.leavesOfGoroutine(g) {
 			u.extend(&ls, s, l, nil)
@@ -141,11 +141,11 @@ func (u *Unit) leavesUnder(under *hold, s *site) []Leaf {
 	if len(s.waits) > 0 {
 		return ls.list
 	}
-	if s.sink != nil {
-		ls.add(s.leaf(*s.sink))
+	if s.cost != nil {
+		ls.add(s.leaf(*s.cost))
 	}
 	if writes(s) {
-		ls.add(s.leaf(catalog.ToClient))
+		ls.add(s.leaf(catalog.Cost{Kind: catalog.Client, Severity: catalog.Medium}))
 	}
 	if s.facts != nil {
 		for _, l := range s.facts.Slow {
@@ -190,7 +190,7 @@ func (u *Unit) leavesOfGoroutine(g *site) []Leaf {
 	if g.spawns < 0 {
 		return u.leavesOf(g)
 	}
-	var ls leaves
+	var ls leafSet
 	if g.spawns < len(g.args) {
 		for _, l := range u.leavesOfFuncs(u.funcs(g.args[g.spawns])) {
 			u.extend(&ls, g, l, nil)
@@ -218,7 +218,7 @@ func (u *Unit) leavesOfFuncs(set funcSet) []Leaf {
 }
 
 // extend adds a slow call of a function that a site calls.
-func (u *Unit) extend(ls *leaves, s *site, l Leaf, args []ssa.Value) {
+func (u *Unit) extend(ls *leafSet, s *site, l Leaf, args []ssa.Value) {
 	guards, can := pass(l, args, s.in)
 	if !can {
 		return

@@ -16,8 +16,8 @@ type event struct {
 	tokens []*hold // the one that was taken first is first
 }
 
-// flow is what happens to the holds of one function.
-type flow struct {
+// walk is what happens to the holds of one function.
+type walk struct {
 	u      *Unit
 	n      *node
 	holds  []*hold
@@ -64,10 +64,10 @@ func (s state) id() string {
 // which holds are open is.
 const maxStates = 500
 
-// flow follows the holds of a function, and the one that is open when it begins
+// walk follows the holds of a function, and the one that is open when it begins
 // where that is not nil. It returns nil where nothing is held.
-func (u *Unit) flow(n *node, inherited *hold) *flow {
-	f := &flow{u: u, n: n, open: map[*site]uint64{}, ended: map[*site]uint64{}, opens: map[key]opened{}}
+func (u *Unit) walk(n *node, inherited *hold) *walk {
+	f := &walk{u: u, n: n, open: map[*site]uint64{}, ended: map[*site]uint64{}, opens: map[key]opened{}}
 	if inherited != nil {
 		f.holds = append(f.holds, inherited)
 	}
@@ -96,7 +96,7 @@ func (u *Unit) flow(n *node, inherited *hold) *flow {
 	return f
 }
 
-func (f *flow) run() {
+func (f *walk) run() {
 	type visit struct {
 		block *ssa.BasicBlock
 		from  *ssa.BasicBlock
@@ -137,7 +137,7 @@ func (f *flow) run() {
 	}
 }
 
-func (f *flow) allDefers(at *ssa.BasicBlock) (all []*site) {
+func (f *walk) allDefers(at *ssa.BasicBlock) (all []*site) {
 	for _, s := range f.n.sites {
 		if d, ok := s.instr.(*ssa.Defer); ok && d.Block().Dominates(at) {
 			all = append(all, s)
@@ -147,7 +147,7 @@ func (f *flow) allDefers(at *ssa.BasicBlock) (all []*site) {
 }
 
 // enter sets what joins hold when a block is entered from another.
-func (f *flow) enter(b, from *ssa.BasicBlock, in state) state {
+func (f *walk) enter(b, from *ssa.BasicBlock, in state) state {
 	if from == nil {
 		return in
 	}
@@ -170,7 +170,7 @@ func (f *flow) enter(b, from *ssa.BasicBlock, in state) state {
 }
 
 // block runs the instructions of a block.
-func (f *flow) block(b *ssa.BasicBlock, in state) state {
+func (f *walk) block(b *ssa.BasicBlock, in state) state {
 	out := in.clone()
 	for _, instr := range b.Instrs {
 		switch i := instr.(type) {
@@ -219,7 +219,7 @@ func (f *flow) block(b *ssa.BasicBlock, in state) state {
 }
 
 // at runs one site.
-func (f *flow) at(s *site, st *state) {
+func (f *walk) at(s *site, st *state) {
 	var ended uint64
 	for _, h := range f.holds {
 		if st.open&h.bit != 0 && f.u.endedBy(h, s) {
@@ -241,7 +241,7 @@ func (f *flow) at(s *site, st *state) {
 }
 
 // nested reports whether a site takes nothing because it is given what is held.
-func (f *flow) nested(s *site, open uint64) bool {
+func (f *walk) nested(s *site, open uint64) bool {
 	if s.opener == nil || !s.opener.Nests {
 		return false
 	}

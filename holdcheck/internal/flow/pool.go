@@ -101,7 +101,7 @@ func (u *Unit) poolOf(s *site) key {
 		return key{}
 	}
 	if t := catalog.TypeName(v.Type()); t == "gorm.io/gorm.DB" || t == "github.com/jinzhu/gorm.DB" {
-		if !catalog.GormFinishers[name] {
+		if !catalog.IsGormFinisher(name) {
 			return key{}
 		}
 		for {
@@ -113,7 +113,7 @@ func (u *Unit) poolOf(s *site) key {
 			v = call.Call.Args[0]
 		}
 	}
-	if catalog.PoolUses[name] || s.opener != nil {
+	if catalog.IsPoolUse(name) || s.opener != nil {
 		return u.keys.of(v)
 	}
 	return key{}

@@ -73,8 +73,8 @@ func (u *Unit) reached(s *site) []*node {
 // recompute looks at a function again and reports whether its summary changed: its
 // slow calls, and what it has to do with holds.
 func (u *Unit) recompute(n *node) (slowChanged, heldChanged bool) {
-	var slow leaves
-	calls, closes, pools := map[callKey]calledArgs{}, map[key]bool{}, map[key]Leaf{}
+	var slow leafSet
+	calls, closes, pools := map[callKey]calledParam{}, map[key]bool{}, map[key]Leaf{}
 	for _, s := range n.sites {
 		if s.async() {
 			continue
@@ -99,9 +99,9 @@ func (u *Unit) recompute(n *node) (slowChanged, heldChanged bool) {
 	}
 	opens := map[key]opened{}
 	if n.stale {
-		n.flow, n.stale = u.flow(n, nil), false
+		n.walk, n.stale = u.walk(n, nil), false
 	}
-	if f := n.flow; f != nil {
+	if f := n.walk; f != nil {
 		for _, e := range f.events {
 			u.addCalls(calls, e.site, e.tokens[0])
 		}

@@ -17,8 +17,8 @@ func (u *Unit) endedBy(h *hold, s *site) bool {
 	if s.receives() {
 		name := methodName(s.call)
 		itself, around := h.named(u.keys.of(s.args[0]))
-		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && catalog.CloserNames[name]) ||
-			around && !itself && catalog.CloserNames[name] {
+		if itself && (slices.Contains(h.closers, name) && name != "Next" || len(h.closers) == 0 && catalog.IsCloser(name)) ||
+			around && !itself && catalog.IsCloser(name) {
 			return true
 		}
 	}
@@ -66,7 +66,7 @@ func (u *Unit) released(s *site) map[key]bool {
 	}
 	if s.receives() {
 		name := methodName(s.call)
-		if catalog.CloserNames[name] || name == "Next" {
+		if catalog.IsCloser(name) || name == "Next" {
 			closed[u.keys.of(s.args[0])] = true
 		}
 		if strings.HasSuffix(name, "Scan") {

@@ -11,7 +11,7 @@ import (
 )
 
 // returns notes what is still held at a return, and how the caller gets at it.
-func (f *flow) returns(r *ssa.Return, s state) {
+func (f *walk) returns(r *ssa.Return, s state) {
 	if s.open == 0 || failing(r.Block()) || len(r.Results) > 0 && makesError(f.value(r.Results[len(r.Results)-1], s)) {
 		return // who gets an error takes it that there is no hold
 	}

@@ -12,10 +12,10 @@ import (
 // Summary is what a caller must know of a function. It is all that is kept of a
 // function in another package, and the analyzer's fact.
 type Summary struct {
-	Slow   []Leaf       // the slow calls that it can lead to before it returns
-	Opens  []opened     // what it has taken and not released when it returns
-	Closes []parameter  // what of its parameters it releases
-	Calls  []calledArgs // which of its parameters it calls
+	Slow   []Leaf        // the slow calls that it can lead to before it returns
+	Opens  []opened      // what it has taken and not released when it returns
+	Closes []parameter   // what of its parameters it releases
+	Calls  []calledParam // which of its parameters it calls
 }
 
 func (s *Summary) empty() bool {
@@ -61,7 +61,7 @@ func (u *Unit) Summaries() map[*types.Func]*Summary {
 					s.Calls = append(s.Calls, one.Calls...)
 					s.Opens = append(s.Opens, one.Opens...)
 				}
-				var ls leaves
+				var ls leafSet
 				for _, l := range s.Slow {
 					ls.add(l)
 				}

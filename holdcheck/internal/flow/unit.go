@@ -20,7 +20,7 @@ type Unit struct {
 
 	nodes    map[*ssa.Function]*node
 	order    []*node
-	keys     *keys
+	keys     *keyFinder
 	packages map[*types.Package]bool
 
 	concrete []types.Type // that are put into interfaces somewhere
@@ -41,7 +41,7 @@ type node struct {
 	byPos map[ssa.Instruction]*site
 
 	slow    []Leaf
-	calls   map[callKey]calledArgs // parameters that it calls: its own, and those of the functions around it
+	calls   map[callKey]calledParam // parameters that it calls: its own, and those of the functions around it
 	closes  map[key]bool
 	opens   map[key]opened // by what is held: results of this function have its own value as base
 	returns []ssa.Value    // functions that it may return
@@ -50,8 +50,8 @@ type node struct {
 	callers map[*node]bool
 	rounds  int
 	queued  bool
-	flow    *flow             // of its holds; nil where it has none
-	stale   bool              // what flow depends on has changed
+	walk    *walk             // of its holds; nil where it has none
+	stale   bool              // what walk depends on has changed
 	tests   map[condition]int // how often a condition is tested
 	// followed are the variables and joins that conditions depend on.
 	followed map[ssa.Value]bool
@@ -66,7 +66,7 @@ type site struct {
 	pos   token.Pos
 	what  string
 
-	sink    *catalog.Cost
+	cost    *catalog.Cost
 	opener  *catalog.Opener
 	fast    bool // the tables say that it is not looked into
 	targets []*node
@@ -90,7 +90,7 @@ type site struct {
 func NewUnit(prog *ssa.Program, own bool, t *catalog.Catalog, imported func(*types.Func) *Summary, pkgs []*ssa.Package) *Unit {
 	u := &Unit{
 		prog: prog, own: own, tables: t, imported: imported,
-		nodes: map[*ssa.Function]*node{}, keys: newKeys(), packages: map[*types.Package]bool{},
+		nodes: map[*ssa.Function]*node{}, keys: newKeyFinder(), packages: map[*types.Package]bool{},
 		impls: map[methodOf][]*node{}, fields: map[*types.Var][]ssa.Value{}, globals: map[*ssa.Global][]ssa.Value{},
 		boxed: map[types.Type][]ssa.Value{}, elements: map[key][]ssa.Value{},
 	}
@@ -210,7 +210,7 @@ func (u *Unit) node(fn *ssa.Function) *node {
 	}
 	n := &node{
 		fn: fn, name: runtimeName(fn), byPos: map[ssa.Instruction]*site{},
-		calls: map[callKey]calledArgs{}, closes: map[key]bool{}, opens: map[key]opened{},
+		calls: map[callKey]calledParam{}, closes: map[key]bool{}, opens: map[key]opened{},
 		callers: map[*node]bool{}, stale: true,
 	}
 	u.nodes[fn] = n
@@ -315,7 +315,7 @@ func (u *Unit) resolve(s *site) {
 // lookUp asks the tables, then the unit, then the summaries.
 func (u *Unit) lookUp(s *site, obj *types.Func) {
 	if sk, ok := u.tables.Cost(obj); ok {
-		s.sink = &sk
+		s.cost = &sk
 	}
 	if op, ok := u.tables.Opener(obj); ok {
 		s.opener = &op
@@ -323,7 +323,7 @@ func (u *Unit) lookUp(s *site, obj *types.Func) {
 	s.isWait = isWait(obj)
 	s.joins = u.tables.Joins(obj)
 	s.spawns = u.tables.Spawns(obj)
-	if s.sink != nil || s.opener != nil || u.tables.Fast(obj) {
+	if s.cost != nil || s.opener != nil || u.tables.Fast(obj) {
 		s.fast = true
 		s.targets = nil
 		return

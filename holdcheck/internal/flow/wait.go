@@ -142,20 +142,20 @@ func (u *Unit) blocks(s *site) bool {
 		}
 		s.what, timer = "a select", waitsForTime(i)
 	case *ssa.Send:
-		s.what, s.sink = "a send to a channel", &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Low}
+		s.what, s.cost = "a send to a channel", &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Low}
 		switch u.buffered(i.Chan) {
 		case yes:
 			return false
 		case no:
-			s.sink.Severity = catalog.Medium
+			s.cost.Severity = catalog.Medium
 		}
 		return true
 	default:
 		return false
 	}
-	s.joins, s.sink = true, &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Medium}
+	s.joins, s.cost = true, &catalog.Cost{Kind: catalog.Blocked, Severity: catalog.Medium}
 	if timer {
-		s.what, s.joins, s.sink = "a wait for a timer", false, &catalog.Cost{Kind: catalog.Sleep, Severity: catalog.High}
+		s.what, s.joins, s.cost = "a wait for a timer", false, &catalog.Cost{Kind: catalog.Sleep, Severity: catalog.High}
 	}
 	return true
 }
