@@ -16,7 +16,7 @@ import (
 func findingOf(found flow.Found, rel func(string) string) Finding {
 	f := Finding{
 		Hold:    Place{rel(found.Place.File), found.Place.Line, found.Place.What},
-		handle:  found.Handle,
+		handle:  found.What,
 		openers: append([]string{found.By}, found.Openers...),
 	}
 	for _, l := range found.Leaves {

@@ -25,10 +25,7 @@ type calledParam struct {
 
 // heldCall tells what is held while a parameter is called.
 type heldCall struct {
-	What    catalog.Handle
-	Hold    Place  // where it was taken
-	Func    string // that took it
-	Openers []string
+	Taken
 	// Body says that the parameter is the body of a transaction, and the function a
 	// helper that runs it. Otherwise the function calls back with data, and the hold
 	// is its own.
@@ -66,10 +63,7 @@ func (u *Unit) argCalls(s *site) []argCall {
 		}
 		if i < len(s.args) {
 			c := plain
-			c.Held = &heldCall{
-				What: s.opener.What, Func: s.in.name,
-				Hold: s.place(), Body: true,
-			}
+			c.Held = &heldCall{Taken: Taken{What: s.opener.What, Place: s.place(), By: s.in.name}, Body: true}
 			if k := u.poolGiven(s); k.base != nil {
 				c.Held.pool = k
 			}
@@ -137,7 +131,7 @@ func (u *Unit) addCalls(calls map[callKey]calledParam, s *site, under *hold) {
 		}
 		at := callKey{key: k}
 		if c.Held != nil {
-			at.hold = c.Held.Hold
+			at.hold = c.Held.Place
 		}
 		if _, known := calls[at]; !known && len(calls) < maxCalls {
 			calls[at] = c
@@ -163,8 +157,8 @@ func (u *Unit) addCalls(calls map[callKey]calledParam, s *site, under *hold) {
 						h := *held
 						if h.Body { // it was handed over here
 							h.Body = isBody(p.Type())
-							h.Openers = append([]string{h.Func}, h.Openers...)
-							h.Hold, h.Func = s.place(), s.in.name
+							h.Openers = append([]string{h.By}, h.Openers...)
+							h.Place, h.By = s.place(), s.in.name
 						} else { // it is called back, by way of another function
 							inner.Step, inner.What, inner.pos = c.call.Step, c.call.What, c.call.pos
 						}

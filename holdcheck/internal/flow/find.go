@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"go/token"
 	"go/types"
 	"maps"
@@ -13,30 +12,28 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
-// Found is a finding before files are made relative and ignores are looked for.
+// Found is a call in a function that holds a connection, and the slow calls that it
+// leads to.
 type Found struct {
-	Handle  catalog.Handle // what is held
-	Place   Place          // where it is taken
-	By      string         // the function that place is in
-	Openers []string       // other functions that take it on its behalf
-	Pos     token.Pos      // of the call in the function that holds
-	Leaves  []Leaf         // the worst and nearest first
+	Taken
+	Pos    token.Pos // of the call
+	Leaves []Leaf    // the worst and nearest first
 
 	in *node
 }
 
-// Find lists the slow calls that are made while something is held in the packages
-// that in says; with tests, those of functions for tests too.
+// Find lists the slow calls that are made while a connection is held, in the packages
+// for which in is true. Those in functions for tests are among them only with tests.
 func (u *Unit) Find(in func(*ssa.Package) bool, tests bool) []Found {
 	return u.search(func(n *node) bool {
 		return in(outermostOf(n.fn).Pkg) && (tests || u.audience(n) == forService)
 	})
 }
 
-// search lists the slow calls that are made while something is held, in functions that
-// want says.
+// search lists the slow calls that are made while a connection is held, in the
+// functions for which want is true.
 func (u *Unit) search(want func(*node) bool) []Found {
-	c := collector{u: u, want: want, seen: map[string]bool{}}
+	c := collector{u: u, want: want, seen: map[foundAt]bool{}}
 	for i := 0; i < len(u.order); i++ {
 		n := u.order[i]
 		if isWrapper(n) {
@@ -51,7 +48,7 @@ func (u *Unit) search(want func(*node) bool) []Found {
 		if obj, ok := object(n.fn); ok {
 			if what, ok := catalog.HookOf(obj); ok {
 				at := u.step(n, n.fn.Pos())
-				c.body(n, &hold{what: what, place: Place{at.File, at.Line, n.fn.Name()}, in: n.name})
+				c.body(n, &hold{Taken: Taken{What: what, Place: Place{at.File, at.Line, n.fn.Name()}, By: n.name}})
 			}
 		}
 		for _, s := range n.sites {
@@ -66,22 +63,30 @@ type collector struct {
 	u     *Unit
 	want  func(*node) bool
 	found []Found
-	seen  map[string]bool
+	seen  map[foundAt]bool
+}
+
+// foundAt are the lines by which one finding is told from another.
+type foundAt struct{ hold, call, slow line }
+
+type line struct {
+	file string
+	line int
 }
 
 func (c *collector) add(h *hold, site Step, pos token.Pos, in *node, ls []Leaf) {
 	ls = slices.DeleteFunc(slices.Clone(ls), func(l Leaf) bool {
-		return l.Kind == catalog.Client && h.what != catalog.Rows
+		return l.Kind == catalog.Client && h.What != catalog.Rows
 	})
 	if len(ls) == 0 || !c.want(in) {
 		return
 	}
 	slices.SortFunc(ls, compareLeaves)
 	slow := ls[0].Slow
-	id := fmt.Sprint(h.place.File, h.place.Line, " ", site.File, site.Line, " ", slow.File, slow.Line)
+	id := foundAt{line{h.Place.File, h.Place.Line}, line{site.File, site.Line}, line{slow.File, slow.Line}}
 	if !c.seen[id] {
 		c.seen[id] = true
-		c.found = append(c.found, Found{h.what, h.place, h.in, h.openers, pos, ls, in})
+		c.found = append(c.found, Found{h.Taken, pos, ls, in})
 	}
 }
 
@@ -219,9 +224,9 @@ func (c *collector) handed(s *site) {
 			continue
 		}
 		set := c.u.funcs(a.arg)
-		openers := append([]string{held.Func}, held.Openers...)
+		openers := append([]string{held.By}, held.Openers...)
 		if !held.Body {
-			h := &hold{what: held.What, place: held.Hold, in: held.Func, openers: held.Openers}
+			h := &hold{Taken: held.Taken}
 			var ls []Leaf
 			for _, l := range c.u.leavesOfFuncs(set) {
 				if len(l.Chain) == 0 {
@@ -237,7 +242,7 @@ func (c *collector) handed(s *site) {
 			c.add(h, a.call.Step, pos, s.in, ls)
 			continue
 		}
-		h := hold{what: held.What, place: s.place(), in: s.in.name, openers: openers}
+		h := hold{Taken: Taken{held.What, s.place(), s.in.name, openers}}
 		h.pool = c.u.translate(held.pool, s)
 		for _, r := range set.refs {
 			h := h
@@ -263,7 +268,7 @@ func (c *collector) returned(n *node) {
 		if call.Held == nil || k.base.Parent() == n.fn {
 			continue
 		}
-		h := &hold{what: call.Held.What, place: call.Held.Hold, in: call.Held.Func, openers: call.Held.Openers}
+		h := &hold{Taken: call.Held.Taken}
 		if _, named := types.Unalias(k.base.Type()).(*types.Named); named {
 			if ls := c.u.behind(k.base.Type(), n, call.Step); len(ls) > 0 {
 				c.add(h, call.Step, k.base.Pos(), n, ls)

@@ -11,15 +11,21 @@ import (
 	"github.com/pghold/pghold/holdcheck/internal/catalog"
 )
 
+// Taken says what is held, and where it was taken.
+type Taken struct {
+	What catalog.Handle
+	// Place is where it was taken or, where a helper takes it and runs a function
+	// meanwhile, where the helper is given the function.
+	Place   Place
+	By      string   // the function that Place is in
+	Openers []string // other functions that take it on its behalf, by their names at run time
+}
+
 // hold is a connection that is held in one function, from a site on or, where site
 // is nil, from the beginning.
 type hold struct {
+	Taken
 	site *site
-	what catalog.Handle
-	// place is where it is taken, or where a helper is given the function.
-	place   Place
-	in      string   // the function that place is in
-	openers []string // other functions that take it on its behalf, by their names at run time
 
 	closers []string
 	aliases map[key]bool // what is the transaction, the connection, the rows
@@ -36,7 +42,7 @@ type hold struct {
 
 // call is what a called parameter's summary says of the hold.
 func (h *hold) call(body bool) *heldCall {
-	return &heldCall{What: h.what, Hold: h.place, Func: h.in, Openers: h.openers, Body: body}
+	return &heldCall{Taken: h.Taken, Body: body}
 }
 
 // holdsOf are the holds that a function takes.
@@ -44,8 +50,7 @@ func (u *Unit) holdsOf(n *node) []*hold {
 	var hs []*hold
 	add := func(s *site, what catalog.Handle, closers, openers []string) *hold {
 		h := &hold{
-			site: s, what: what, place: s.place(), in: n.name,
-			openers: openers, closers: closers,
+			Taken: Taken{what, s.place(), n.name, openers}, site: s, closers: closers,
 			aliases: map[key]bool{}, derived: map[key]bool{}, errs: map[key]bool{},
 		}
 		if v, ok := s.instr.(*ssa.Call); ok && s.results > 1 {
@@ -87,8 +92,8 @@ func (u *Unit) holdsOf(n *node) []*hold {
 				h = add(s, o.What, o.Closers, nil)
 			}
 			for _, name := range o.Openers {
-				if !slices.Contains(h.openers, name) {
-					h.openers = append(h.openers, name)
+				if !slices.Contains(h.Openers, name) {
+					h.Openers = append(h.Openers, name)
 				}
 			}
 			return h

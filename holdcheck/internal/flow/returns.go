@@ -19,7 +19,7 @@ func (f *walk) returns(r *ssa.Return, s state) {
 		if s.open&h.bit == 0 || h.site == nil {
 			continue
 		}
-		o := opened{Result: -1, What: h.what, Closers: h.closers, Openers: append([]string{f.n.name}, h.openers...)}
+		o := opened{Result: -1, What: h.What, Closers: h.closers, Openers: append([]string{f.n.name}, h.Openers...)}
 		found := false
 		for i, v := range r.Results {
 			v = f.value(v, s)
