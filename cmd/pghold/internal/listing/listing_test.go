@@ -147,10 +147,10 @@ func TestGolden(t *testing.T) {
 			}
 			want, err := os.ReadFile(path)
 			if err != nil {
-				t.Fatalf("%v: run go test ./holdcheck/listing -update, and read what it wrote", err)
+				t.Fatalf("%v: run go test ./cmd/pghold/internal/listing -update, and read what it wrote", err)
 			}
 			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("want -, got +; if the change is meant, run go test ./holdcheck/listing -update\n%s", diff)
+				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/listing -update\n%s", diff)
 			}
 		})
 	}
