@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pghold/pghold"
@@ -163,7 +164,9 @@ func (a *app) charge() {
 }
 
 // What a recorder really saw fits what source says, inlined or not.
-func TestApplySnapshot_OfARecorder(t *testing.T) {
+func TestApplySnapshot_OfARecorder(t *testing.T) { synctest.Test(t, applySnapshotOfARecorder) }
+
+func applySnapshotOfARecorder(t *testing.T) {
 	const prefix = "github.com/pghold/pghold/holdcheck.(*app)."
 	found := func(hold, slow string) Finding {
 		f := between("", "", High)
@@ -177,7 +180,7 @@ func TestApplySnapshot_OfARecorder(t *testing.T) {
 	r := &Result{Findings: []Finding{found("pay", "charge"), found("refund", "refund"), found("other", "charge")}}
 	ApplySnapshot(r, recorder.Snapshot())
 	for _, f := range r.Findings {
-		if measured, want := f.Held != nil && *f.Held >= 0.001, f.Worst().ID != pghold.NewPlaceID(prefix+"other", prefix+"charge"); measured != want {
+		if measured, want := f.Held != nil && *f.Held == 0.001, f.Worst().ID != pghold.NewPlaceID(prefix+"other", prefix+"charge"); measured != want {
 			t.Errorf("%s: measured %v, want %v", f.Worst().ID, measured, want)
 		}
 	}

@@ -34,7 +34,7 @@ type Leaf struct {
 	Func     string // that makes the slow call
 	// Chain begins in the function that the leaf is of. It is empty in a dependency.
 	Chain []Step
-	// Maybe says that it hangs on what a context carries, and so its severity is Low.
+	// Maybe says that it depends on what a context carries; its severity is Low then.
 	Maybe bool
 	// through is the value, as the function knows it, whose method of an interface
 	// leads there, and by the method of which type.
