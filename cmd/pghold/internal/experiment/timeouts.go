@@ -2,8 +2,9 @@ package experiment
 
 import (
 	"fmt"
-	"strconv"
 	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Timeouts are how long a request may wait for a connection, and its client for the
@@ -105,9 +106,8 @@ func poolName(pool string) string {
 
 // inWords shows a duration to the millisecond, and one below to the microsecond.
 func inWords(d time.Duration) string {
-	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	if d < time.Second {
-		return number(float64(d.Round(time.Microsecond))/float64(time.Millisecond)) + " ms"
+		return words.Plain(d.Round(time.Microsecond))
 	}
-	return number(d.Round(time.Millisecond).Seconds()) + " s"
+	return words.Plain(d.Round(time.Millisecond))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // faults counts failures that the experiment did not ask for, by their reasons. A route
@@ -69,14 +70,14 @@ func notValid(app *App, a *attack, b *Bouncer) string {
 		return fmt.Sprintf("%d of %d requests failed for a reason that is not the experiment's own: %s.", n, len(a.requests), why)
 	}
 	if n, why := app.workerFailures.most(); n > 0 {
-		return fmt.Sprintf("The outbox's workers failed %s for a reason that is not the experiment's own: %s.", times(n), why)
+		return fmt.Sprintf("The outbox's workers failed %s for a reason that is not the experiment's own: %s.", words.Times(n), why)
 	}
 	if n, why := app.ended.most(); n > 0 {
 		return fmt.Sprintf("The database ended %d of the app's connections for a reason that is not the experiment's own: %s.", n, why)
 	}
 	if b != nil {
 		if n, why := b.Refused(); n > 0 {
-			return fmt.Sprintf("The database refused PgBouncer a connection %s for a reason that is not the experiment's own: %s.", times(n), why)
+			return fmt.Sprintf("The database refused PgBouncer a connection %s for a reason that is not the experiment's own: %s.", words.Times(n), why)
 		}
 	}
 	return ""

@@ -2,11 +2,11 @@ package lab
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // A run is called invalid when this machine disturbed it: when the latest
@@ -26,13 +26,13 @@ const (
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
 	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > max(limit, stretch(timerError, s.Speed)) {
 		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
-			plain(r.SentLate.Max.Round(time.Millisecond)), plain(r.SentLate.P99.Round(time.Millisecond)))
+			words.Plain(r.SentLate.Max.Round(time.Millisecond)), words.Plain(r.SentLate.P99.Round(time.Millisecond)))
 	}
 	if own := r.Of().Group; own != "seed" && own != "remedies" {
 		return "" // the slow calls vary, or are made several times
 	}
 	if r.Time.Slow > time.Duration((1+slowShare)*float64(s.Slow)) && s.Slow > 0 {
-		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", plain(r.Time.Slow.Round(time.Millisecond)), plain(s.Slow))
+		return fmt.Sprintf("the slow calls took %s in the mean instead of %s", words.Plain(r.Time.Slow.Round(time.Millisecond)), words.Plain(s.Slow))
 	}
 	return ""
 }
@@ -56,12 +56,12 @@ func warnings(res *experiment.Result, ran []ranCase, asked int) []string {
 	}
 	for _, c := range ran {
 		if n := len(c.runs); n < res.Repeat {
-			out = append(out, fmt.Sprintf("%s was run %s instead of %d times.", c.Name, times(n), res.Repeat))
+			out = append(out, fmt.Sprintf("%s was run %s instead of %d times.", c.Name, words.Times(n), res.Repeat))
 		}
 	}
 	if len(res.Routes) > 0 {
 		out = append(out, fmt.Sprintf("Throughput is not capacity: it is the successes divided by the time from the first request to the last answer, "+
-			"so that the %s of load count as much as the wait for the last answers.", plain(s.Duration)))
+			"so that the %s of load count as much as the wait for the last answers.", words.Plain(s.Duration)))
 	}
 	if w := collapse(res, ran); w != "" {
 		out = append(out, w)
@@ -143,16 +143,4 @@ func warningsOf(r *experiment.RouteResult, which string, s experiment.Settings) 
 		out = append(out, fmt.Sprintf("%s: what a killed process leaves behind was left out.", which))
 	}
 	return out
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
-// plain writes a duration as a sentence has it: 27.5 s.
-func plain(d time.Duration) string {
-	return strconv.FormatFloat(float64(d)/float64(time.Second), 'f', -1, 64) + " s"
 }

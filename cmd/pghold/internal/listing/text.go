@@ -8,6 +8,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 	"github.com/pghold/pghold/holdcheck"
 )
 
@@ -199,7 +200,7 @@ func (t *text) measured(r *holdcheck.Result) {
 	if len(r.Shared) > 0 {
 		t.sentence(bold, "", "", "Measured once for several findings, each of which shows all of it:")
 		for _, m := range r.Shared {
-			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s: %s, %s", seconds(m.Held), m, count(len(m.Findings), "finding", "findings"))))
+			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s: %s, %s", seconds(m.Held), m, words.Count(len(m.Findings), "finding", "findings"))))
 		}
 		t.WriteByte('\n')
 	}
@@ -207,7 +208,7 @@ func (t *text) measured(r *holdcheck.Result) {
 		t.sentence(bold, "", "", "Measured inside holds, and found by no check of the source:")
 		for _, m := range r.Unexplained {
 			route := cmp.Or(m.Route, "no route")
-			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s in %s: %s, held by %s, %s", seconds(m.Held), count(int(m.Count), "call", "calls"), m, shortFunc(m.Hold), route)))
+			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s in %s: %s, held by %s, %s", seconds(m.Held), words.Count(int(m.Count), "call", "calls"), m, shortFunc(m.Hold), route)))
 		}
 		t.WriteByte('\n')
 	}
@@ -254,10 +255,10 @@ func (t *text) sum(r *holdcheck.Result, unresolved []holdcheck.Finding) {
 	if len(found) == 0 {
 		parts = append(parts, "No slow call found while a connection is held")
 	} else {
-		parts = append(parts, count(len(found), "slow call", "slow calls")+" found while a connection is held: "+bySeverity(found))
+		parts = append(parts, words.Count(len(found), "slow call", "slow calls")+" found while a connection is held: "+bySeverity(found))
 	}
 	if n := len(unresolved); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s in %s could not be followed", count(n, "call", "calls"), count(len(holders), "function", "functions")))
+		parts = append(parts, fmt.Sprintf("%s in %s could not be followed", words.Count(n, "call", "calls"), words.Count(len(holders), "function", "functions")))
 	}
 	if n := len(r.Ignored); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d ignored", n))

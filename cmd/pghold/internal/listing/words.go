@@ -5,19 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 	"github.com/pghold/pghold/holdcheck"
 )
 
 // shortFunc is a function without the path of its package: app.(*Server).Pay.
 func shortFunc(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
-
-// count is a number of things: 1 finding, 2 findings.
-func count(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
-}
 
 // bySeverity counts findings: "3 high, 1 low".
 func bySeverity(fs []holdcheck.Finding) string {
@@ -55,7 +48,7 @@ func alsoLine(f holdcheck.Finding) string {
 	for _, k := range kinds {
 		parts = append(parts, fmt.Sprintf("%d %s", n[k], k))
 	}
-	return "also leads to " + count(len(others), "other slow call", "other slow calls") + ": " + strings.Join(parts, ", ")
+	return "also leads to " + words.Count(len(others), "other slow call", "other slow calls") + ": " + strings.Join(parts, ", ")
 }
 
 // outOfDate says how many entries of the baseline match nothing any more.

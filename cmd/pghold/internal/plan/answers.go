@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"math"
 	"runtime"
-	"strconv"
 	"sync"
 	"time"
 
@@ -161,33 +159,3 @@ func (q Question) withConnections(n int) Question {
 }
 
 func (q Question) replicas() int { return max(1, q.Model.Replicas) }
-
-// words shows a duration in a sentence.
-func words(d time.Duration) string {
-	switch {
-	case d == 0:
-		return "0 s"
-	case d < time.Millisecond:
-		return short(d.Seconds()*1e6) + " µs"
-	case d < time.Second:
-		return short(d.Seconds()*1e3) + " ms"
-	}
-	return short(d.Seconds()) + " s"
-}
-
-// short shows three digits of a number, and all before its point.
-func short(v float64) string {
-	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	}
-	scale := math.Pow(10, max(0, 2-math.Floor(math.Log10(math.Abs(v)))))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
-}
-
-// several counts things: 1 connection, 2 connections.
-func several(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return strconv.Itoa(n) + " " + thing + "s"
-}

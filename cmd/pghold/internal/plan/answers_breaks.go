@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // served is the success ratio below which a route has broken.
@@ -92,7 +93,7 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	c := experiment.Conclusion{About: "breaks", Cases: []string{b.Case}, Figures: map[string]float64{}}
 	var limits []string
 	for _, s := range b.Stations {
-		limits = append(limits, fmt.Sprintf("%d %s, %s each, carry %s/s", s.Places, s.Name, words(s.Held), short(s.Capacity)))
+		limits = append(limits, fmt.Sprintf("%d %s, %s each, carry %s/s", s.Places, s.Name, words.Short(s.Held), words.Rounded(s.Capacity)))
 		c.Figures["capacity_per_s."+strings.ReplaceAll(s.Name, " ", "_")] = s.Capacity
 	}
 	if !math.IsInf(b.Rate, 1) {
@@ -100,7 +101,7 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	}
 	switch {
 	case b.answer >= b.clientTimeout:
-		c.Sentence = fmt.Sprintf("It breaks at any rate, by the client's deadline: a request takes %s, and its client leaves after %s.", words(b.answer), words(b.clientTimeout))
+		c.Sentence = fmt.Sprintf("It breaks at any rate, by the client's deadline: a request takes %s, and its client leaves after %s.", words.Short(b.answer), words.Short(b.clientTimeout))
 		return c
 	case b.Rate == 0:
 		c.Sentence = "It breaks at any rate: more than one request in a thousand fails, however few there are."
@@ -113,9 +114,9 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	if b.Rate < 0.99*b.Stations[0].Capacity {
 		first += ", but chance needs room"
 	}
-	c.Sentence = fmt.Sprintf("It breaks at %s requests/s, by the %s: %s.", short(b.Rate), b.Stations[0].Name, first)
+	c.Sentence = fmt.Sprintf("It breaks at %s requests/s, by the %s: %s.", words.Rounded(b.Rate), b.Stations[0].Name, first)
 	if b.Asked > b.Rate {
-		c.Sentence += fmt.Sprintf(" The load is %s times as much.", short(b.Asked/b.Rate))
+		c.Sentence += fmt.Sprintf(" The load is %s times as much.", words.Rounded(b.Asked/b.Rate))
 	}
 	if len(limits) > 1 {
 		c.Sentence += " Further limits: " + strings.Join(limits[1:], "; ") + "."

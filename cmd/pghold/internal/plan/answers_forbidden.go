@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // limit is something other than the number of connections that may forbid a target.
@@ -18,27 +19,27 @@ func (q Question) limits() []limit {
 	s, d := q.Settings, q.demand(q.slow())
 	plenty := max(q.Settings.Requests()*2, 1000)
 	return []limit{
-		{"at most " + several(s.Threads, "handler") + " run at once, in as many threads, and each takes " + words(d.handler),
+		{"at most " + words.Count(s.Threads, "handler") + " run at once, in as many threads, and each takes " + words.Short(d.handler),
 			func(q *Question) { q.Settings.Threads = plenty }, q.Route.Sync || q.Route.AnswersEarly()},
-		{"PgBouncer has " + several(s.PgBouncer, "server connection") + ", and " + q.serverHold(d),
+		{"PgBouncer has " + words.Count(s.PgBouncer, "server connection") + ", and " + q.serverHold(d),
 			func(q *Question) { q.Settings.PgBouncer = 0 }, s.PgBouncer > 0},
-		{"the database has " + several(q.Model.Cores, "core") + ", and a request keeps one busy for " + words(d.statements),
+		{"the database has " + words.Count(q.Model.Cores, "core") + ", and a request keeps one busy for " + words.Short(d.statements),
 			func(q *Question) { q.Model.Cores = 0 }, q.Model.Cores > 0},
-		{"the app takes on at most " + several(s.MaxInFlight, "request") + " at once",
+		{"the app takes on at most " + words.Count(s.MaxInFlight, "request") + " at once",
 			func(q *Question) { q.Settings.MaxInFlight = 0 }, s.MaxInFlight > 0},
-		{"the server ends transactions that are silent for " + words(s.IdleInTransactionTimeout),
+		{"the server ends transactions that are silent for " + words.Short(s.IdleInTransactionTimeout),
 			func(q *Question) { q.Settings.IdleInTransactionTimeout = 0 }, s.IdleInTransactionTimeout > 0},
-		{"the server ends transactions after " + words(s.TransactionTimeout),
+		{"the server ends transactions after " + words.Short(s.TransactionTimeout),
 			func(q *Question) { q.Settings.TransactionTimeout = 0 }, s.TransactionTimeout > 0},
-		{"the updates meet on " + several(s.Accounts, "row") + ", which a request has for " + words(d.row),
+		{"the updates meet on " + words.Count(s.Accounts, "row") + ", which a request has for " + words.Short(d.row),
 			func(q *Question) { q.Settings.Accounts = plenty }, q.Route.Updates()},
-		{"clients leave after " + words(s.ClientTimeout) + ", and a request takes " + words(d.answer),
+		{"clients leave after " + words.Short(s.ClientTimeout) + ", and a request takes " + words.Short(d.answer),
 			func(q *Question) { q.Settings.ClientTimeout = 1000 * time.Hour }, true},
 		{"one slow call in twenty is never answered",
 			func(q *Question) { q.Model.Shape = experiment.Fixed }, q.shape() == experiment.Stalls},
-		{"the slow call alone takes " + words(q.slow()),
+		{"the slow call alone takes " + words.Short(q.slow()),
 			func(q *Question) { q.Settings.Slow, q.Model.Calls, q.Model.Overheads.Call = 0, nil, 0 }, q.Route.Calls()},
-		{"a round trip to the database alone takes " + words(q.Model.Overheads.Statement+s.Distance),
+		{"a round trip to the database alone takes " + words.Short(q.Model.Overheads.Statement+s.Distance),
 			func(q *Question) { q.Settings.Distance, q.Model.Overheads = 0, Overheads{} }, true},
 	}
 }
@@ -48,7 +49,7 @@ func (q Question) limits() []limit {
 func forbids(q Question, targets []Target) (string, error) {
 	for _, t := range targets {
 		if t.Field == "throughput" && t.Value > q.Settings.Rate && len(q.Model.Times) == 0 {
-			return fmt.Sprintf("only %s requests come per second", short(q.Settings.Rate)), nil
+			return fmt.Sprintf("only %s requests come per second", words.Rounded(q.Settings.Rate)), nil
 		}
 	}
 	without := func(lift ...func(*Question)) (bool, error) {
@@ -61,7 +62,7 @@ func forbids(q Question, targets []Target) (string, error) {
 	}
 	// Throughput counts the time until the last answer, also where nothing is slow.
 	if met, err := without(func(q *Question) { q.Settings.Duration *= 100 }); met || err != nil {
-		return fmt.Sprintf("a load of %s is too short for it, since the time until the last answer counts", words(q.Settings.Duration)), err
+		return fmt.Sprintf("a load of %s is too short for it, since the time until the last answer counts", words.Short(q.Settings.Duration)), err
 	}
 	limits := q.limits()
 	for _, l := range limits {
@@ -91,5 +92,5 @@ func (q Question) serverHold(d demand) string {
 	if q.Model.SessionMode {
 		return "in session mode a connection of the app's pool keeps one for as long as it is open"
 	}
-	return "a transaction has one for " + words(d.transaction)
+	return "a transaction has one for " + words.Short(d.transaction)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Database is what there is room for.
@@ -126,7 +127,7 @@ func Room(q Question, db Database) experiment.Conclusion {
 	s := Sizing{Case: q.Name, Connections: have, Lasting: have, Replicas: q.replicas()}
 	s.add(q, db)
 	c := experiment.Conclusion{About: "room", Cases: []string{q.Name}, Unreached: !s.Fits(), Figures: map[string]float64{"connections": float64(have)}}
-	c.Sentence = fmt.Sprintf("A pool has up to %s.", several(have, "connection")) + s.room(c.Figures)
+	c.Sentence = fmt.Sprintf("A pool has up to %s.", words.Count(have, "connection")) + s.room(c.Figures)
 	return c
 }
 
@@ -226,12 +227,12 @@ func (s Sizing) Conclusion() experiment.Conclusion {
 	if s.Replicas > 1 {
 		each = " in each replica"
 	}
-	text := fmt.Sprintf("%s takes %s%s", namesOf(s.Targets), several(s.Connections, "connection"), each)
+	text := fmt.Sprintf("%s takes %s%s", namesOf(s.Targets), words.Count(s.Connections, "connection"), each)
 	switch {
 	case s.Lasting == 0:
-		text += fmt.Sprintf(" for this load of %s; where it lasts, no number is enough: %s.", words(s.load), s.LastingLimit)
+		text += fmt.Sprintf(" for this load of %s; where it lasts, no number is enough: %s.", words.Short(s.load), s.LastingLimit)
 	case s.Lasting != s.Connections:
-		text += fmt.Sprintf(" for this load of %s, and %d where it lasts.", words(s.load), s.Lasting)
+		text += fmt.Sprintf(" for this load of %s, and %d where it lasts.", words.Short(s.load), s.Lasting)
 	default:
 		text += "."
 	}
@@ -244,7 +245,7 @@ func (s Sizing) Conclusion() experiment.Conclusion {
 	case s.Suffice:
 		text += fmt.Sprintf(" The %d that there are suffice for this load.", s.Have)
 	case s.PoolTimeout > 0:
-		text += fmt.Sprintf(" Or none more than the %d that there are, and %s%s in place of %s.", s.Have, s.timeouts.Limit(), words(s.PoolTimeout), words(s.timeouts.PoolTimeout))
+		text += fmt.Sprintf(" Or none more than the %d that there are, and %s%s in place of %s.", s.Have, s.timeouts.Limit(), words.Short(s.PoolTimeout), words.Short(s.timeouts.PoolTimeout))
 		c.Figures["pool_timeout_s"] = s.PoolTimeout.Seconds()
 	}
 	c.Sentence = text + s.room(c.Figures)
@@ -256,7 +257,7 @@ func (s Sizing) room(figures map[string]float64) string {
 	text := ""
 	more := s.Lasting > s.Connections
 	if s.Replicas > 1 || s.Surging > s.Total {
-		text = fmt.Sprintf(" All in all %s", several(s.Total, "connection"))
+		text = fmt.Sprintf(" All in all %s", words.Count(s.Total, "connection"))
 		if s.Surging > s.Total {
 			text += fmt.Sprintf(", %d during a rolling deploy", s.Surging)
 		}

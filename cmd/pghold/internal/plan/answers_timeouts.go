@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Timeouts is whether who has waited for a connection as long as it may can still be
@@ -115,12 +116,12 @@ func (t Timeouts) Conclusion() experiment.Conclusion {
 		return c
 	}
 	c.Figures["lasting_s"], c.Figures["sent"], c.Figures["answered"] = t.Lasting.Seconds(), float64(t.Sent), float64(t.Answered)
-	c.Sentence += fmt.Sprintf(" The load is more than the %s carry: where it lasts, for %s, %d of %d are answered", t.first, words(t.Lasting), t.Answered, t.Sent)
+	c.Sentence += fmt.Sprintf(" The load is more than the %s carry: where it lasts, for %s, %d of %d are answered", t.first, words.Short(t.Lasting), t.Answered, t.Sent)
 	if t.Repair == 0 {
 		c.Sentence += ", and " + t.NoRepair(t.sync) + "."
 		return c
 	}
 	c.Figures["repair_pool_timeout_s"], c.Figures["repaired"] = t.Repair.Seconds(), float64(t.Repaired)
-	c.Sentence += fmt.Sprintf("; with %s%s, %d.", t.Limit(), words(t.Repair), t.Repaired)
+	c.Sentence += fmt.Sprintf("; with %s%s, %d.", t.Limit(), words.Short(t.Repair), t.Repaired)
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // MovedOut is the question with the slow call after the release: what was held during
@@ -92,6 +93,6 @@ func (a Alternative) Conclusion() experiment.Conclusion {
 		many = fmt.Sprintf("answer as many, %d of %d requests", o.Outcomes.OK, o.Requests)
 	}
 	c.Sentence = fmt.Sprintf("With the slow call moved out of the hold, the same %s %s, with a p99 of %s in place of %s: a request has one for %s in place of %s.",
-		several(a.connections, "connection"), many, words(o.Latency.P99), words(b.Latency.P99), words(a.HeldAfter), words(a.HeldBefore))
+		words.Count(a.connections, "connection"), many, words.Short(o.Latency.P99), words.Short(b.Latency.P99), words.Short(a.HeldAfter), words.Short(a.HeldBefore))
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // A machine that does nothing else sends a request about 1 ms after its time at the
@@ -38,5 +39,5 @@ func Busy(r *experiment.Result) string {
 		return ""
 	}
 	return fmt.Sprintf("of %d of %s a hundredth of the requests was sent late, by up to %s or more of the clock",
-		busy, several(len(r.Routes), "route"), words(worst))
+		busy, words.Count(len(r.Routes), "route"), words.Short(worst))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Contradictions says, of each of the pools that FromSnapshot makes questions of, what
@@ -82,21 +83,21 @@ func (p *recordedPool) contradicts(predicted *experiment.RouteResult) *experimen
 		seen = append(seen, fmt.Sprintf("%d %s waiting for a connection when the snapshot was taken", waiting, were))
 	}
 	if unserved > 0 {
-		seen = append(seen, fmt.Sprintf("at least %s had got no connection by then", several(unserved, "wait")))
+		seen = append(seen, fmt.Sprintf("at least %s had got no connection by then", words.Count(unserved, "wait")))
 	}
 	if waited := p.waited(); waited > 0 {
 		waits := "waits"
 		if p.Waits > 0 {
-			waits = several(int(p.Waits), "wait")
+			waits = words.Count(int(p.Waits), "wait")
 		}
-		seen = append(seen, fmt.Sprintf("%s until then took %s in all, %s for each connection taken", waits, words(waited), words(mean)))
+		seen = append(seen, fmt.Sprintf("%s until then took %s in all, %s for each connection taken", waits, words.Short(waited), words.Short(mean)))
 	}
 	if p.Timeouts > 0 {
-		seen = append(seen, several(int(p.Timeouts), "wait")+" ended by a timeout")
+		seen = append(seen, words.Count(int(p.Timeouts), "wait")+" ended by a timeout")
 	}
 	has := "the prediction has nobody waiting"
 	if w := predicted.Holds.MaxWaiting; w > 0 {
-		has = fmt.Sprintf("the prediction has at most %d waiting, and %s for each connection taken", w, words(predicted.Holds.Wait.Mean))
+		has = fmt.Sprintf("the prediction has at most %d waiting, and %s for each connection taken", w, words.Short(predicted.Holds.Wait.Mean))
 	}
 	return &experiment.Conclusion{
 		About: "waiting",

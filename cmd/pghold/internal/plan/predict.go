@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Beside predicts a route that was measured. Where the model cannot say anything about
@@ -86,15 +87,15 @@ func (q Question) hangsOnMilliseconds(measured, predicted *experiment.RouteResul
 		if !explains || high-low <= f.tolerance*k.Measured {
 			continue
 		}
-		show := func(v float64) string { return words(time.Duration(v * float64(time.Second))) }
+		show := func(v float64) string { return words.Short(time.Duration(v * float64(time.Second))) }
 		switch f.name {
 		case "throughput":
-			show = func(v float64) string { return short(v) + "/s" }
+			show = func(v float64) string { return words.Rounded(v) + "/s" }
 		case "success":
-			show = func(v float64) string { return short(100*v) + " %" }
+			show = func(v float64) string { return words.Rounded(100*v) + " %" }
 		}
 		notes = append(notes, fmt.Sprintf("%s hangs on milliseconds: with up to %s more or less in each request and call, %s to %s is predicted",
-			f.name, words(wobble), show(low), show(high)))
+			f.name, words.Short(wobble), show(low), show(high)))
 	}
 	return notes
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Validation compares predictions with what a lab measures. Who has a lab runs its
@@ -157,11 +158,11 @@ func (v *Validated) calibrated(pool string, of []*experiment.RouteResult, r *exp
 	v.Overheads[pool] = Calibrate(&one)
 	if most-least > disagree {
 		v.Busy = append(v.Busy, fmt.Sprintf("calibrations with %s disagree: a request took %s to %s beyond its slow call, and should vary by no more than %s",
-			pool, words(least), words(most), words(disagree)))
+			pool, words.Short(least), words.Short(most), words.Short(disagree)))
 	}
 	if late > lateGently {
 		v.Busy = append(v.Busy, fmt.Sprintf("in a calibration with %s a hundredth of the requests was sent %s late or more, of the clock (on an idle machine, 1 ms)",
-			pool, words(late)))
+			pool, words.Short(late)))
 	}
 	return &one
 }
@@ -181,7 +182,7 @@ func (v *Validated) add(c experiment.Case, checks []Check, measured *experiment.
 			continue
 		}
 		if late := lateness(measured, c.Settings); k.Cause == "" && late > lateAtAll {
-			k.Cause = fmt.Sprintf("the machine was busy meanwhile: a hundredth of the requests was sent %s late or more, of the clock", words(late))
+			k.Cause = fmt.Sprintf("the machine was busy meanwhile: a hundredth of the requests was sent %s late or more, of the clock", words.Short(late))
 		}
 		if k.Cause == "" {
 			v.Unexplained++

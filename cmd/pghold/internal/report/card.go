@@ -9,6 +9,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // CardData is one route, for a card with its figures and pictures.
@@ -157,7 +158,7 @@ func newCard(c CardData) card {
 		shown.Summary = "no request yet"
 	}
 	if c.Running {
-		shown.Running = "Still running: " + seconds(c.Elapsed.Truncate(100*time.Millisecond)) + " so far."
+		shown.Running = "Still running: " + words.Seconds(c.Elapsed.Truncate(100*time.Millisecond)) + " so far."
 	}
 	shown.pictures(c)
 	return shown
@@ -186,11 +187,11 @@ func (s *card) figures(rr *experiment.RouteResult) {
 		s.Notes = append(s.Notes, "Not valid: "+shorten(clean(rr.NotValid), 600))
 	}
 	if rr.DrainedAfter >= time.Second {
-		s.Notes = append(s.Notes, "Handlers went on for "+seconds(rr.DrainedAfter)+" after the last client had its answer or had left.")
+		s.Notes = append(s.Notes, "Handlers went on for "+words.Seconds(rr.DrainedAfter)+" after the last client had its answer or had left.")
 	}
 	s.Figures = []figureIn{
-		{"success", ratio(rr.SuccessRatio)}, {"throughput", perSecond(rr.Throughput)},
-		{"p50", seconds(rr.Latency.P50)}, {"p99", seconds(rr.Latency.P99)},
+		{"success", words.Ratio(rr.SuccessRatio)}, {"throughput", words.PerSecond(rr.Throughput)},
+		{"p50", words.Seconds(rr.Latency.P50)}, {"p99", words.Seconds(rr.Latency.P99)},
 	}
 	if rr.Connections.Max > 0 { // the server was looked at
 		s.Figures = append(s.Figures, figureIn{"connections", plainInt(rr.Connections.Max)},
@@ -222,9 +223,9 @@ func (s *card) soFar(c CardData) {
 	}
 	s.soFarOf(c, len(latencies), o)
 	q := experiment.NewQuantiles(latencies)
-	p50, p99 := none, none
+	p50, p99 := words.None, words.None
 	if len(latencies) > 0 {
-		p50, p99 = seconds(q.P50), seconds(q.P99)
+		p50, p99 = words.Seconds(q.P50), words.Seconds(q.P99)
 	}
 	s.Figures = []figureIn{{"p50", p50}, {"p99", p99}, {"waiting at most", plainInt(chart.MaxWaiting(c.Trace.Checkouts))}}
 }
@@ -243,7 +244,7 @@ func (s *card) summary(answered string, o experiment.Outcomes) {
 		thing string
 	}{{o.ClientTimeout, "client timeout"}, {o.PoolTimeout, "pool timeout"}, {o.Error, "error"}} {
 		if f.n > 0 {
-			parts = append(parts, plural(f.n, f.thing))
+			parts = append(parts, words.Count(f.n, f.thing))
 		}
 	}
 	if o.Rejected > 0 {

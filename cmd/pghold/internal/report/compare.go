@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Comparison is two results side by side.
@@ -85,7 +86,7 @@ func changesOf(a, b experiment.Settings) (cs []Change) {
 	for _, t := range experiment.Table() {
 		add(said(t, a), said(t, b))
 	}
-	speed := func(s experiment.Settings) string { return number(s.Speed) + " times the speed" }
+	speed := func(s experiment.Settings) string { return words.Number(s.Speed) + " times the speed" }
 	add(speed(a), speed(b))
 	postgres := func(s experiment.Settings) string {
 		if s.Postgres == "" {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/perf/benchmath"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // confidence is the level of the intervals, and alpha that of the comparisons.
@@ -84,19 +85,19 @@ var measures = func() []measure {
 			return float64(get(f.Updates.Killed)), true
 		}
 	}
-	inSeconds := func(v float64) string { return seconds(time.Duration(v * float64(time.Second))) }
+	inSeconds := func(v float64) string { return words.Seconds(time.Duration(v * float64(time.Second))) }
 	const more, less, neither = 1, -1, 0
 	type fig = *experiment.Figures
 	return []measure{
-		{"success_ratio", "success", more, ratio, float(func(f fig) float64 { return f.SuccessRatio })},
-		{"throughput_per_s", "throughput", more, perSecond, float(func(f fig) float64 { return f.Throughput })},
-		{"goodput_per_s", "goodput", more, perSecond, float(func(f fig) float64 { return f.Goodput })},
+		{"success_ratio", "success", more, words.Ratio, float(func(f fig) float64 { return f.SuccessRatio })},
+		{"throughput_per_s", "throughput", more, words.PerSecond, float(func(f fig) float64 { return f.Throughput })},
+		{"goodput_per_s", "goodput", more, words.PerSecond, float(func(f fig) float64 { return f.Goodput })},
 		{"elapsed_s", "took", less, inSeconds, duration(func(f fig) time.Duration { return f.Elapsed })},
-		{"outcomes.ok", "answered", neither, number, count(func(f fig) int { return f.Outcomes.OK })},
-		{"outcomes.client_timeout", "client timeout", less, number, count(func(f fig) int { return f.Outcomes.ClientTimeout })},
-		{"outcomes.pool_timeout", "pool timeout", less, number, count(func(f fig) int { return f.Outcomes.PoolTimeout })},
-		{"outcomes.rejected", "rejected", less, number, count(func(f fig) int { return f.Outcomes.Rejected })},
-		{"outcomes.error", "error", less, number, count(func(f fig) int { return f.Outcomes.Error })},
+		{"outcomes.ok", "answered", neither, words.Number, count(func(f fig) int { return f.Outcomes.OK })},
+		{"outcomes.client_timeout", "client timeout", less, words.Number, count(func(f fig) int { return f.Outcomes.ClientTimeout })},
+		{"outcomes.pool_timeout", "pool timeout", less, words.Number, count(func(f fig) int { return f.Outcomes.PoolTimeout })},
+		{"outcomes.rejected", "rejected", less, words.Number, count(func(f fig) int { return f.Outcomes.Rejected })},
+		{"outcomes.error", "error", less, words.Number, count(func(f fig) int { return f.Outcomes.Error })},
 		{"latency_s.mean", "latency: mean", less, inSeconds, duration(func(f fig) time.Duration { return f.Latency.Mean })},
 		{"latency_s.p50", "latency: p50", less, inSeconds, duration(func(f fig) time.Duration { return f.Latency.P50 })},
 		{"latency_s.p90", "latency: p90", less, inSeconds, duration(func(f fig) time.Duration { return f.Latency.P90 })},
@@ -107,22 +108,22 @@ var measures = func() []measure {
 		{"time_s.busy", "SQL", less, inSeconds, duration(func(f fig) time.Duration { return f.Time.Busy })},
 		{"time_s.slow", "slow call", neither, inSeconds, duration(func(f fig) time.Duration { return f.Time.Slow })},
 		{"holds.held_s.mean", "held", less, inSeconds, duration(func(f fig) time.Duration { return f.Holds.Held.Mean })},
-		{"holds.busy_ratio", "busy", more, smallRatio, float(func(f fig) float64 { return f.Holds.BusyRatio })},
-		{"holds.max_waiting", "waiting: max", less, number, count(func(f fig) int { return f.Holds.MaxWaiting })},
-		{"connections.max", "connections: max", neither, number, count(func(f fig) int { return f.Connections.Max })},
-		{"connections.max_silent_in_transaction", "connections: silent", less, number, count(func(f fig) int { return f.Connections.MaxSilentInTransaction })},
+		{"holds.busy_ratio", "busy", more, words.SmallRatio, float(func(f fig) float64 { return f.Holds.BusyRatio })},
+		{"holds.max_waiting", "waiting: max", less, words.Number, count(func(f fig) int { return f.Holds.MaxWaiting })},
+		{"connections.max", "connections: max", neither, words.Number, count(func(f fig) int { return f.Connections.Max })},
+		{"connections.max_silent_in_transaction", "connections: silent", less, words.Number, count(func(f fig) int { return f.Connections.MaxSilentInTransaction })},
 		{"holds.silent_in_transaction_s", "silent in transaction", less, inSeconds, duration(func(f fig) time.Duration { return f.Holds.SilentInTransaction })},
 		{"per_request.checkouts", "checkouts", neither, mean, float(func(f fig) float64 { return f.PerRequest.Checkouts })},
 		{"per_request.statements", "statements", neither, mean, float(func(f fig) float64 { return f.PerRequest.Statements })},
 		{"per_request.round_trips", "round trips", less, mean, float(func(f fig) float64 { return f.PerRequest.RoundTrips })},
-		{"updates.recorded", "updates: recorded", more, number, updates(func(u *experiment.Updates) int { return u.Recorded })},
-		{"updates.lost", "updates: lost", less, number, updates(func(u *experiment.Updates) int { return u.Lost })},
-		{"updates.retries", "updates: retries", less, number, updates(func(u *experiment.Updates) int { return u.Retries })},
-		{"updates.calls", "updates: calls", neither, number, updates(func(u *experiment.Updates) int { return u.Calls })},
-		{"updates.calls_repeated", "updates: calls repeated", less, number, updates(func(u *experiment.Updates) int { return u.CallsRepeated })},
-		{"updates.killed.lost", "killed: lost", less, number, killed(func(k *experiment.Killed) int { return k.Lost })},
-		{"updates.killed.paid_not_recorded", "killed: paid, not recorded", less, number, killed(func(k *experiment.Killed) int { return k.PaidNotRecorded })},
-		{"updates.killed.paid_twice", "killed: paid twice", less, number, killed(func(k *experiment.Killed) int { return k.PaidTwice })},
+		{"updates.recorded", "updates: recorded", more, words.Number, updates(func(u *experiment.Updates) int { return u.Recorded })},
+		{"updates.lost", "updates: lost", less, words.Number, updates(func(u *experiment.Updates) int { return u.Lost })},
+		{"updates.retries", "updates: retries", less, words.Number, updates(func(u *experiment.Updates) int { return u.Retries })},
+		{"updates.calls", "updates: calls", neither, words.Number, updates(func(u *experiment.Updates) int { return u.Calls })},
+		{"updates.calls_repeated", "updates: calls repeated", less, words.Number, updates(func(u *experiment.Updates) int { return u.CallsRepeated })},
+		{"updates.killed.lost", "killed: lost", less, words.Number, killed(func(k *experiment.Killed) int { return k.Lost })},
+		{"updates.killed.paid_not_recorded", "killed: paid, not recorded", less, words.Number, killed(func(k *experiment.Killed) int { return k.PaidNotRecorded })},
+		{"updates.killed.paid_twice", "killed: paid twice", less, words.Number, killed(func(k *experiment.Killed) int { return k.PaidTwice })},
 	}
 }()
 
@@ -145,7 +146,7 @@ func runsOf(rr *experiment.RouteResult, kind string) runs {
 func (r runs) values(of measure) (vs []float64) {
 	for i := range r.figures {
 		v, known := of.of(&r.figures[i])
-		if !known || !finite(v) || v == 0 && !r.zeroKnown {
+		if !known || !words.Finite(v) || v == 0 && !r.zeroKnown {
 			return nil
 		}
 		vs = append(vs, v)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 type comparisonJSON struct {
@@ -113,7 +114,7 @@ func (s Summary) json() *summaryJSON {
 
 // orNull is a number as JSON can have it.
 func orNull(v float64) *float64 {
-	if !finite(v) {
+	if !words.Finite(v) {
 		return nil
 	}
 	return &v

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/perf/benchmath"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Text writes the comparison for a terminal or a pipe.
@@ -37,8 +39,8 @@ func (c *Comparison) Text(w io.Writer, o TextOptions) error {
 
 	for i, t := range c.tables() {
 		s := t.draw(width, p)
-		if words := c.Routes[i].changes(); words != "" {
-			s += p.paint(toneQuiet, wrap("Only here: "+words+".", width, "")) + "\n"
+		if text := c.Routes[i].changes(); text != "" {
+			s += p.paint(toneQuiet, wrap("Only here: "+text+".", width, "")) + "\n"
 		}
 		parts = append(parts, s)
 	}
@@ -80,8 +82,8 @@ func (c *Comparison) Markdown(w io.Writer) error {
 	for i, t := range c.tables() {
 		t.title = code(shorten(t.title, longestError))
 		markdownTable(&b, t.withoutEmptyColumns())
-		if words := c.Routes[i].changes(); words != "" {
-			fmt.Fprintf(&b, "Only here: %s.\n\n", escape(words))
+		if text := c.Routes[i].changes(); text != "" {
+			fmt.Fprintf(&b, "Only here: %s.\n\n", escape(text))
 		}
 	}
 	if len(c.Routes) == 0 {
@@ -113,30 +115,30 @@ const (
 )
 
 func (s Side) origin() string {
-	words := shorten(clean(s.Name), 200) + " · " + origin(s.Result)
+	text := shorten(clean(s.Name), 200) + " · " + origin(s.Result)
 	if n := s.Result.Repeat; n > 1 {
-		words += fmt.Sprintf(", each route run %d times", n)
+		text += fmt.Sprintf(", each route run %d times", n)
 	}
 	switch {
 	case s.Result.Failed != "":
-		words += " (FAILED)"
+		text += " (FAILED)"
 	case s.Result.Interrupted:
-		words += " (INTERRUPTED)"
+		text += " (INTERRUPTED)"
 	}
 	if s.Result.NotValid() != "" {
-		words += " (NOT VALID)"
+		text += " (NOT VALID)"
 	}
-	return words
+	return text
 }
 
 func (ch Change) words() string { return ch.A + " → " + ch.B }
 
 func (r RouteComparison) changes() string {
-	var words []string
+	var text []string
 	for _, ch := range r.Changes {
-		words = append(words, ch.words())
+		text = append(text, ch.words())
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(text, ", ")
 }
 
 // tables are one for each route.
@@ -177,7 +179,7 @@ var verdicts = map[Verdict]string{Differs: "no", Noise: "may be", TooFew: "too f
 
 func (s Summary) shown(of measure) string {
 	if s.Runs == 0 {
-		return none
+		return words.None
 	}
 	return of.show(s.Median)
 }
@@ -203,13 +205,13 @@ func (s Summary) interval(of measure) string {
 func (f FigureComparison) difference() cell {
 	switch {
 	case f.A.Runs == 0 || f.B.Runs == 0:
-		return cell{text: none}
+		return cell{text: words.None}
 	case f.Verdict == Same:
 		return cell{text: "same", tone: toneQuiet}
-	case !finite(100 * f.Change): // there was nothing before
-		return cell{text: none}
+	case !words.Finite(100 * f.Change): // there was nothing before
+		return cell{text: words.None}
 	}
-	c := cell{text: change(f.Change, "%")}
+	c := cell{text: words.Change(f.Change, "%")}
 	if f.Verdict == Differs && f.of.better != 0 {
 		c.tone = toneBad
 		if (f.Change > 0) == (f.of.better > 0) {
@@ -221,12 +223,12 @@ func (f FigureComparison) difference() cell {
 
 // legend explains the words of the tables.
 func (c *Comparison) legend() string {
-	words := "difference: how much larger B's figure is than A's, in per cent of A's."
+	text := "difference: how much larger B's figure is than A's, in per cent of A's."
 	if slices.ContainsFunc(c.Routes, repeated) {
-		words = fmt.Sprintf("median: of the runs of a route. ±: the median is within so much of it with a confidence of %.0f %%. ", 100*confidence) + words +
+		text = fmt.Sprintf("median: of the runs of a route. ±: the median is within so much of it with a confidence of %.0f %%. ", 100*confidence) + text +
 			fmt.Sprintf(" noise? no: the runs of A and of B differ by more than chance explains (Mann-Whitney U-test, level %v). may be: the difference is not distinguishable from noise.", alpha)
 	}
-	return words
+	return text
 }
 
 // onlyIn are the routes of one result that the other has not.

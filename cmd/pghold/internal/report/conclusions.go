@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 const (
@@ -46,14 +48,15 @@ func intervalsOf(r *experiment.Result) (cs []conclusion) {
 		}
 		return show(i[0])
 	}
+	latency := func(s float64) string { return words.Short(time.Duration(s * float64(time.Second))) }
 	for _, rr := range r.Routes {
 		i := rr.Interval
 		if len(i) == 0 {
 			continue
 		}
 		cs = append(cs, conclusion{clean(rr.Name), fmt.Sprintf("success %s, throughput %s, p50 %s, p99 %s",
-			between(i["success_ratio"], ratio), between(i["throughput_per_s"], perSecond),
-			between(i["latency_s.p50"], secondsOf), between(i["latency_s.p99"], secondsOf))})
+			between(i["success_ratio"], words.Ratio), between(i["throughput_per_s"], words.PerSecond),
+			between(i["latency_s.p50"], latency), between(i["latency_s.p99"], latency))})
 	}
 	return cs
 }

@@ -5,8 +5,10 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // eighths fill a cell from below.
@@ -39,7 +41,7 @@ func TextCurve(w io.Writer, c experiment.Curve, o TextOptions) error {
 	b.WriteString(p.paint(toneTitle, fit(clean(c.Name)+" over the rate, where the load lasts", width)) + "\n")
 	bars(&b, p, "success", "100 %", points, func(pt experiment.RatePoint) float64 { return pt.SuccessRatio })
 	if worst > 0 {
-		bars(&b, p, "p99", secondsOf(worst), points, func(pt experiment.RatePoint) float64 { return pt.P99.Seconds() / worst })
+		bars(&b, p, "p99", words.Short(time.Duration(worst*float64(time.Second))), points, func(pt experiment.RatePoint) float64 { return pt.P99.Seconds() / worst })
 	}
 	knee, at := kneeOf(c), -1
 	for i, pt := range points {
@@ -50,7 +52,7 @@ func TextCurve(w io.Writer, c experiment.Curve, o TextOptions) error {
 	if at >= 0 {
 		b.WriteString(strings.Repeat(" ", margin+at) + "▲\n")
 	}
-	ends := fmt.Sprintf("from %s to %s requests/s; ", number3(points[0].Rate), number3(points[len(points)-1].Rate))
+	ends := fmt.Sprintf("from %s to %s requests/s; ", words.Rounded(points[0].Rate), words.Rounded(points[len(points)-1].Rate))
 	b.WriteString(p.paint(toneQuiet, wrap(ends+knee, width, "")) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -63,7 +65,7 @@ func kneeOf(c experiment.Curve) string {
 	case c.Knee == 0:
 		return "it breaks at any rate."
 	}
-	return "it breaks at " + number3(c.Knee) + "."
+	return "it breaks at " + words.Rounded(c.Knee) + "."
 }
 
 // bars draws a value from 0 to 1 for each point.
@@ -85,27 +87,4 @@ func bars(b *strings.Builder, p palette, name, top string, points []experiment.R
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-}
-
-// number3 is a number in three digits.
-func number3(v float64) string {
-	if v == 0 || !finite(v) {
-		return number(v)
-	}
-	return number(roundTo(v, 3))
-}
-
-func roundTo(v float64, digits int) float64 {
-	scale := math.Pow(10, float64(digits-1-magnitude(v)))
-	if scale > 1 {
-		return math.Round(v*scale) / scale
-	}
-	return math.Round(v)
-}
-
-func secondsOf(v float64) string {
-	if v >= 1 {
-		return number3(v) + " s"
-	}
-	return number3(v*1e3) + " ms"
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Figure returns one figure of a route as the tables show it. name is that of the
@@ -22,7 +23,7 @@ func Figure(r *experiment.Result, route, name string) (string, error) {
 				return d.words, nil
 			}
 		}
-		return none, nil
+		return words.None, nil
 	}
 	of, title, _ := strings.Cut(name, ".")
 	for _, t := range allTables(r) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Every figure that the seed has not stands where it belongs.
@@ -18,7 +19,7 @@ func TestFigure(t *testing.T) {
 		{held, "outcomes.rejected", "20"}, {held, "outcomes.error", "7"}, {read, "outcomes.rejected", "0"},
 		{held, "time.held", "2.003 s"}, {read, "silent.by the server", "3.000 s"},
 		{held, "requests.checkouts", "0.98"}, {held, "requests.statements", "1.97"}, {held, "requests.round trips", "2.00"},
-		{outbox, "requests.round trips", none},
+		{outbox, "requests.round trips", words.None},
 		{naive, "updates.recorded", "500"}, {naive, "updates.lost", "304"}, {naive, "updates.retries", "11"},
 		{naive, "updates.calls", "512"}, {naive, "updates.calls repeated", "12"}, {outbox, "updates.lost", "0"},
 		{outbox, "killed.kills", "5"}, {outbox, "killed.begun", "171"}, {outbox, "killed.recorded", "168"}, {outbox, "killed.lost", "9"},

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Markdown writes a result as GitHub-flavoured Markdown: what Text shows, and
@@ -114,7 +115,7 @@ func markdownErrors(b *strings.Builder, r *experiment.Result) {
 		fmt.Fprintf(b, "- %d × %s\n", e.count, escape(e.text))
 	}
 	if others > 0 {
-		fmt.Fprintf(b, "- and %s\n", plural(others, "other text"))
+		fmt.Fprintf(b, "- and %s\n", words.Count(others, "other text"))
 	}
 	b.WriteString("\n")
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Meaning says in one sentence what closing the session before the slow call
@@ -98,7 +99,7 @@ func compare(outside, inside *experiment.RouteResult, connections, kind string) 
 		return fmt.Sprintf("%s: closing it did not help here (%s).", both, kind)
 	}
 	return fmt.Sprintf("%s: %s, but half of the answers took longer than %s in place of %s (%s).",
-		both, many, seconds(slow), seconds(fast), kind)
+		both, many, words.Seconds(slow), words.Seconds(fast), kind)
 }
 
 // share is how many of its requests a route answered.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 const predictionsTitle = "Of the predictions"
@@ -21,7 +22,7 @@ func predictedRows(rr *experiment.RouteResult, own row, cells func(*experiment.R
 			{route: own.route, beside: offLabel, cells: off(p)},
 		}
 	case rr.NotPredicted != "":
-		return []row{{route: own.route, beside: notPredictedLabel, cells: slices.Repeat([]cell{{text: none}}, len(own.cells))}}
+		return []row{{route: own.route, beside: notPredictedLabel, cells: slices.Repeat([]cell{{text: words.None}}, len(own.cells))}}
 	}
 	return nil
 }
@@ -42,7 +43,7 @@ func asResult(rr *experiment.RouteResult, p *experiment.Prediction) *experiment.
 func attackPredicted(cells []cell, p *experiment.Prediction) []cell {
 	for c, name := range attackLatencies {
 		if _, said := p.Latency[name]; !said {
-			cells[2+c].text = none
+			cells[2+c].text = words.None
 		}
 	}
 	return cells
@@ -71,16 +72,16 @@ func updatesOff(p *experiment.Prediction) (cells []cell) {
 func offRatio(p *experiment.Prediction, path, unit string) cell {
 	v, known := p.Error[path]
 	if !known {
-		return cell{text: none}
+		return cell{text: words.None}
 	}
-	return cell{text: change(v, unit)}
+	return cell{text: words.Change(v, unit)}
 }
 
 func offCount(p *experiment.Prediction, path string) cell {
 	v, known := p.Error[path]
 	switch {
-	case !known || !finite(v):
-		return cell{text: none}
+	case !known || !words.Finite(v):
+		return cell{text: words.None}
 	case v == 0:
 		return cell{text: "0"}
 	}
@@ -118,38 +119,38 @@ func overheads(o *experiment.Overheads) string {
 			untold = append(untold, part.what)
 			continue
 		}
-		told = append(told, part.what+" "+seconds(part.d)+part.more)
+		told = append(told, part.what+" "+words.Seconds(part.d)+part.more)
 	}
 	if len(told) > 0 {
 		told[0] = "medians of its routes: " + told[0]
 	}
-	words := " (" + strings.Join(append(told, "how late requests were sent, by how much calls differed"), ", ")
+	text := " (" + strings.Join(append(told, "how late requests were sent, by how much calls differed"), ", ")
 	if len(untold) > 0 {
-		words += "; it does not tell of " + strings.Join(untold, ", ") + ": no time is taken for that"
+		text += "; it does not tell of " + strings.Join(untold, ", ") + ": no time is taken for that"
 	}
-	return words + ")"
+	return text + ")"
 }
 
 // predictionNotes say of routes why there is no prediction, or one that does not fit:
 // what is said of several, once.
 func predictionNotes(r *experiment.Result) (notes []conclusion) {
 	for _, rr := range r.Routes {
-		words := ""
+		text := ""
 		switch p := rr.Predicted; {
 		case p != nil && p.Note != "":
-			words = p.Note
+			text = p.Note
 		case p == nil && rr.NotPredicted != "":
-			words = "it is not predicted, because " + rr.NotPredicted
+			text = "it is not predicted, because " + rr.NotPredicted
 		default:
 			continue
 		}
-		words = shorten(clean(words), 1000) + "."
+		text = shorten(clean(text), 1000) + "."
 		name := shorten(clean(rr.Name), longestError)
-		if i := slices.IndexFunc(notes, func(c conclusion) bool { return c.sentence == words }); i >= 0 {
+		if i := slices.IndexFunc(notes, func(c conclusion) bool { return c.sentence == text }); i >= 0 {
 			notes[i].routes += ", " + name
 			continue
 		}
-		notes = append(notes, conclusion{name, words})
+		notes = append(notes, conclusion{name, text})
 	}
 	return notes
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Below what was measured of a route stand what was predicted of it and by how much that
@@ -30,13 +31,13 @@ func TestTables_predictedStandsBelowMeasured(t *testing.T) {
 		},
 		"async_session_sleep_outside_session": {
 			{"", "100.0 %", "71.49/s", "2.003 s", "2.014 s", "2.031 s", "6", "1"},
-			{"predicted", "100.0 %", "71.49/s", none, none, none, "6", "1"},
-			{"off by", "0.0 pp", "0.0 %", none, none, none, "0", "0"},
+			{"predicted", "100.0 %", "71.49/s", words.None, words.None, words.None, "6", "1"},
+			{"off by", "0.0 pp", "0.0 %", words.None, words.None, words.None, "0", "0"},
 			{"as published", "100.0 %", "71.49/s", "2.004 s", "2.102 s", "2.121 s", "", ""},
 		},
 		"async_session_sleep_inside_session": {
 			{"", "48.0 %", "6.86/s", "30.00 s", "30.00 s", "30.00 s", "15", "15"},
-			{"not predicted", none, none, none, none, none, none, none},
+			{"not predicted", words.None, words.None, words.None, words.None, words.None, words.None, words.None},
 			{"as published", "48.0 %", "6.86/s", "30.00 s", "30.00 s", "30.00 s", "", ""},
 		},
 	}
@@ -67,8 +68,8 @@ func TestPredicted_changesNothingElse(t *testing.T) {
 	r := predicted()
 	for _, rr := range r.Routes {
 		got, err := Figure(r, rr.Name, "attack.success")
-		if err != nil || got != ratio(rr.SuccessRatio) {
-			t.Errorf("%s: got %q, %v, want the measured %s", rr.Name, got, err, ratio(rr.SuccessRatio))
+		if err != nil || got != words.Ratio(rr.SuccessRatio) {
+			t.Errorf("%s: got %q, %v, want the measured %s", rr.Name, got, err, words.Ratio(rr.SuccessRatio))
 		}
 	}
 	plain := measured()

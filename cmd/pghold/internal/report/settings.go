@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // settingsParts are the settings, one part for each thing a reader may look for.
@@ -13,19 +14,19 @@ func settingsParts(r *experiment.Result) []string {
 	s := r.Settings
 	var parts []string
 	for _, t := range experiment.Table() {
-		switch words := said(t, s); {
-		case words == "" || t.Off != "" && t.IsOff(s):
+		switch text := said(t, s); {
+		case text == "" || t.Off != "" && t.IsOff(s):
 		case t.Flag == "duration":
-			parts[0] += " for " + plain(s.Duration)
+			parts[0] += " for " + words.Plain(s.Duration)
 		case t.Flag != "accounts" || slices.ContainsFunc(r.Routes, func(rr experiment.RouteResult) bool { return rr.Updates != nil }):
-			parts = append(parts, words)
+			parts = append(parts, text)
 		}
 	}
 	if r.Repeat > 1 {
 		parts = append(parts, "each route run "+plainInt(r.Repeat)+" times (the run with the median throughput is shown)")
 	}
 	if s.Speed != 1 {
-		parts = append(parts, "run at "+number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
+		parts = append(parts, "run at "+words.Number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
 	}
 	if s.Postgres != "" {
 		parts = append(parts, "Postgres "+shorten(clean(s.Postgres), 40))
@@ -33,12 +34,12 @@ func settingsParts(r *experiment.Result) []string {
 	return parts
 }
 
-// said is one thing about settings, in words; "" where it is said with another, or is
+// said is one thing about settings, in text; "" where it is said with another, or is
 // none of the question.
 func said(t experiment.Setting, s experiment.Settings) string {
 	switch t.Flag {
 	case "rate":
-		return number(s.Rate) + " requests/s"
+		return words.Number(s.Rate) + " requests/s"
 	case "slow":
 		return slowWords(s)
 	case "pool":
@@ -49,24 +50,24 @@ func said(t experiment.Setting, s experiment.Settings) string {
 	}
 	switch v := t.In(s).(type) {
 	case time.Duration:
-		return strings.Replace(t.Words, "%s", plain(v), 1)
+		return strings.Replace(t.Words, "%s", words.Plain(v), 1)
 	case int:
-		return strings.Replace(t.Words, "%s", plural(v, t.Of), 1)
+		return strings.Replace(t.Words, "%s", words.Count(v, t.Of), 1)
 	}
 	return t.Words
 }
 
 func slowWords(s experiment.Settings) string {
-	words := "slow call " + plain(s.Slow)
+	text := "slow call " + words.Plain(s.Slow)
 	switch s.SlowShape {
 	case experiment.Fixed, "":
-		return words
+		return text
 	case experiment.Lognormal:
-		return words + " in the mean (lognormal)"
+		return text + " in the mean (lognormal)"
 	case experiment.Stalls:
-		return words + " (one in twenty stalls)"
+		return text + " (one in twenty stalls)"
 	}
-	return words + " (" + shorten(clean(s.SlowShape), 40) + ")"
+	return text + " (" + shorten(clean(s.SlowShape), 40) + ")"
 }
 
 // difference is what is different about one route's settings.
@@ -101,8 +102,8 @@ func differences(r *experiment.Result) (all string, each []difference) {
 // differing are the words for what s has and base has not.
 func differing(s, base experiment.Settings) (parts []string) {
 	for _, t := range experiment.Table() {
-		if words := said(t, s); words != said(t, base) {
-			parts = append(parts, words)
+		if text := said(t, s); text != said(t, base) {
+			parts = append(parts, text)
 		}
 	}
 	return parts

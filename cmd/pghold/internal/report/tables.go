@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // tables are the figures of a result that are worth showing, for every form of
@@ -52,18 +53,18 @@ func attackTable(r *experiment.Result) table {
 			{group: "connections", name: "max"}, {group: "connections", name: "silent"},
 		},
 		rows: withOthers(r, func(rr *experiment.RouteResult, observed bool) []cell {
-			cells := []cell{{text: none}, {text: none}, {text: none}, {text: none}, {text: none}}
+			cells := []cell{{text: words.None}, {text: words.None}, {text: words.None}, {text: words.None}, {text: words.None}}
 			if rr.Requests > 0 {
 				cells = []cell{
-					{ratio(rr.SuccessRatio), successTone(rr.SuccessRatio)}, {text: perSecond(rr.Throughput)},
-					{text: seconds(rr.Latency.P50)}, {text: seconds(rr.Latency.P99)}, {text: seconds(rr.Latency.Max)},
+					{words.Ratio(rr.SuccessRatio), successTone(rr.SuccessRatio)}, {text: words.PerSecond(rr.Throughput)},
+					{text: words.Seconds(rr.Latency.P50)}, {text: words.Seconds(rr.Latency.P99)}, {text: words.Seconds(rr.Latency.Max)},
 				}
 			}
 			switch {
 			case !observed:
 				return append(cells, cell{}, cell{})
 			case rr.Requests == 0:
-				return append(cells, cell{text: none}, cell{text: none})
+				return append(cells, cell{text: words.None}, cell{text: words.None})
 			}
 			return append(cells, cell{text: plainInt(rr.Connections.Max)}, cell{text: plainInt(rr.Connections.MaxSilentInTransaction)})
 		}),
@@ -102,9 +103,9 @@ func outcomeTable(r *experiment.Result) table {
 	rejected := false
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		took := none
+		took := words.None
 		if rr.Requests > 0 && rr.Elapsed > 0 {
-			took = seconds(rr.Elapsed)
+			took = words.Seconds(rr.Elapsed)
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: []cell{
 			{text: answered(rr)}, {text: took},

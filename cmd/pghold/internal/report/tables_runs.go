@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // runsTable is how far the runs of a route were apart. It is worth drawing where some
@@ -33,14 +34,14 @@ func runsTable(r *experiment.Result) table {
 			}
 			cells = append(cells, cell{text: show(slices.Min(vs))}, cell{text: show(slices.Max(vs))})
 		}
-		inSeconds := func(v float64) string { return seconds(time.Duration(v)) }
-		between(ratio, func(f experiment.Figures) float64 { return f.SuccessRatio })
-		between(perSecond, func(f experiment.Figures) float64 { return f.Throughput })
+		inSeconds := func(v float64) string { return words.Seconds(time.Duration(v)) }
+		between(words.Ratio, func(f experiment.Figures) float64 { return f.SuccessRatio })
+		between(words.PerSecond, func(f experiment.Figures) float64 { return f.Throughput })
 		between(inSeconds, func(f experiment.Figures) float64 { return float64(f.Latency.P50) })
 		between(inSeconds, func(f experiment.Figures) float64 { return float64(f.Latency.P99) })
 		if rr.Requests == 0 {
 			for c := range cells {
-				cells[c].text = none
+				cells[c].text = words.None
 			}
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})

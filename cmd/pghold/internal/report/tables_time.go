@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // timeTable is where the time of requests and connections went. It is worth
@@ -21,17 +22,17 @@ func timeTable(r *experiment.Result) table {
 	}
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		cells := []cell{{text: none}, {text: none}, {text: none}, {text: none}, {text: none}, {text: none}}
+		cells := []cell{{text: words.None}, {text: words.None}, {text: words.None}, {text: words.None}, {text: words.None}, {text: words.None}}
 		if s := rr.Time; s != (experiment.TimeSplit{}) {
 			t.known = true
 			cells[0].text = threadWait(rr)
 			for c, d := range []time.Duration{s.PoolWait, s.Busy, s.Slow} {
-				cells[1+c].text = seconds(d)
+				cells[1+c].text = words.Seconds(d)
 			}
 		}
 		if h := rr.Holds; h.Count > 0 {
 			t.known = true
-			cells[4].text, cells[5].text = seconds(h.Held.Mean), smallRatio(h.BusyRatio)
+			cells[4].text, cells[5].text = words.Seconds(h.Held.Mean), words.SmallRatio(h.BusyRatio)
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
 	}
@@ -54,10 +55,10 @@ func silentTable(r *experiment.Result) table {
 			ended = true
 		}
 		app, server := rr.Holds.SilentInTransaction, rr.Connections.SilentInTransaction
-		cells := []cell{{text: seconds(app)}, {text: seconds(server)}, {text: none}}
+		cells := []cell{{text: words.Seconds(app)}, {text: words.Seconds(server)}, {text: words.None}}
 		if server >= time.Second { // less is a sample or two, which say nothing
 			t.known = r.Kind != experiment.Predicted // there, one number is both
-			cells[2].text = ratio(app.Seconds() / server.Seconds())
+			cells[2].text = words.Ratio(app.Seconds() / server.Seconds())
 		}
 		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
 	}
@@ -70,7 +71,7 @@ func silentTable(r *experiment.Result) table {
 // threadWait is the wait for a thread, where the route runs in threads.
 func threadWait(rr *experiment.RouteResult) string {
 	if !rr.Of().Sync && rr.Time.ThreadWait == 0 {
-		return none
+		return words.None
 	}
-	return seconds(rr.Time.ThreadWait)
+	return words.Seconds(rr.Time.ThreadWait)
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // requestTable is what a request did with the database. It is worth drawing where
@@ -23,7 +24,7 @@ func requestTable(r *experiment.Result) table {
 		group := rr.Of().Group
 		asked = asked || group != "" && group != "seed" || r.SettingsOf(rr).Distance > 0
 		known = known || rr.PerRequest != (experiment.PerRequest{})
-		cells := []cell{{text: none}, {text: none}, {text: none}}
+		cells := []cell{{text: words.None}, {text: words.None}, {text: words.None}}
 		if p := rr.PerRequest; rr.Requests > 0 && p != (experiment.PerRequest{}) {
 			cells[0].text, cells[1].text = mean(p.Checkouts), mean(p.Statements)
 			if p.RoundTrips > 0 {
@@ -38,8 +39,8 @@ func requestTable(r *experiment.Result) table {
 
 // mean shows how many of something there were on average.
 func mean(v float64) string {
-	if !finite(v) {
-		return none
+	if !words.Finite(v) {
+		return words.None
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }

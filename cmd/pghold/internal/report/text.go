@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // TextOptions are how Text writes.
@@ -103,7 +104,7 @@ func textErrors(r *experiment.Result, width int, p palette) string {
 		lines = append(lines, wrap(glue+glue+plainInt(e.count)+glue+"× "+e.text, width, "    "))
 	}
 	if others > 0 {
-		lines = append(lines, "  and "+plural(others, "other text"))
+		lines = append(lines, "  and "+words.Count(others, "other text"))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }

@@ -12,6 +12,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 func textOf(t *testing.T, r *experiment.Result, o TextOptions) string {
@@ -31,11 +32,6 @@ func TestShorten(t *testing.T) {
 	}{{"abcd", 4, "abcd"}, {"abcde", 4, "abc…"}, {"äöüß€", 4, "äöü…"}} {
 		if got := shorten(c.text, c.limit); got != c.want {
 			t.Errorf("%q to %d: got %q, want %q", c.text, c.limit, got, c.want)
-		}
-	}
-	for v, want := range map[float64]string{0.001: "1 ms", 0.9994: "999 ms", 1: "1 s", 1.5: "1.5 s"} {
-		if got := secondsOf(v); got != want {
-			t.Errorf("%v s: got %q, want %q", v, got, want)
 		}
 	}
 }
@@ -166,7 +162,7 @@ func TestText_printsTheFiguresOfTheResult(t *testing.T) {
 		if strings.HasPrefix(rr.Name, "sync") {
 			times = append([]float64{rr.Time.ThreadWait.Seconds()}, times...)
 		}
-		check(rr.Name+", times", strings.Replace(rows[rr.Name][2], none, "", 1), times...)
+		check(rr.Name+", times", strings.Replace(rows[rr.Name][2], words.None, "", 1), times...)
 	}
 }
 

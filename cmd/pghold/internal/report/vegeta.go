@@ -14,6 +14,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Vegeta writes each route of a run as vegeta report prints it, below a line
@@ -98,13 +99,13 @@ func readHits(folder string, r *experiment.Result, rr *experiment.RouteResult, a
 			break
 		}
 		if err != nil {
-			return broken("breaks off after %s: %w", plural(n, "result"), err)
+			return broken("breaks off after %s: %w", words.Count(n, "result"), err)
 		}
 		add(&hit)
 		n++
 	}
 	if n != rr.Requests {
-		return broken("has %s where %s counts %d", plural(n, "result"), resultFile, rr.Requests)
+		return broken("has %s where %s counts %d", words.Count(n, "result"), resultFile, rr.Requests)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -36,8 +35,8 @@ func unitOf(seconds float64) (name string, size float64) {
 	return u.name, u.size
 }
 
-// words shows a duration in three digits.
-func words(d time.Duration) string { return wordsOf(d.Seconds()) }
+// inWords shows a duration in three digits.
+func inWords(d time.Duration) string { return wordsOf(d.Seconds()) }
 
 func wordsOf(seconds float64) string {
 	if seconds == 0 || math.IsNaN(seconds) {
@@ -140,11 +139,3 @@ func (a axis) beside(c *canvas, right float64) {
 
 // left is the room for the labels of an axis beside a picture.
 const left = 52
-
-// count says how many there are of something: 1 request, 2 requests.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}

@@ -81,7 +81,7 @@ func curveDesc(curve experiment.Curve) string {
 		s = fmt.Sprintf("It breaks at %s requests per second.", figure(curve.Knee))
 	}
 	for _, p := range []experiment.RatePoint{curve.Points[0], curve.Points[n-1]} {
-		s += fmt.Sprintf(" At %s per second %s %% are answered, with a p99 of %s.", figure(p.Rate), figure(100*p.SuccessRatio), words(p.P99))
+		s += fmt.Sprintf(" At %s per second %s %% are answered, with a p99 of %s.", figure(p.Rate), figure(100*p.SuccessRatio), inWords(p.P99))
 	}
 	return s
 }

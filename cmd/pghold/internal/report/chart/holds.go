@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // holds are checkouts that are sorted out for a picture.
@@ -139,7 +140,7 @@ func (l *holds) desc() string {
 	if l.got+l.gone+l.waiting == 0 {
 		return "No connection was taken and nobody waited for one."
 	}
-	s := fmt.Sprintf("%s in %s, at most %d at once.", count(l.got, "hold"), wordsOf(l.end), l.maxHeld)
+	s := fmt.Sprintf("%s in %s, at most %d at once.", words.Count(l.got, "hold"), wordsOf(l.end), l.maxHeld)
 	s += fmt.Sprintf(" Together the connections were busy with SQL for %s, silent in transaction for %s and silent without one for %s.",
 		wordsOf(l.sum[0]), wordsOf(l.sum[1]), wordsOf(l.sum[2]))
 	switch {
@@ -149,7 +150,7 @@ func (l *holds) desc() string {
 		s += fmt.Sprintf(" At most %d waited for a connection at once.", l.maxWaiting)
 	}
 	if l.gone > 0 {
-		s += fmt.Sprintf(" %s got none.", count(l.gone, "wait"))
+		s += fmt.Sprintf(" %s got none.", words.Count(l.gone, "wait"))
 	}
 	if l.waiting > 0 {
 		s += fmt.Sprintf(" Waiting now: %d.", l.waiting)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 const latencyHeight = 150
@@ -104,9 +105,9 @@ func latencyDesc(requests []experiment.Request, o Options) string {
 		}
 		all = append(all, countOutcome(n[outcome], outcome)+" "+between)
 	}
-	s := fmt.Sprintf("%s: %s.", count(len(requests), "request"), strings.Join(all, ", "))
+	s := fmt.Sprintf("%s: %s.", words.Count(len(requests), "request"), strings.Join(all, ", "))
 	if o.ClientTimeout > 0 {
-		s += " The client timeout is " + words(o.ClientTimeout) + "."
+		s += " The client timeout is " + inWords(o.ClientTimeout) + "."
 	}
 	return s
 }

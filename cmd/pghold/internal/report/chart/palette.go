@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Mark is one kind of thing in a picture, and how it looks.
@@ -59,12 +60,12 @@ func Outcomes() (ms []Mark) {
 
 // countOutcome says how many requests ended so: 240 answered, 1 client timeout.
 func countOutcome(n int, o experiment.Outcome) string {
-	words := outcomes[o].Words
+	text := outcomes[o].Words
 	switch o {
 	case experiment.OK, experiment.Rejected:
-		return fmt.Sprintf("%d %s", n, words)
+		return fmt.Sprintf("%d %s", n, text)
 	}
-	return count(n, words)
+	return words.Count(n, text)
 }
 
 // known is the outcome, or Failed where there is no such.
