@@ -144,7 +144,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 // draw makes the report with pictures of what the lab has written into the folder.
 func draw(dir string, r *experiment.Result) ([]byte, error) {
 	var b bytes.Buffer
-	traces, err := report.LoadTraces(dir, r)
+	traces, err := rundir.Traces(dir, r)
 	if err == nil {
 		err = report.HTML(&b, r, traces)
 	}

@@ -15,7 +15,7 @@ import (
 	holds "github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/plan"
-	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // asked is what is asked.
@@ -129,11 +129,15 @@ func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) 
 	return a, nil
 }
 
-func (c *planCmd) ofRun() (a asked, err error) {
-	r, err := report.Load(c.From)
+func (c *planCmd) ofRun() (asked, error) {
+	r, err := rundir.Load(c.From)
 	if err != nil {
-		return a, err
+		return asked{}, err
 	}
+	return c.ofResult(r)
+}
+
+func (c *planCmd) ofResult(r *experiment.Result) (a asked, err error) {
 	if a.questions, err = plan.FromRun(r); err != nil {
 		return a, fmt.Errorf("%s: %w", c.From, err)
 	}
@@ -149,8 +153,11 @@ func (c *planCmd) ofFile(settings experiment.Settings, named map[string]bool) (a
 	if err != nil {
 		return a, fmt.Errorf("reading --from: %w", err)
 	}
-	if _, err := experiment.ReadResult(b); err == nil || filepath.Base(c.From) == "result.json" {
-		return c.ofRun()
+	switch r, err := experiment.ReadResult(b); {
+	case err == nil:
+		return c.ofResult(r)
+	case filepath.Base(c.From) == rundir.ResultFile:
+		return c.ofRun() // which says what to do
 	}
 	snapshot, err := holds.ReadSnapshot(b)
 	if err == nil {

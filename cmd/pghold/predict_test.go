@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
@@ -180,7 +180,7 @@ func TestPredict_endsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := report.Load(text)
+	r, err := rundir.Load(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 type reportCmd struct {
@@ -64,7 +65,7 @@ func (c *reportCmd) show(s streams, r *experiment.Result) error {
 	case "json":
 		return experiment.WriteResult(s.out, r)
 	case "html", "svg":
-		traces, err := report.LoadTraces(c.Dir, r)
+		traces, err := rundir.Traces(c.Dir, r)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the published result has no folder
 			return err
 		}
@@ -109,7 +110,7 @@ func (c *reportCmd) compare(s streams) error {
 // load reads the result of a folder; "seed", where there is no such folder, is the
 // published one.
 func load(name string) (*experiment.Result, error) {
-	r, err := report.Load(name)
+	r, err := rundir.Load(name)
 	if name == "seed" && errors.Is(err, fs.ErrNotExist) {
 		return experiment.Seed(), nil
 	}

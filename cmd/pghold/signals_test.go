@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
@@ -53,7 +53,7 @@ func savedRoutes(t *testing.T, cmd *exec.Cmd) (names []string) {
 	if _, err := os.Stat(filepath.Join(folders[0], "unfinished")); err == nil {
 		t.Errorf("%s is not whole", folders[0])
 	}
-	res, err := report.Load(folders[0])
+	res, err := rundir.Load(folders[0])
 	if err != nil {
 		t.Error(err)
 		return nil

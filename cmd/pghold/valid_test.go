@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/internal/pg/pgtemp"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
@@ -129,7 +129,7 @@ func TestLab_ThatFailsInALateRoute(t *testing.T) {
 	if !strings.Contains(out.String(), "FAILED before the last route was done: "+inside) || !strings.Contains(out.String(), "The routes shown are whole") {
 		t.Errorf("shown:\n%s", out.String())
 	}
-	r, err := report.Load("run")
+	r, err := rundir.Load("run")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // maker makes what is between markers.
@@ -74,7 +75,7 @@ func (m *maker) result(group string) (*experiment.Result, error) {
 	if _, err := experiment.FindGroup(group); err != nil {
 		return nil, err
 	}
-	r, err := report.Load(filepath.Join(m.results, group+".json"))
+	r, err := rundir.Load(filepath.Join(m.results, group+".json"))
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // tracesOf are traces for every route of a result, with its number of requests.
@@ -235,7 +236,7 @@ func TestHostile_reachesNoHTML(t *testing.T) {
 }
 
 // The file of a route has each of its requests, as the lab counts them.
-func TestLoadTraces(t *testing.T) {
+func TestTraces(t *testing.T) {
 	const name, other = "a_route", "another"
 	hs := hits(name, 6, 2)
 	hs[0], hs[1] = hs[1], hs[0]      // vegeta's files are in the order of the answers
@@ -254,11 +255,11 @@ func TestLoadTraces(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, name+".checkouts.csv"), b.Bytes())
 
-	r, err := Load(dir)
+	r, err := rundir.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadTraces(dir, r)
+	got, err := rundir.Traces(dir, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +274,7 @@ func TestLoadTraces(t *testing.T) {
 	}
 
 	write(t, filepath.Join(dir, name+".checkouts.csv"), []byte("hello"))
-	if _, err := LoadTraces(dir, r); err == nil || !strings.Contains(err.Error(), "is not a file of checkouts") || !strings.Contains(err.Error(), "pghold lab a_route again") {
+	if _, err := rundir.Traces(dir, r); err == nil || !strings.Contains(err.Error(), "is not a file of checkouts") || !strings.Contains(err.Error(), "pghold lab a_route again") {
 		t.Errorf("got %v, want what is wrong and what to do", err)
 	}
 }
@@ -281,11 +282,11 @@ func TestLoadTraces(t *testing.T) {
 // The README's picture is what the command makes.
 func TestPicture_isUpToDate(t *testing.T) {
 	const dir, picture = "../../../../docs/results/seed", "../../../../docs/pictures/lanes.svg"
-	r, err := Load(dir)
+	r, err := rundir.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	traces, err := LoadTraces(dir, r)
+	traces, err := rundir.Traces(dir, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // hits are what an attack on a route of the seed looks like to vegeta: so many
@@ -173,7 +174,7 @@ func TestVegeta_readsVariants(t *testing.T) {
 	}
 
 	// A variant is no route that could be named on the command line.
-	r, err := Load(dir)
+	r, err := rundir.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

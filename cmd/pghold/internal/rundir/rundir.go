@@ -1,6 +1,7 @@
 // Package rundir owns the folder of a run: what its files are called, who writes it,
-// whether it is whole, and what becomes of one whose run was killed. What is in the
-// files it does not know.
+// whether it is whole, how it is read again, and what becomes of one whose run was
+// killed. It measures nothing and draws nothing: what the lab measures it writes itself,
+// under the names that are here, and reports come ready.
 package rundir
 
 import (

@@ -1,4 +1,4 @@
-package report
+package rundir
 
 import (
 	"errors"
@@ -10,9 +10,6 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// resultFile is the name of the result in a run's folder.
-const resultFile = "result.json"
-
 // Load reads the result of a run's folder. dir may also be the result file.
 func Load(dir string) (*experiment.Result, error) {
 	folder, file, err := locate(dir)
@@ -22,7 +19,7 @@ func Load(dir string) (*experiment.Result, error) {
 	b, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is not the folder of a run, it has no %s: name a folder that pghold lab wrote (%w)", folder, resultFile, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s is not the folder of a run, it has no %s: name a folder that pghold lab wrote (%w)", folder, ResultFile, fs.ErrNotExist)
 	case err != nil:
 		return nil, fmt.Errorf("reading the result of a run: %w", err)
 	}
@@ -42,9 +39,9 @@ func locate(dir string) (folder, file string, err error) {
 	case err != nil:
 		return "", "", fmt.Errorf("looking for a run: %w", err)
 	case info.IsDir():
-		return dir, filepath.Join(dir, resultFile), nil
+		return dir, filepath.Join(dir, ResultFile), nil
 	case !info.Mode().IsRegular():
-		return "", "", fmt.Errorf("%s is neither the folder of a run nor its %s", dir, resultFile)
+		return "", "", fmt.Errorf("%s is neither the folder of a run nor its %s", dir, ResultFile)
 	}
 	return filepath.Dir(dir), dir, nil
 }

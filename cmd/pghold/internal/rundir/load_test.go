@@ -1,23 +1,32 @@
-package report
+package rundir
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
 func TestLoad_readsAFolderOrItsFile(t *testing.T) {
-	dir := runFolder(t, []string{"a", "b"}, nil)
+	dir := t.TempDir()
+	var b bytes.Buffer
+	if err := experiment.WriteResult(&b, experiment.Seed()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, ResultFile), b.Bytes())
 	one, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(one.Routes) != 2 {
-		t.Errorf("got %d routes, want 2", len(one.Routes))
+	if len(one.Routes) != 4 {
+		t.Errorf("got %d routes, want 4", len(one.Routes))
 	}
 	other, err := Load(filepath.Join(dir, "result.json"))
 	if err != nil {
@@ -55,5 +64,12 @@ func TestLoad_saysWhatIsMissing(t *testing.T) {
 		if errors.Is(err, fs.ErrNotExist) == c.exists {
 			t.Errorf("%s: errors.Is(%q, fs.ErrNotExist) is %v", c.dir, err, !c.exists)
 		}
+	}
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package report
+package rundir
 
 import (
 	"cmp"
@@ -13,24 +13,20 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// LoadTraces reads what happened on the routes of a result, one by one, from the
+// Traces reads what happened on the routes of a result, one by one, from the
 // files beside it: ROUTE.bin with the requests, and ROUTE.checkouts.csv. dir is the
 // run's folder or its result file. A file that is not there leaves its part empty,
 // and a route of which neither is there has no trace.
-func LoadTraces(dir string, r *experiment.Result) (map[string]*experiment.Trace, error) {
-	folder, _, err := locate(dir)
-	if err != nil {
-		return nil, err
-	}
+func Traces(dir string, r *experiment.Result) (map[string]*experiment.Trace, error) {
 	traces := map[string]*experiment.Trace{}
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		requests, err := readRequests(folder, r, rr)
+		requests, err := readRequests(dir, r, rr)
 		none := errors.Is(err, fs.ErrNotExist)
 		if err != nil && !none {
 			return nil, err
 		}
-		checkouts, err := readCheckouts(folder, r, rr)
+		checkouts, err := readCheckouts(dir, r, rr)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -41,12 +37,12 @@ func LoadTraces(dir string, r *experiment.Result) (map[string]*experiment.Trace,
 	return traces, nil
 }
 
-func readRequests(folder string, r *experiment.Result, rr *experiment.RouteResult) ([]experiment.Request, error) {
+func readRequests(dir string, r *experiment.Result, rr *experiment.RouteResult) ([]experiment.Request, error) {
 	timeout := r.SettingsOf(rr).ClientTimeout
 	var requests []experiment.Request
 	var sent []time.Time
 	var began time.Time
-	err := readHits(folder, r, rr, func(hit *vegeta.Result) {
+	err := Hits(dir, r, rr, func(hit *vegeta.Result) {
 		requests = append(requests, experiment.Request{Latency: hit.Latency, Outcome: outcomeOf(hit, timeout)})
 		sent = append(sent, hit.Timestamp)
 		if began.IsZero() || hit.Timestamp.Before(began) {
@@ -80,8 +76,8 @@ func outcomeOf(hit *vegeta.Result, clientTimeout time.Duration) experiment.Outco
 	return experiment.Failed
 }
 
-func readCheckouts(folder string, r *experiment.Result, rr *experiment.RouteResult) ([]experiment.Checkout, error) {
-	path, err := routeFile(folder, rr, ".checkouts.csv")
+func readCheckouts(dir string, r *experiment.Result, rr *experiment.RouteResult) ([]experiment.Checkout, error) {
+	path, err := caseFile(dir, rr, Checkouts)
 	if err != nil {
 		return nil, err
 	}
