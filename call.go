@@ -192,7 +192,7 @@ func (s *slowCalls) keep(call slowCall) {
 	if s.ended[shortest].duration < call.duration {
 		call, s.ended[shortest] = s.ended[shortest], call
 	}
-	s.leave(leftCalls{SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}, call.site})
+	s.leave(leftCalls{SlowCalls{What: call.what, Site: call.site.site(), Count: 1, Duration: call.duration, Longest: call.duration}, call.site})
 }
 
 func (s *slowCalls) leave(more leftCalls) {
@@ -251,11 +251,11 @@ func (s *slowCalls) filled(silentSince, now time.Duration) string {
 // describe returns the calls, the longest first, and what the others come to.
 func (s *slowCalls) describe(now, silent time.Duration) (calls []SlowCall, left int, leftTime time.Duration) {
 	for _, call := range s.ended {
-		calls = append(calls, SlowCall{call.what, call.site.Site, call.duration, false})
+		calls = append(calls, SlowCall{call.what, call.site.site(), call.duration, false})
 	}
 	for _, call := range s.open {
 		if d := silent - call.silent; call.fills(d, now-call.began) {
-			calls = append(calls, SlowCall{call.what, call.site.Site, d, true})
+			calls = append(calls, SlowCall{call.what, call.site.site(), d, true})
 		}
 	}
 	slices.SortStableFunc(calls, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })

@@ -277,11 +277,11 @@ func (c *Checkout) describeOpen() Hold {
 // hold describes c. The caller holds mu, or has released c.
 func (c *Checkout) hold(now time.Duration) Hold {
 	h := Hold{
-		Pool: c.pool.name, Route: c.route, Site: c.site.Site, Callers: c.site.callers(),
+		Pool: c.pool.name, Route: c.route, Site: c.site.site(), Callers: c.site.Callers(),
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, Last: c.after.Site, label: c.label(),
+		Statements: c.statements, Last: c.after.site(), label: c.label(),
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts
@@ -298,10 +298,10 @@ func (c *Checkout) hold(now time.Duration) Hold {
 	}
 	h.LongestGap = Gap{Duration: g.duration, InTransaction: g.inTransaction}
 	if g.after != nil {
-		h.LongestGap.After = g.after.Site
+		h.LongestGap.After = g.after.site()
 	}
 	if g.before != nil {
-		h.LongestGap.Before = g.before.Site
+		h.LongestGap.Before = g.before.site()
 	}
 	if c.calls != nil {
 		h.SlowCalls, h.SlowCallsLeftOut, h.SlowCallsLeftOutTime = c.calls.describe(now, h.Silent())

@@ -92,16 +92,16 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 	}
 	if c.calls != nil {
 		for _, call := range c.calls.ended {
-			s.slow(SlowCalls{What: call.what, Site: call.site.Site, Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
+			s.slow(SlowCalls{What: call.what, Site: call.site.site(), Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
 		}
 		for _, left := range c.calls.left {
 			s.slow(left.SlowCalls).name(from{c.site, left.site})
 		}
 	}
 	for _, g := range c.gaps {
-		sum := Gaps{After: g.after.Site, InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
+		sum := Gaps{After: g.after.site(), InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
 		if g.before != nil {
-			sum.Before = g.before.Site
+			sum.Before = g.before.site()
 		}
 		s.silent(sum)
 	}
@@ -206,7 +206,7 @@ type seriesKey struct {
 func (r *Recorder) seriesOf(c *Checkout) *Series {
 	last := &c.site.last
 	if last.series == nil || last.pool != c.pool || last.route != c.route {
-		key := seriesKey{c.pool.name, c.route, c.site.Site}
+		key := seriesKey{c.pool.name, c.route, c.site.site()}
 		folded := !r.keeps(key)
 		if folded {
 			key = seriesKey{pool: c.pool.name, route: Folded}

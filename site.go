@@ -1,11 +1,11 @@
 package pghold
 
 import (
-	"fmt"
-	"path/filepath"
+	"cmp"
 	"runtime"
 	"slices"
-	"strings"
+
+	"github.com/pghold/pghold/internal/callsite"
 )
 
 // Site is a line of code: where a connection was taken, or a statement sent.
@@ -16,12 +16,7 @@ type Site struct {
 }
 
 // String is the site as people write it: app.go:88.
-func (s Site) String() string {
-	if s.File == "" {
-		return "unknown"
-	}
-	return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line)
-}
+func (s Site) String() string { return callsite.Site(s).String() }
 
 // A stack is taken in two depths: most calls leave the libraries within its first
 // frames; where they do not, as through an ORM, more of it is taken.
@@ -46,9 +41,10 @@ const maxStacks = 2048
 // at returns the place of the stack that its caller has taken, which may be a part
 // of one. skip holds the packages that are not the application's.
 func (m *sites) at(pcs *stack, skip []string) *place {
-	found, known := m.near[*pcs]
-	if !known {
-		found, _ = resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
+	found, ok := m.near[*pcs]
+	if !ok {
+		there, _ := callsite.Resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
+		found = newPlace(there)
 		m.near = remember(m.near, *pcs, found)
 	}
 	if found != nil {
@@ -63,10 +59,8 @@ func (m *sites) at(pcs *stack, skip []string) *place {
 func deep(m *map[deepStack]*place, pcs *deepStack, skip []string) *place {
 	found := (*m)[*pcs]
 	if found == nil {
-		var other *place
-		if found, other = resolve(slices.Clone(pcs[:]), skip); found == nil {
-			found = other
-		}
+		there, other := callsite.Resolve(slices.Clone(pcs[:]), skip)
+		found = newPlace(cmp.Or(there, other))
 		*m = remember(*m, *pcs, found)
 	}
 	return found
@@ -80,71 +74,65 @@ func remember[K comparable](m map[K]*place, pcs K, found *place) map[K]*place {
 	return m
 }
 
-// resolve returns the first frame that is the application's, or nil. other is the
-// first that may be, in a module that the program depends on: an application can be
-// such a module, with a main package elsewhere that only starts it.
-func resolve(pcs []uintptr, skip []string) (found, other *place) {
-	if i := slices.Index(pcs, 0); i >= 0 {
-		pcs = pcs[:i]
+// place is a line of the application that takes connections or sends statements, or
+// makes slow calls, as the recorder knows it.
+type place struct {
+	callsite.Place
+
+	// Of a place that takes connections, guarded by the lock of its shard: which line
+	// sends the first statement, the most frames of a stack that it took to find the
+	// line of a statement (0: none has been sent), and the series of the last hold.
+	first      firstLine
+	statements uint8
+	last       lastSeries
+}
+
+// firstLine says which line sends the first statement of the holds of a stack. It is
+// looked at once: whether the call that takes the connection goes on to send a
+// statement itself, as QueryRow of a pool and Begin do, does not change.
+type firstLine uint8
+
+const (
+	unknownLine firstLine = iota
+	sameLine              // that takes the connection
+	anotherLine           // or others: it is looked at each time
+)
+
+// newPlace is nil for nil.
+func newPlace(of *callsite.Place) *place {
+	if of == nil {
+		return nil
 	}
-	var frames []runtime.Frame
-	for all, more := runtime.CallersFrames(pcs), true; more; {
-		var f runtime.Frame
-		f, more = all.Next()
-		frames = append(frames, f)
+	return &place{Place: *of}
+}
+
+func (p *place) site() Site { return Site(p.Site) }
+
+// frames is how many frames of a stack it takes to find the place, at most as many as a
+// stack has.
+func (p *place) frames() uint8 {
+	if p.Depth == 0 {
+		return uint8(len(stack{}))
 	}
-	other = &place{functions: []string{""}, depth: uint8(len(stack{}))}
-	for i, f := range frames {
-		if f.Function == "" || library(f, skip) {
-			continue
-		}
-		p := &place{Site: Site{Func: f.Function, File: f.File, Line: f.Line}, depth: uint8(min(i+1, len(stack{})))}
-		switch {
-		case !dependency(f.File) && found == nil:
-			found = p
-			p.see(frames[i:])
-		case !dependency(f.File):
-			found.see(frames[i:])
-		case other.Site == (Site{}):
-			other = p
-			p.see(frames[i:])
-		}
+	return uint8(min(p.Depth, len(stack{})))
+}
+
+// sends tells which place has sent a statement in a hold of p.
+func (p *place) sends(statement *place, first bool) {
+	p.statements = max(p.statements, statement.frames())
+	switch {
+	case !first:
+	case statement.Site != p.Site:
+		p.first = anotherLine
+	case p.first == unknownLine:
+		p.first = sameLine
 	}
-	return found, other
 }
 
-// dependency reports whether a file is of a module that the program depends on: it
-// is in the module cache, where a version is part of its path, or it was vendored.
-func dependency(file string) bool {
-	return strings.Contains(file, "@v") || strings.Contains(file, "/vendor/")
+// lastSeries is a short cut to the series of a pool and route.
+type lastSeries struct {
+	pool   *Pool
+	route  string
+	series *Series // nil where there was none yet
+	folded bool    // it is that of further combinations
 }
-
-// libraries are packages between an application and its connection, or its slow
-// call, wherever they were compiled from. Their tests and examples are applications.
-var libraries = []string{
-	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
-	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
-	"github.com/uptrace/bun", "entgo.io/ent",
-	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
-	"github.com/pghold/pghold/pgxhold", "github.com/pghold/pghold/sqlhold", "github.com/pghold/pghold/httphold",
-}
-
-func library(f runtime.Frame, skip []string) bool {
-	return within(f.Function, skip) || !strings.HasSuffix(f.File, "_test.go") && within(f.Function, libraries)
-}
-
-// within reports whether a function, by its full name, belongs to one of the
-// packages, types or functions.
-func within(function string, names []string) bool {
-	for _, name := range names {
-		rest, is := strings.CutPrefix(function, name)
-		if is && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
-			return true
-		}
-	}
-	return false
-}
-
-// module is this one's path. Its commands are applications, unlike what is below
-// other libraries.
-const module = "github.com/pghold/pghold"

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 	"unsafe"
+
+	"github.com/pghold/pghold/internal/callsite"
 )
 
 // held begins n holds, each in a goroutine of its own that is within Do, and
@@ -143,67 +145,26 @@ func stacksOfAnEarlierHold(t *testing.T) {
 
 // The goroutine that has the hold is told from others that have its label.
 func TestHolding(t *testing.T) {
-	inDo := []Site{{Func: "net/http.(*Client).Do"}, {Func: "main.charge"}, {Func: module + ".DoFunc"}}
-	loop := []Site{{Func: "internal/poll.runtime_pollWait"}, {Func: "net/http.(*persistConn).readLoop"}}
-	loop2 := []Site{{Func: "golang.org/x/net/http2.(*ClientConn).readLoop"}}
-	taker := []Site{{Func: "time.Sleep"}, {Func: "main.serve"}}
-	worker := []Site{{Func: "time.Sleep"}, {Func: "main.work"}}
+	inDo := []callsite.Site{{Func: "net/http.(*Client).Do"}, {Func: "main.charge"}, {Func: "github.com/pghold/pghold.DoFunc"}}
+	loop := []callsite.Site{{Func: "internal/poll.runtime_pollWait"}, {Func: "net/http.(*persistConn).readLoop"}}
+	loop2 := []callsite.Site{{Func: "golang.org/x/net/http2.(*ClientConn).readLoop"}}
+	taker := []callsite.Site{{Func: "time.Sleep"}, {Func: "main.serve"}}
+	worker := []callsite.Site{{Func: "time.Sleep"}, {Func: "main.work"}}
 	helper := Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.begin"}}
 	for name, c := range map[string]struct {
-		goroutines [][]Site
+		goroutines [][]callsite.Site
 		hold       Hold
-		want       []Site
+		want       []callsite.Site
 	}{
-		"who took it":            {[][]Site{loop, inDo, taker}, Hold{Site: Site{Func: "main.serve"}}, taker},
-		"a helper has returned":  {[][]Site{loop, loop2, worker, inDo}, helper, inDo},
-		"who sent a statement":   {[][]Site{inDo, worker}, Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.work"}}, worker},
-		"the handler has ended":  {[][]Site{loop, loop2, worker}, helper, worker},
-		"none of its goroutines": {[][]Site{loop, loop2}, helper, nil},
+		"who took it":            {[][]callsite.Site{loop, inDo, taker}, Hold{Site: Site{Func: "main.serve"}}, taker},
+		"a helper has returned":  {[][]callsite.Site{loop, loop2, worker, inDo}, helper, inDo},
+		"who sent a statement":   {[][]callsite.Site{inDo, worker}, Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.work"}}, worker},
+		"the handler has ended":  {[][]callsite.Site{loop, loop2, worker}, helper, worker},
+		"none of its goroutines": {[][]callsite.Site{loop, loop2}, helper, nil},
 		"none at all":            {nil, helper, nil},
 	} {
 		if got := holding(c.goroutines, &c.hold, nil); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
-		}
-	}
-}
-
-// A profile that comes in small pieces, with lines that are not understood, is read
-// all the same.
-func TestGoroutines_Write(t *testing.T) {
-	const text = "goroutine profile: total 3\n" +
-		"1 @ 0x1 0x2\n# labels: {\"a\":\"b\", \"pghold\":\"7\"}\n#\t0x1\tmain.a+0x12\t\t/src/a.go:12\n#\tbroken\n#\t0x2\tmain.f[...]+0x1\t/with:colon/f.go:3\n\n" +
-		"1 @ 0x1\n# labels: {\"pghold\":\"8\"}\n#\t0x1\tmain.b+0x12\t/src/b.go:12\n\n" +
-		"1 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
-		"1 @ 0x1\n# labels: {\"pghold\":\"7\"}\n"
-	for size := 1; size <= len(text); size++ {
-		g := goroutines{byLabel: map[string][][]Site{"7": nil}}
-		for p := []byte(text); len(p) > 0; p = p[min(size, len(p)):] {
-			g.Write(p[:min(size, len(p))])
-		}
-		got := g.byLabel["7"]
-		if len(g.byLabel) != 1 || len(got) != 2 || len(got[1]) != 0 || len(got[0]) != 2 ||
-			got[0][0] != (Site{"main.a", "/src/a.go", 12}) || got[0][1] != (Site{"main.f[...]", "/with:colon/f.go", 3}) {
-			t.Fatalf("in pieces of %d: got %+v", size, g.byLabel)
-		}
-	}
-}
-
-func TestStack_Where(t *testing.T) {
-	app := Site{"main.charge", "/app/charge.go", 41}
-	client := Site{"net/http.(*Client).Do", "/go/src/net/http/client.go", 590}
-	inner := Site{"net/http.(*Transport).roundTrip", "/go/src/net/http/transport.go", 670}
-	sdk := Site{"example.com/sdk.Call", "/sdk/sdk.go", 3}
-	driver := Site{"github.com/jackc/pgx/v5.(*Conn).Query", "/pgx/conn.go", 7}
-	for want, frames := range map[string][]Site{
-		"net/http.(*Client).Do ← charge.go:41": {inner, client, app},
-		"example.com/sdk.Call ← charge.go:41":  {inner, client, sdk, app},
-		"net/http.(*Client).Do ← sdk.go:3":     {inner, client, sdk, driver},
-		"main.charge at charge.go:41":          {app, client},
-		"net/http.(*Transport).roundTrip":      {inner, client},
-		"an unknown place":                     nil,
-	} {
-		if got := where(frames, nil); got != want {
-			t.Errorf("%+v: got %q, want %q", frames, got, want)
 		}
 	}
 }

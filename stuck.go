@@ -1,16 +1,12 @@
 package pghold
 
 import (
-	"bytes"
 	"cmp"
-	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/pghold/pghold/internal/callsite"
 )
 
 // Stack is what the goroutine that has a hold was doing at one moment: the one, of
@@ -83,11 +79,11 @@ func (r *Recorder) locate(holds []Hold) {
 	defer s.mu.Unlock()
 	if began := r.now(); began >= s.next {
 		oldest := r.oldest(began)
-		byLabel := map[string][][]Site{}
+		byLabel := map[string][][]callsite.Site{}
 		for i := range oldest {
 			byLabel[oldest[i].label] = nil
 		}
-		profile(byLabel)
+		callsite.Profile(labelKey, byLabel)
 		s.taken = r.now()
 		s.cost = s.taken - began
 		s.next = s.taken + time.Duration(float64(s.cost)/profileShare)
@@ -95,7 +91,7 @@ func (r *Recorder) locate(holds []Hold) {
 		for i := range oldest {
 			h := &oldest[i]
 			if frames := holding(byLabel[h.label], h, r.cfg.Skip); frames != nil {
-				s.byHold[holdID{h.label, h.Began}] = &Stack{Taken: r.started.Add(s.taken).Round(0), Where: where(frames, r.cfg.Skip), Frames: frames}
+				s.byHold[holdID{h.label, h.Began}] = newStack(frames, r.started.Add(s.taken).Round(0), r.cfg.Skip)
 			}
 		}
 	}
@@ -136,11 +132,11 @@ func (r *Recorder) oldest(now time.Duration) []Hold {
 // some code of the application's. Others only have the label because somebody within
 // Do has started them, as the first request to a host starts two goroutines of
 // net/http's.
-func holding(goroutines [][]Site, h *Hold, skip []string) []Site {
-	for _, is := range []func(Site) bool{
-		func(f Site) bool { return f.Func == h.Site.Func },
-		func(f Site) bool { return f.Func == h.Last.Func },
-		func(f Site) bool { return f.Func == module+".DoFunc" },
+func holding(goroutines [][]callsite.Site, h *Hold, skip []string) []callsite.Site {
+	for _, is := range []func(callsite.Site) bool{
+		func(f callsite.Site) bool { return f.Func == h.Site.Func },
+		func(f callsite.Site) bool { return f.Func == h.Last.Func },
+		func(f callsite.Site) bool { return f.Func == "github.com/pghold/pghold.DoFunc" },
 	} {
 		for _, frames := range goroutines {
 			if slices.ContainsFunc(frames, is) {
@@ -149,121 +145,17 @@ func holding(goroutines [][]Site, h *Hold, skip []string) []Site {
 		}
 	}
 	for _, frames := range goroutines {
-		if application(frames, skip) >= 0 {
+		if callsite.Application(frames, skip) >= 0 {
 			return frames
 		}
 	}
 	return nil
 }
 
-// profile adds the stacks of the goroutines that have one of the labels.
-func profile(byLabel map[string][][]Site) {
-	pprof.Lookup("goroutine").WriteTo(&goroutines{byLabel: byLabel}, 1) // it fails only where that does
+func newStack(frames []callsite.Site, taken time.Time, skip []string) *Stack {
+	s := &Stack{Taken: taken, Where: callsite.Where(frames, skip)}
+	for _, f := range frames {
+		s.Frames = append(s.Frames, Site(f))
+	}
+	return s
 }
-
-// goroutines reads the profile of goroutines as text while it is written. Each
-// stack is one line of addresses, one of labels where it has any, and one for each
-// frame:
-//
-//	1 @ 0x47a1ee 0x478b6a
-//	# labels: {"pghold":"1c"}
-//	#	0x478b69	time.Sleep+0x12e	/usr/local/go/src/runtime/time.go:338
-type goroutines struct {
-	byLabel map[string][][]Site // has the labels that are wanted
-	rest    []byte              // of a line that is not whole yet
-	label   string              // of the stack that is being read, "" where it is not wanted
-}
-
-func (g *goroutines) Write(p []byte) (int, error) {
-	n := len(p)
-	for {
-		line, after, whole := bytes.Cut(p, []byte{'\n'})
-		if !whole {
-			g.rest = append(g.rest, p...)
-			return n, nil
-		}
-		if len(g.rest) > 0 {
-			line = append(g.rest, line...)
-			g.rest = g.rest[:0]
-		}
-		g.line(line)
-		p = after
-	}
-}
-
-func (g *goroutines) line(line []byte) {
-	if rest, is := bytes.CutPrefix(line, []byte("# labels: ")); is {
-		_, rest, _ = bytes.Cut(rest, []byte(`"`+labelKey+`":"`))
-		value, _, _ := bytes.Cut(rest, []byte{'"'})
-		if _, wanted := g.byLabel[string(value)]; wanted {
-			g.label = string(value)
-			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
-		}
-		return
-	}
-	if !bytes.HasPrefix(line, []byte{'#', '\t'}) {
-		g.label = "" // the next stack
-		return
-	}
-	if g.label == "" {
-		return
-	}
-	fields := strings.FieldsFunc(string(line), func(r rune) bool { return r == '\t' })
-	if len(fields) != 4 {
-		return
-	}
-	function := fields[2]
-	if i := strings.LastIndex(function, "+0x"); i >= 0 {
-		function = function[:i]
-	}
-	i := strings.LastIndexByte(fields[3], ':')
-	number, err := strconv.Atoi(fields[3][i+1:])
-	if err != nil {
-		return
-	}
-	stacks := g.byLabel[g.label]
-	last := &stacks[len(stacks)-1]
-	*last = append(*last, Site{Func: function, File: fields[3][:i], Line: number})
-}
-
-// where says where a stack is, as in Stack.
-func where(frames []Site, skip []string) string {
-	best := application(frames, skip)
-	switch {
-	case len(frames) == 0:
-		return "an unknown place"
-	case best < 0:
-		return frames[0].Func
-	case best == 0:
-		return frames[0].Func + " at " + frames[0].String()
-	}
-	return frames[best-1].Func + " ← " + frames[best].String()
-}
-
-// application is the index of a stack's innermost frame of the application's, -1
-// where it has none. Packages of the main module count before those of others.
-func application(frames []Site, skip []string) int {
-	best := -1
-	for i, f := range frames {
-		if library(runtime.Frame{Function: f.Func, File: f.File}, skip) {
-			continue
-		}
-		if within(f.Func, mainModule()) {
-			return i
-		}
-		// The standard library's packages have no dot before their first slash.
-		if first, _, ok := strings.Cut(f.Func, "/"); best < 0 && ok && strings.Contains(first, ".") {
-			best = i
-		}
-	}
-	return best
-}
-
-// mainModule is what the packages of the program itself begin with.
-var mainModule = sync.OnceValue(func() []string {
-	names := []string{"main"}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		names = append(names, info.Main.Path)
-	}
-	return names
-})

@@ -1,0 +1,39 @@
+package callsite
+
+import "strings"
+
+// dependency reports whether a file is of a module that the program depends on: it
+// is in the module cache, where a version is part of its path, or it was vendored.
+func dependency(file string) bool {
+	return strings.Contains(file, "@v") || strings.Contains(file, "/vendor/")
+}
+
+// libraries are packages between an application and its connection, or its slow
+// call, wherever they were compiled from. Their tests and examples are applications.
+var libraries = []string{
+	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
+	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
+	"github.com/uptrace/bun", "entgo.io/ent",
+	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
+	"github.com/pghold/pghold/pgxhold", "github.com/pghold/pghold/sqlhold", "github.com/pghold/pghold/httphold",
+}
+
+func library(function, file string, skip []string) bool {
+	return within(function, skip) || !strings.HasSuffix(file, "_test.go") && within(function, libraries)
+}
+
+// within reports whether a function, by its full name, belongs to one of the
+// packages, types or functions.
+func within(function string, names []string) bool {
+	for _, name := range names {
+		rest, is := strings.CutPrefix(function, name)
+		if is && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
+			return true
+		}
+	}
+	return false
+}
+
+// module is this one's path. Its commands are applications, unlike what is below
+// other libraries.
+const module = "github.com/pghold/pghold"

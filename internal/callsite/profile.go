@@ -1,0 +1,125 @@
+package callsite
+
+import (
+	"bytes"
+	"runtime/debug"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Profile takes a profile of goroutines, and adds to byLabel the stacks of those whose
+// label of that key has one of its keys as value.
+func Profile(key string, byLabel map[string][][]Site) {
+	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel}, 1) // it fails only where that does
+}
+
+// goroutines reads the profile of goroutines as text while it is written. Each
+// stack is one line of addresses, one of labels where it has any, and one for each
+// frame:
+//
+//	1 @ 0x47a1ee 0x478b6a
+//	# labels: {"pghold":"1c"}
+//	#	0x478b69	time.Sleep+0x12e	/usr/local/go/src/runtime/time.go:338
+type goroutines struct {
+	key     string
+	byLabel map[string][][]Site // has the labels that are wanted
+	rest    []byte              // of a line that is not whole yet
+	label   string              // of the stack that is being read, "" where it is not wanted
+}
+
+func (g *goroutines) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		line, after, whole := bytes.Cut(p, []byte{'\n'})
+		if !whole {
+			g.rest = append(g.rest, p...)
+			return n, nil
+		}
+		if len(g.rest) > 0 {
+			line = append(g.rest, line...)
+			g.rest = g.rest[:0]
+		}
+		g.line(line)
+		p = after
+	}
+}
+
+func (g *goroutines) line(line []byte) {
+	if rest, is := bytes.CutPrefix(line, []byte("# labels: ")); is {
+		_, rest, _ = bytes.Cut(rest, []byte(`"`+g.key+`":"`))
+		value, _, _ := bytes.Cut(rest, []byte{'"'})
+		if _, wanted := g.byLabel[string(value)]; wanted {
+			g.label = string(value)
+			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
+		}
+		return
+	}
+	if !bytes.HasPrefix(line, []byte{'#', '\t'}) {
+		g.label = "" // the next stack
+		return
+	}
+	if g.label == "" {
+		return
+	}
+	fields := strings.FieldsFunc(string(line), func(r rune) bool { return r == '\t' })
+	if len(fields) != 4 {
+		return
+	}
+	function := fields[2]
+	if i := strings.LastIndex(function, "+0x"); i >= 0 {
+		function = function[:i]
+	}
+	i := strings.LastIndexByte(fields[3], ':')
+	number, err := strconv.Atoi(fields[3][i+1:])
+	if err != nil {
+		return
+	}
+	stacks := g.byLabel[g.label]
+	last := &stacks[len(stacks)-1]
+	*last = append(*last, Site{function, fields[3][:i], number})
+}
+
+// Where says where a stack is, the innermost frame first: the innermost line of the
+// application and what it calls there.
+func Where(frames []Site, skip []string) string {
+	best := Application(frames, skip)
+	switch {
+	case len(frames) == 0:
+		return "an unknown place"
+	case best < 0:
+		return frames[0].Func
+	case best == 0:
+		return frames[0].Func + " at " + frames[0].String()
+	}
+	return frames[best-1].Func + " ← " + frames[best].String()
+}
+
+// Application is the index of a stack's innermost frame of the application's, -1
+// where it has none. Packages of the main module count before those of others.
+func Application(frames []Site, skip []string) int {
+	best := -1
+	for i, f := range frames {
+		if library(f.Func, f.File, skip) {
+			continue
+		}
+		if within(f.Func, mainModule()) {
+			return i
+		}
+		// The standard library's packages have no dot before their first slash.
+		if first, _, ok := strings.Cut(f.Func, "/"); best < 0 && ok && strings.Contains(first, ".") {
+			best = i
+		}
+	}
+	return best
+}
+
+// mainModule is what the packages of the program itself begin with.
+var mainModule = sync.OnceValue(func() []string {
+	names := []string{"main"}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		names = append(names, info.Main.Path)
+	}
+	return names
+})

@@ -1,0 +1,44 @@
+package callsite
+
+import "testing"
+
+// A profile that comes in small pieces, with lines that are not understood, is read
+// all the same.
+func TestProfile_Write(t *testing.T) {
+	const text = "goroutine profile: total 3\n" +
+		"1 @ 0x1 0x2\n# labels: {\"a\":\"b\", \"pghold\":\"7\"}\n#\t0x1\tmain.a+0x12\t\t/src/a.go:12\n#\tbroken\n#\t0x2\tmain.f[...]+0x1\t/with:colon/f.go:3\n\n" +
+		"1 @ 0x1\n# labels: {\"pghold\":\"8\"}\n#\t0x1\tmain.b+0x12\t/src/b.go:12\n\n" +
+		"1 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
+		"1 @ 0x1\n# labels: {\"pghold\":\"7\"}\n"
+	for size := 1; size <= len(text); size++ {
+		g := goroutines{key: "pghold", byLabel: map[string][][]Site{"7": nil}}
+		for p := []byte(text); len(p) > 0; p = p[min(size, len(p)):] {
+			g.Write(p[:min(size, len(p))])
+		}
+		got := g.byLabel["7"]
+		if len(g.byLabel) != 1 || len(got) != 2 || len(got[1]) != 0 || len(got[0]) != 2 ||
+			got[0][0] != (Site{"main.a", "/src/a.go", 12}) || got[0][1] != (Site{"main.f[...]", "/with:colon/f.go", 3}) {
+			t.Fatalf("in pieces of %d: got %+v", size, g.byLabel)
+		}
+	}
+}
+
+func TestWhere(t *testing.T) {
+	app := Site{"main.charge", "/app/charge.go", 41}
+	client := Site{"net/http.(*Client).Do", "/go/src/net/http/client.go", 590}
+	inner := Site{"net/http.(*Transport).roundTrip", "/go/src/net/http/transport.go", 670}
+	sdk := Site{"example.com/sdk.Call", "/sdk/sdk.go", 3}
+	driver := Site{"github.com/jackc/pgx/v5.(*Conn).Query", "/pgx/conn.go", 7}
+	for want, frames := range map[string][]Site{
+		"net/http.(*Client).Do ← charge.go:41": {inner, client, app},
+		"example.com/sdk.Call ← charge.go:41":  {inner, client, sdk, app},
+		"net/http.(*Client).Do ← sdk.go:3":     {inner, client, sdk, driver},
+		"main.charge at charge.go:41":          {app, client},
+		"net/http.(*Transport).roundTrip":      {inner, client},
+		"an unknown place":                     nil,
+	} {
+		if got := Where(frames, nil); got != want {
+			t.Errorf("%+v: got %q, want %q", frames, got, want)
+		}
+	}
+}
