@@ -1,18 +1,3 @@
-// Package pghold records who holds a database connection, for how long, and doing
-// what. A hold is the time from a connection's checkout to its release. The part
-// of it in which a statement was running is busy; the rest is silent, and what
-// pghold is for: time in which others may be waiting for the connection.
-//
-// A [Recorder] knows the holds that are open now and sums up the finished ones by
-// pool, route and call site. It is fed by adapters: pgxhold for pgx and pgxpool,
-// sqlhold for database/sql, and by hand with [Pool.Wait]. [WithRoute] names the route
-// for what happens in a context, [Do] for a whole request or job, and [StartSlowCall]
-// tells of a slow call in it; httphold does both. [Recorder.Snapshot] is everything it
-// knows, as JSON, [Recorder.OpenHolds] says where the open holds are stuck now, and
-// Config.OnShortage is told when callers wait too long for a connection.
-//
-// The package imports nothing but the standard library. It opens no connection,
-// runs no statement and serves no page.
 package pghold
 
 import (

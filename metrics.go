@@ -81,6 +81,9 @@ type MetricReader struct {
 // NewMetricReader makes a reader of the snapshots that the function takes: a Recorder's
 // Snapshot, or one that merges those of several.
 func NewMetricReader(snapshot func() *Snapshot) *MetricReader {
+	if snapshot == nil {
+		panic("pghold: NewMetricReader needs a function that takes snapshots, and got nil")
+	}
 	return &MetricReader{
 		snapshot: snapshot, metrics: Metrics(), slowNames: map[string]*fewNames{}, openRoutes: map[string]*fewNames{},
 		slowCalls: map[rowKey]*slowCallsRow{}, waits: map[string]*ownWaits{},

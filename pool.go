@@ -49,6 +49,9 @@ func (r *Recorder) Pool(name string) *Pool {
 // once and at each snapshot, and must not wait for a connection. Adapters do this;
 // pools without it have no such figures.
 func (p *Pool) SetStat(stat func() PoolStat) {
+	if stat == nil {
+		panic("pghold: SetStat needs a function that asks the pool, and got nil")
+	}
 	p.stat.Store(&stat)
 	p.Stat()
 }

@@ -32,6 +32,9 @@ func WithRoute(ctx context.Context, route string) context.Context {
 // request before it has been routed. route is called at each checkout, by who
 // makes it.
 func WithRouteFunc(ctx context.Context, route func() string) context.Context {
+	if route == nil {
+		panic("pghold: WithRouteFunc needs a function that names the route, and got nil")
+	}
 	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
 }
 
@@ -101,6 +104,9 @@ func Do(ctx context.Context, route string, f func(context.Context)) {
 
 // DoFunc is Do for a name that is known only later, as in WithRouteFunc.
 func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
+	if route == nil {
+		panic("pghold: DoFunc needs a function that names the route, and got nil")
+	}
 	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
 	defer func(outer context.Context) {
 		pprof.SetGoroutineLabels(outer)

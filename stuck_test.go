@@ -185,6 +185,21 @@ func openHoldsYoungOrWithoutDo(t *testing.T) {
 	}
 }
 
+// Who asks while he holds a connection himself is where he asks, and not in the profile.
+func TestOpenHolds_AskedByTheHolder(t *testing.T) { synctest.Test(t, openHoldsAskedByTheHolder) }
+
+func openHoldsAskedByTheHolder(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
+	pghold.Do(t.Context(), "job", func(ctx context.Context) {
+		defer r.Pool("main").Checkout(ctx).Release()
+		time.Sleep(time.Nanosecond)
+		h := r.OpenHolds()[0]
+		if want := "github.com/pghold/pghold.(*Recorder).OpenHolds ← stuck_test.go:"; h.Stack == nil || !strings.HasPrefix(h.Stack.Where, want) {
+			t.Errorf("it is said to be in %+v, want %s", h.Stack, want)
+		}
+	})
+}
+
 // The labels that a goroutine had before are there again afterwards.
 func TestDo_RestoresTheLabels(t *testing.T) {
 	pprof.Do(t.Context(), pprof.Labels("mine", "a"), func(ctx context.Context) {

@@ -53,6 +53,9 @@ const NoPattern = "(no pattern)"
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
 // marked; the panic goes on. http.ErrAbortHandler goes on too and is no panic.
 func Middleware(next http.Handler) http.Handler {
+	if next == nil {
+		panic("httphold: Middleware needs a handler, and got nil")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isCopy(r) {
 			Follow(next, r)

@@ -102,7 +102,12 @@ var ErrNotPgx = errors.New(`session: the *sql.DB does not use pgx's driver: open
 //
 // Where the wrapper has a method Holders() []string, as sqlhold's has, a time-out is
 // a *TimeoutError, once the Pool has had a connection.
-func FromDB(db *sql.DB) Pool { return &dbPool{db: db} }
+func FromDB(db *sql.DB) Pool {
+	if db == nil {
+		panic("session: FromDB needs a *sql.DB, and got nil")
+	}
+	return &dbPool{db: db}
+}
 
 type dbPool struct {
 	db     *sql.DB

@@ -62,6 +62,9 @@ type contextKey struct{}
 // whatever it does in between. Those around it see the pattern that the request
 // matched (http.Request.Pattern) as if it were not there.
 func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
+	if pool == nil {
+		panic("session: PerRequest needs a pool, and got nil")
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := New(pool, opts)

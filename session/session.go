@@ -65,6 +65,9 @@ type Session struct {
 // New makes a session. Nothing is checked out before its first statement. The
 // caller must Close it.
 func New(pool Pool, opts Options) *Session {
+	if pool == nil {
+		panic("session: New needs a pool, and got nil")
+	}
 	return &Session{pool: pool, opts: opts}
 }
 

@@ -14,7 +14,7 @@ var libraries = []string{
 	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent",
-	"github.com/pghold/pghold", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
+	"github.com/pghold/pghold", "github.com/pghold/pghold/internal/callsite", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
 	"github.com/pghold/pghold/pgxhold", "github.com/pghold/pghold/sqlhold", "github.com/pghold/pghold/httphold",
 }
 
