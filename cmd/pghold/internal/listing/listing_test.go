@@ -2,10 +2,7 @@ package listing
 
 import (
 	"bytes"
-	"flag"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -13,10 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/golden"
 	"github.com/pghold/pghold/holdcheck"
 )
-
-var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
 func ptr[T any](v T) *T { return &v }
 
@@ -139,19 +135,7 @@ func TestGolden(t *testing.T) {
 			if err := c.write(&b, c.result); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", file)
-			if *update {
-				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run go test ./cmd/pghold/internal/listing -update, and read what it wrote", err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("want -, got +; if the change is meant, run go test ./cmd/pghold/internal/listing -update\n%s", diff)
-			}
+			golden.Equal(t, file, b.String())
 		})
 	}
 }
