@@ -20,9 +20,9 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 			fmt.Fprintf(&b, "file=%s,line=%d,", printable.Quote(escapeProperty(file)), line)
 		}
 		for i := range message {
-			message[i] = clean(message[i])
+			message[i] = printable.Line(message[i])
 		}
-		fmt.Fprintf(&b, "title=%s::%s\n", escapeProperty(clean(title)), escapeData(strings.Join(message, "\n")))
+		fmt.Fprintf(&b, "title=%s::%s\n", escapeProperty(printable.Line(title)), escapeData(strings.Join(message, "\n")))
 	}
 	levels := map[holdcheck.Severity]string{holdcheck.High: "error", holdcheck.Medium: "warning", holdcheck.Low: "notice"}
 	for _, f := range r.Findings {
@@ -52,7 +52,7 @@ func GitHub(w io.Writer, r *holdcheck.Result, o Options) error {
 		say("notice", "", 0, "pghold", s)
 	}
 	for _, s := range r.LeftOut {
-		fmt.Fprintf(&b, "::notice title=pghold::%s; --tests shows them.\n", escapeData(clean(s)))
+		fmt.Fprintf(&b, "::notice title=pghold::%s; --tests shows them.\n", escapeData(printable.Line(s)))
 	}
 	if s := outOfDate(r); s != "" {
 		say("notice", "", 0, "pghold", s)

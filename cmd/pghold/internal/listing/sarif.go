@@ -140,15 +140,15 @@ func SARIF(w io.Writer, r *holdcheck.Result, o Options) error {
 
 func notifications(level string, texts []string) (ns []sarifNotification) {
 	for _, text := range texts {
-		ns = append(ns, sarifNotification{level, sarifMessage{clean(text)}})
+		ns = append(ns, sarifNotification{level, sarifMessage{printable.Line(text)}})
 	}
 	return ns
 }
 
 func (o Options) sarifFinding(f holdcheck.Finding) sarifResult {
-	message := clean(f.Message)
+	message := printable.Line(f.Message)
 	if f.Advice != "" {
-		message += "\n" + clean(f.Advice)
+		message += "\n" + printable.Line(f.Advice)
 	}
 	if also := alsoLine(f); also != "" {
 		message += "\n" + also
@@ -183,7 +183,7 @@ func (o Options) sarifFinding(f holdcheck.Finding) sarifResult {
 func (o Options) sarifRemark(rule, level string, r holdcheck.Remark) sarifResult {
 	file, _ := o.inside(r.File)
 	return sarifResult{
-		RuleID: rule, RuleIndex: ruleIndex(rule), Level: level, Message: sarifMessage{clean(r.Text)},
+		RuleID: rule, RuleIndex: ruleIndex(rule), Level: level, Message: sarifMessage{printable.Line(r.Text)},
 		Locations:    []sarifLocation{physical(file, r.Line)},
 		Fingerprints: map[string]string{fingerprint: fmt.Sprintf("%s:%s", rule, file)},
 	}
@@ -199,7 +199,7 @@ func (o Options) location(file string, line int, function, says string) sarifLoc
 	if function != "" {
 		l.Logical = []sarifLogical{{function}}
 	}
-	l.Message = &sarifMessage{clean(says)}
+	l.Message = &sarifMessage{printable.Line(says)}
 	return l
 }
 

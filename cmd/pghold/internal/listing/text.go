@@ -8,6 +8,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 	"github.com/pghold/pghold/holdcheck"
 )
@@ -61,7 +62,7 @@ func Text(w io.Writer, r *holdcheck.Result, o TextOptions) error {
 		of[f.Hold.File] = append(of[f.Hold.File], f)
 	}
 	for _, file := range files {
-		t.line(bold, "", clean(file))
+		t.line(bold, "", printable.Line(file))
 		for _, f := range of[file] {
 			t.finding(f)
 			t.WriteByte('\n')
@@ -91,7 +92,7 @@ func (t *text) line(s lipgloss.Style, indent, line string) {
 // sentence writes text broken between words, each line after the first indented.
 func (t *text) sentence(s lipgloss.Style, indent, rest, sentence string) {
 	line, width := "", t.o.Width-lipgloss.Width(indent)
-	for _, word := range strings.Fields(clean(sentence)) {
+	for _, word := range strings.Fields(printable.Line(sentence)) {
 		if line != "" && lipgloss.Width(line+" "+word) > width {
 			t.line(s, indent, line)
 			line, indent, width = "", rest, t.o.Width-lipgloss.Width(rest)
@@ -136,7 +137,7 @@ func (t *text) finding(f holdcheck.Finding) {
 	widest := 0
 	for i := range rows {
 		for j := range rows[i] {
-			rows[i][j] = clean(rows[i][j])
+			rows[i][j] = printable.Line(rows[i][j])
 		}
 		widest = max(widest, lipgloss.Width(rows[i][1]))
 	}
@@ -182,7 +183,7 @@ func (t *text) unresolved(fs []holdcheck.Finding) {
 			at := f.Worst().Place
 			calls = append(calls, at.What+" at "+at.String())
 		}
-		t.line(lipgloss.NewStyle(), "  ", clean(name+": "+strings.Join(calls, ", ")))
+		t.line(lipgloss.NewStyle(), "  ", printable.Line(name+": "+strings.Join(calls, ", ")))
 	}
 	t.WriteByte('\n')
 }
@@ -200,7 +201,7 @@ func (t *text) measured(r *holdcheck.Result) {
 	if len(r.Shared) > 0 {
 		t.sentence(bold, "", "", "Measured once for several findings, each of which shows all of it:")
 		for _, m := range r.Shared {
-			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s: %s, %s", seconds(m.Held), m, words.Count(len(m.Findings), "finding", "findings"))))
+			t.line(lipgloss.NewStyle(), "  ", printable.Line(fmt.Sprintf("%s: %s, %s", seconds(m.Held), m, words.Count(len(m.Findings), "finding", "findings"))))
 		}
 		t.WriteByte('\n')
 	}
@@ -208,7 +209,7 @@ func (t *text) measured(r *holdcheck.Result) {
 		t.sentence(bold, "", "", "Measured inside holds, and found by no check of the source:")
 		for _, m := range r.Unexplained {
 			route := cmp.Or(m.Route, "no route")
-			t.line(lipgloss.NewStyle(), "  ", clean(fmt.Sprintf("%s in %s: %s, held by %s, %s", seconds(m.Held), words.Count(int(m.Count), "call", "calls"), m, shortFunc(m.Hold), route)))
+			t.line(lipgloss.NewStyle(), "  ", printable.Line(fmt.Sprintf("%s in %s: %s, held by %s, %s", seconds(m.Held), words.Count(int(m.Count), "call", "calls"), m, shortFunc(m.Hold), route)))
 		}
 		t.WriteByte('\n')
 	}

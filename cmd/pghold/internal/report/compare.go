@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -92,7 +93,7 @@ func changesOf(a, b experiment.Settings) (cs []Change) {
 		if s.Postgres == "" {
 			return "an unnamed Postgres"
 		}
-		return "Postgres " + shorten(clean(s.Postgres), 40)
+		return "Postgres " + shorten(printable.Line(s.Postgres), 40)
 	}
 	add(postgres(a), postgres(b))
 	return cs

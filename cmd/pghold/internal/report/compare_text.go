@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -115,7 +116,7 @@ const (
 )
 
 func (s Side) origin() string {
-	text := shorten(clean(s.Name), 200) + " · " + origin(s.Result)
+	text := shorten(printable.Line(s.Name), 200) + " · " + origin(s.Result)
 	if n := s.Result.Repeat; n > 1 {
 		text += fmt.Sprintf(", each route run %d times", n)
 	}
@@ -144,7 +145,7 @@ func (r RouteComparison) changes() string {
 // tables are one for each route.
 func (c *Comparison) tables() (ts []table) {
 	for _, r := range c.Routes {
-		t := table{title: clean(r.Name), rowsOf: "figure", columns: []column{
+		t := table{title: printable.Line(r.Name), rowsOf: "figure", columns: []column{
 			{group: "A", name: "median"}, {group: "A", name: "±"}, {group: "B", name: "median"}, {group: "B", name: "±"},
 			{name: "difference"}, {name: "noise?"},
 		}}
@@ -244,7 +245,7 @@ func (c *Comparison) only() (found []onlyIn) {
 		}
 		names := make([]string, len(o.names))
 		for i, n := range o.names {
-			names[i] = clean(n)
+			names[i] = printable.Line(n)
 		}
 		found = append(found, onlyIn{o.title, names})
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -23,9 +24,9 @@ func conclusions(r *experiment.Result) (cs []conclusion) {
 	for _, c := range r.Conclusions {
 		var names []string
 		for _, n := range c.Cases {
-			names = append(names, clean(n))
+			names = append(names, printable.Line(n))
 		}
-		routes, sentence := strings.Join(names, ", "), shorten(clean(c.Sentence), 1000)
+		routes, sentence := strings.Join(names, ", "), shorten(printable.Line(c.Sentence), 1000)
 		same := false
 		for i := range cs {
 			if cs[i].sentence == sentence {
@@ -54,7 +55,7 @@ func intervalsOf(r *experiment.Result) (cs []conclusion) {
 		if len(i) == 0 {
 			continue
 		}
-		cs = append(cs, conclusion{clean(rr.Name), fmt.Sprintf("success %s, throughput %s, p50 %s, p99 %s",
+		cs = append(cs, conclusion{printable.Line(rr.Name), fmt.Sprintf("success %s, throughput %s, p50 %s, p99 %s",
 			between(i["success_ratio"], words.Ratio), between(i["throughput_per_s"], words.PerSecond),
 			between(i["latency_s.p50"], latency), between(i["latency_s.p99"], latency))})
 	}

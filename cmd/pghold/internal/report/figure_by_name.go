@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -19,7 +20,7 @@ func Figure(r *experiment.Result, route, name string) (string, error) {
 	if name == "settings.differ" {
 		_, each := differences(r)
 		for _, d := range each {
-			if d.route == clean(route) {
+			if d.route == printable.Line(route) {
 				return d.words, nil
 			}
 		}
@@ -36,7 +37,7 @@ func Figure(r *experiment.Result, route, name string) (string, error) {
 			}
 			for _, row := range t.rows {
 				switch {
-				case row.route != clean(route): // its own row comes before the seed's
+				case row.route != printable.Line(route): // its own row comes before the seed's
 				case row.cells[c].text == "":
 					return "0", nil
 				default:

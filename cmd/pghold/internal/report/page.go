@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
 )
 
@@ -96,7 +97,7 @@ func (p *page) times(r *experiment.Result) {
 	var rows []chart.TimeRow
 	for _, rr := range r.Routes {
 		if rr.Time != (experiment.TimeSplit{}) {
-			rows = append(rows, chart.TimeRow{Name: clean(rr.Name), TimeSplit: rr.Time})
+			rows = append(rows, chart.TimeRow{Name: printable.Line(rr.Name), TimeSplit: rr.Time})
 		}
 	}
 	if len(rows) == 0 {

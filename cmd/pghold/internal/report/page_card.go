@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
@@ -142,7 +143,7 @@ type figureIn struct{ Name, Value string }
 func Card(w io.Writer, c CardData) error { return cardTemplate.Execute(w, newCard(c)) }
 
 func newCard(c CardData) card {
-	shown := card{Name: shorten(clean(c.Name), longestError), About: c.about()}
+	shown := card{Name: shorten(printable.Line(c.Name), longestError), About: c.about()}
 	if shown.Name == "" {
 		shown.Name = "a route without a name"
 	}
@@ -184,7 +185,7 @@ func (s *card) figures(rr *experiment.RouteResult) {
 	s.Tone = toneClass(successTone(rr.SuccessRatio))
 	if rr.NotValid != "" {
 		s.Tone = toneClass(toneBad)
-		s.Notes = append(s.Notes, "Not valid: "+shorten(clean(rr.NotValid), 600))
+		s.Notes = append(s.Notes, "Not valid: "+shorten(printable.Line(rr.NotValid), 600))
 	}
 	if rr.DrainedAfter >= time.Second {
 		s.Notes = append(s.Notes, "Handlers went on for "+words.Seconds(rr.DrainedAfter)+" after the last client had its answer or had left.")

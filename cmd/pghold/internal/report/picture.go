@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
 )
 
@@ -38,7 +39,7 @@ func Picture(w io.Writer, r *experiment.Result, traces map[string]*experiment.Tr
 		c.figures(rr)
 		o.Lanes = max(o.Lanes, r.SettingsOf(rr).Connections())
 		panels = append(panels, chart.Panel{
-			Name: clean(rr.Name), Words: c.Summary, Checkouts: traces[rr.Name].Checkouts,
+			Name: printable.Line(rr.Name), Words: c.Summary, Checkouts: traces[rr.Name].Checkouts,
 			ClientsGone: rr.Elapsed, MaxWaiting: rr.Holds.MaxWaiting,
 		})
 	}

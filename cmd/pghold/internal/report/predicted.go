@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -144,8 +145,8 @@ func predictionNotes(r *experiment.Result) (notes []conclusion) {
 		default:
 			continue
 		}
-		text = shorten(clean(text), 1000) + "."
-		name := shorten(clean(rr.Name), longestError)
+		text = shorten(printable.Line(text), 1000) + "."
+		name := shorten(printable.Line(rr.Name), longestError)
 		if i := slices.IndexFunc(notes, func(c conclusion) bool { return c.sentence == text }); i >= 0 {
 			notes[i].routes += ", " + name
 			continue

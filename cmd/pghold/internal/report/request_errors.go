@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 // seenError is an error's text, and how often all routes together saw it.
@@ -24,7 +25,7 @@ func commonErrors(r *experiment.Result) (shown []seenError, others int) {
 	counts := map[string]int{}
 	for _, rr := range r.Routes {
 		for text, n := range rr.Errors {
-			counts[shorten(clean(text), longestError)] += n
+			counts[shorten(printable.Line(text), longestError)] += n
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(counts)) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -29,7 +30,7 @@ func settingsParts(r *experiment.Result) []string {
 		parts = append(parts, "run at "+words.Number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
 	}
 	if s.Postgres != "" {
-		parts = append(parts, "Postgres "+shorten(clean(s.Postgres), 40))
+		parts = append(parts, "Postgres "+shorten(printable.Line(s.Postgres), 40))
 	}
 	return parts
 }
@@ -43,7 +44,7 @@ func said(t experiment.Setting, s experiment.Settings) string {
 	case "slow":
 		return slowWords(s)
 	case "pool":
-		return shorten(clean(s.Pool), 40) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow"
+		return shorten(printable.Line(s.Pool), 40) + " of " + plainInt(s.PoolSize) + " + " + plainInt(s.MaxOverflow) + " overflow"
 	}
 	if t.Off != "" && t.IsOff(s) {
 		return t.Off
@@ -67,7 +68,7 @@ func slowWords(s experiment.Settings) string {
 	case experiment.Stalls:
 		return text + " (one in twenty stalls)"
 	}
-	return text + " (" + shorten(clean(s.SlowShape), 40) + ")"
+	return text + " (" + shorten(printable.Line(s.SlowShape), 40) + ")"
 }
 
 // difference is what is different about one route's settings.
@@ -93,7 +94,7 @@ func differences(r *experiment.Result) (all string, each []difference) {
 			all = strings.Join(slices.DeleteFunc(slices.Clone(parts[0]), func(p string) bool { return !common(p) }), ", ")
 		}
 		if own := slices.DeleteFunc(parts[i], common); len(own) > 0 {
-			each = append(each, difference{clean(r.Routes[i].Name), strings.Join(own, ", ")})
+			each = append(each, difference{printable.Line(r.Routes[i].Name), strings.Join(own, ", ")})
 		}
 	}
 	return all, each

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -32,7 +33,7 @@ func withOthers(r *experiment.Result, cells func(rr *experiment.RouteResult, obs
 	var rows []row
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		own := row{route: clean(rr.Name), cells: cells(rr, r.Kind != experiment.Published)}
+		own := row{route: printable.Line(rr.Name), cells: cells(rr, r.Kind != experiment.Published)}
 		rows = append(rows, own)
 		predicted := func(shown *experiment.RouteResult) []cell { return attackPredicted(cells(shown, true), rr.Predicted) }
 		rows = append(rows, predictedRows(rr, own, predicted, attackOff)...)
@@ -107,7 +108,7 @@ func outcomeTable(r *experiment.Result) table {
 		if rr.Requests > 0 && rr.Elapsed > 0 {
 			took = words.Seconds(rr.Elapsed)
 		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: []cell{
+		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: []cell{
 			{text: answered(rr)}, {text: took},
 			{text: unlessZero(rr.Outcomes.ClientTimeout)}, {text: unlessZero(rr.Outcomes.PoolTimeout)},
 			{text: unlessZero(rr.Outcomes.Rejected)}, {text: unlessZero(rr.Outcomes.Error)},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -44,7 +45,7 @@ func runsTable(r *experiment.Result) table {
 				cells[c].text = words.None
 			}
 		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: cells})
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -34,7 +35,7 @@ func timeTable(r *experiment.Result) table {
 			t.known = true
 			cells[4].text, cells[5].text = words.Seconds(h.Held.Mean), words.SmallRatio(h.BusyRatio)
 		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: cells})
 	}
 	return t
 }
@@ -60,7 +61,7 @@ func silentTable(r *experiment.Result) table {
 			t.known = r.Kind != experiment.Predicted // there, one number is both
 			cells[2].text = words.Ratio(app.Seconds() / server.Seconds())
 		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: cells})
 	}
 	if ended {
 		t.note += " Where the server ends a transaction that is silent for too long, the app counts on until its next statement tells it."

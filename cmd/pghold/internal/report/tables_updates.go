@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -31,7 +32,7 @@ func requestTable(r *experiment.Result) table {
 				cells[2].text = mean(p.RoundTrips)
 			}
 		}
-		t.rows = append(t.rows, row{route: clean(rr.Name), cells: cells})
+		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: cells})
 	}
 	t.known = asked && known
 	return t
@@ -57,7 +58,7 @@ func updateTable(r *experiment.Result) table {
 	for i := range r.Routes {
 		rr := &r.Routes[i]
 		if rr.Updates != nil {
-			own := row{route: clean(rr.Name), cells: updateCells(rr)}
+			own := row{route: printable.Line(rr.Name), cells: updateCells(rr)}
 			t.rows = append(t.rows, own)
 			if p := rr.Predicted; p != nil && p.Updates != nil {
 				t.rows = append(t.rows, predictedRows(rr, own, updateCells, updatesOff)...)
@@ -93,7 +94,7 @@ func killedTable(r *experiment.Result) table {
 		rr := &r.Routes[i]
 		if u := rr.Updates; u != nil && u.Killed != nil {
 			k := u.Killed
-			t.rows = append(t.rows, row{route: clean(rr.Name), cells: []cell{
+			t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: []cell{
 				{text: plainInt(k.Kills)}, {text: plainInt(k.Begun)}, {text: plainInt(k.Recorded)}, harm(k.Lost),
 				harm(k.PaidNotRecorded), harm(k.PaidTwice), {text: plainInt(k.CallsAgain)},
 			}})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -38,7 +39,7 @@ func TextCurve(w io.Writer, c experiment.Curve, o TextOptions) error {
 		worst = max(worst, pt.P99.Seconds())
 	}
 	var b strings.Builder
-	b.WriteString(p.paint(toneTitle, fit(clean(c.Name)+" over the rate, where the load lasts", width)) + "\n")
+	b.WriteString(p.paint(toneTitle, fit(printable.Line(c.Name)+" over the rate, where the load lasts", width)) + "\n")
 	bars(&b, p, "success", "100 %", points, func(pt experiment.RatePoint) float64 { return pt.SuccessRatio })
 	if worst > 0 {
 		bars(&b, p, "p99", words.Short(time.Duration(worst*float64(time.Second))), points, func(pt experiment.RatePoint) float64 { return pt.P99.Seconds() / worst })

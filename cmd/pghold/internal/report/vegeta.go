@@ -9,6 +9,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
@@ -35,7 +36,7 @@ func Vegeta(w io.Writer, dir string) error {
 		if i > 0 {
 			gap = "\n"
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", gap, clean(r.Routes[i].Name)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", gap, printable.Line(r.Routes[i].Name)); err != nil {
 			return err
 		}
 		if err := vegeta.NewTextReporter(m).Report(w); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
 // The sentences that every form of report has.
@@ -21,7 +22,7 @@ func plainInt(n int) string { return strconv.Itoa(n) }
 
 // endedEarly says that routes are missing, and why where it was an error; or nothing.
 func endedEarly(r *experiment.Result) string {
-	switch why := shorten(clean(r.Failed), 600); {
+	switch why := shorten(printable.Line(r.Failed), 600); {
 	case why != "":
 		return "FAILED before the last route was done: " + strings.TrimSuffix(why, ".") + ". The routes shown are whole; the others are missing."
 	case r.Interrupted:
@@ -32,7 +33,7 @@ func endedEarly(r *experiment.Result) string {
 
 // notValid says that nothing follows from a result, and why, fit to print; or nothing.
 func notValid(r *experiment.Result) string {
-	if why := shorten(clean(r.NotValid()), 600); why != "" {
+	if why := shorten(printable.Line(r.NotValid()), 600); why != "" {
 		return "NOT VALID, so nothing follows from these figures. " + why
 	}
 	return ""
@@ -40,7 +41,7 @@ func notValid(r *experiment.Result) string {
 
 // origin says where a result is from: its kind, its time and pghold's version.
 func origin(r *experiment.Result) string {
-	kind := shorten(clean(r.Kind), 40)
+	kind := shorten(printable.Line(r.Kind), 40)
 	if kind == "" {
 		kind = "of unknown origin"
 	}
@@ -50,7 +51,7 @@ func origin(r *experiment.Result) string {
 		s += " " + r.StartedAt.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	if r.Version != "" {
-		s += " by pghold " + shorten(clean(r.Version), 60)
+		s += " by pghold " + shorten(printable.Line(r.Version), 60)
 	}
 	return s
 }
@@ -59,7 +60,7 @@ func origin(r *experiment.Result) string {
 func warnings(r *experiment.Result) []string {
 	var ws []string
 	for _, w := range r.Warnings {
-		if w = shorten(clean(w), 600); w != "" {
+		if w = shorten(printable.Line(w), 600); w != "" {
 			ws = append(ws, w)
 		}
 	}
