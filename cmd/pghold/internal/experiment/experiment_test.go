@@ -3,6 +3,8 @@ package experiment_test
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,19 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestSettings_Validate(t *testing.T) {
+// A tag that nobody reads is misspelt.
+func TestSettings_TagsAreKnown(t *testing.T) {
+	known := []string{"kong", "name", "help", "default", "key", "omit", "unit", "speed", "least", "server", "words", "off", "of"}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[experiment.Settings]()) {
+		for _, m := range regexp.MustCompile(`(\w+):"[^"]*"`).FindAllStringSubmatch(string(f.Tag), -1) {
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s has a tag %q, which nobody reads", f.Name, m[1])
+			}
+		}
+	}
+}
+
+func TestSettings_Check(t *testing.T) {
 	if err := experiment.Defaults().Check(); err != nil {
 		t.Fatalf("the defaults are refused: %v", err)
 	}

@@ -8,8 +8,8 @@
 package experiment
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -43,8 +43,9 @@ var Shapes = []string{Fixed, Lognormal, Stalls}
 // but for who uses it. name (else the field's, in words), default and help are those of
 // the flag; key is the name in JSON, where it is left out if it has omit and is off;
 // speed says whether a faster run has it divided or multiplied; least says that it
-// must be above zero or not negative; and words, with the value for %s, are how reports
-// say it: off those where it is off, and of what there are so many.
+// must be above zero or not negative; server names the timeout of the server's that it
+// is; and words, with the value for %s, are how reports say it: off those where it is
+// off, and of what there are so many.
 type Settings struct {
 	// Rate is how many requests are sent per second, evenly.
 	Rate float64 `key:"rate_per_s" default:"100" speed:"multiplied" least:"above zero" help:"Requests per second, evenly sent." unit:"per second"`
@@ -78,10 +79,10 @@ type Settings struct {
 	// IdleInTransactionTimeout is the server's
 	// idle_in_transaction_session_timeout: how long a transaction may be silent
 	// before the server ends its session. 0 means that it may be for ever.
-	IdleInTransactionTimeout time.Duration `key:"idle_in_transaction_session_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"The server's idle_in_transaction_session_timeout. 0s: none." words:"idle in transaction timeout %s" off:"no idle in transaction timeout"`
+	IdleInTransactionTimeout time.Duration `key:"idle_in_transaction_session_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" server:"idle_in_transaction_session_timeout" help:"The server's idle_in_transaction_session_timeout. 0s: none." words:"idle in transaction timeout %s" off:"no idle in transaction timeout"`
 	// TransactionTimeout is the server's transaction_timeout, of PostgreSQL 17 and
 	// later: how long a transaction may last. 0 means for ever.
-	TransactionTimeout time.Duration `key:"transaction_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"The server's transaction_timeout, of PostgreSQL 17 and later. 0s: none." words:"transaction timeout %s" off:"no transaction timeout"`
+	TransactionTimeout time.Duration `key:"transaction_timeout_s" omit:"" default:"0s" speed:"divided" least:"not negative" server:"transaction_timeout" help:"The server's transaction_timeout, of PostgreSQL 17 and later. 0s: none." words:"transaction timeout %s" off:"no transaction timeout"`
 	// Distance is how far away the database is: the time that each round trip to it
 	// takes beyond what it takes on this machine.
 	Distance time.Duration `key:"distance_s" omit:"" default:"0s" speed:"divided" least:"not negative" help:"How far away the database is: the time of a round trip, beyond what it takes on this machine." words:"database %s away" off:"database on this machine"`
@@ -168,15 +169,10 @@ func (s Settings) Check() error {
 		return fmt.Errorf("--pool must be one of %s, not %q", strings.Join(Pools, ", "), s.Pool)
 	case !slices.Contains(Shapes, s.SlowShape):
 		return fmt.Errorf("--slow-shape must be one of %s, not %q", strings.Join(Shapes, ", "), s.SlowShape)
-	case s.PgBouncer > 0 && (s.IdleInTransactionTimeout > 0 || s.TransactionTimeout > 0):
-		return errors.New("--pgbouncer does not go with --idle-in-transaction-timeout or --transaction-timeout: PgBouncer refuses such settings from its clients")
-	case tooShort(s.IdleInTransactionTimeout, s.Speed) || tooShort(s.TransactionTimeout, s.Speed):
-		return errors.New("--idle-in-transaction-timeout and --transaction-timeout must be at least 1 ms after division by --speed: Postgres counts milliseconds")
+	case s.PgBouncer > 0 && len(s.ServerTimeouts()) > 0:
+		return fmt.Errorf("--pgbouncer does not go with --%s: PgBouncer refuses such settings from its clients", strings.Join(serverFlags(), " or --"))
+	case slices.ContainsFunc(slices.Collect(maps.Values(s.ServerTimeouts())), func(d time.Duration) bool { return float64(d)/s.Speed < float64(time.Millisecond) }):
+		return fmt.Errorf("--%s must be at least 1 ms after division by --speed: Postgres counts milliseconds", strings.Join(serverFlags(), " and --"))
 	}
 	return nil
-}
-
-// tooShort reports whether a timeout of the server's would be less than it can be.
-func tooShort(d time.Duration, speed float64) bool {
-	return d > 0 && float64(d)/speed < float64(time.Millisecond)
 }

@@ -18,7 +18,7 @@ type Setting struct {
 	Of    string // what a number is of: thread
 
 	key, byDefault, unit string
-	speed, least         string
+	speed, least, server string
 	omit                 bool
 	field                int
 }
@@ -31,7 +31,7 @@ var table = func() (rows []Setting) {
 		rows = append(rows, Setting{
 			Flag: tag.Get("name"), Words: tag.Get("words"), Off: tag.Get("off"), Of: tag.Get("of"),
 			key: tag.Get("key"), byDefault: tag.Get("default"), unit: tag.Get("unit"),
-			speed: tag.Get("speed"), least: tag.Get("least"), omit: omit, field: i,
+			speed: tag.Get("speed"), least: tag.Get("least"), server: tag.Get("server"), omit: omit, field: i,
 		})
 		if rows[i].Flag == "" {
 			rows[i].Flag = dashed(of.Field(i).Name)
@@ -110,6 +110,28 @@ func (t Setting) check(s *Settings) error {
 		return fmt.Errorf("--%s must not be negative, not %v", t.Flag, n)
 	}
 	return nil
+}
+
+// ServerTimeouts are the timeouts that the server is told of, by its own names; without
+// those that are off.
+func (s Settings) ServerTimeouts() map[string]time.Duration {
+	timeouts := map[string]time.Duration{}
+	for _, t := range table {
+		if d, ok := t.In(s).(time.Duration); ok && t.server != "" && d > 0 {
+			timeouts[t.server] = d
+		}
+	}
+	return timeouts
+}
+
+// serverFlags are the flags of the server's timeouts.
+func serverFlags() (flags []string) {
+	for _, t := range table {
+		if t.server != "" {
+			flags = append(flags, t.Flag)
+		}
+	}
+	return flags
 }
 
 // Override sets what is named, by flags, to what it is in other settings.

@@ -78,13 +78,8 @@ func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
 func (a *App) prepare(cc *pgx.ConnConfig, application string) {
 	s := a.settings
 	cc.RuntimeParams["application_name"] = application
-	for name, d := range map[string]time.Duration{
-		"idle_in_transaction_session_timeout": s.IdleInTransactionTimeout,
-		"transaction_timeout":                 s.TransactionTimeout,
-	} {
-		if d > 0 {
-			cc.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
-		}
+	for name, d := range s.ServerTimeouts() {
+		cc.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
 	}
 	if s.PgBouncer > 0 {
 		// A statement that is prepared by name belongs to a server connection, which
