@@ -55,7 +55,7 @@ func dashed(name string) string {
 // Table is the table of settings, in the order in which they are told.
 func Table() []Setting { return table }
 
-// Of is the value in the settings: a float64, an int, a time.Duration, a string or a
+// In is the value in the settings: a float64, an int, a time.Duration, a string or a
 // bool.
 func (t Setting) In(s Settings) any { return reflect.ValueOf(s).Field(t.field).Interface() }
 
