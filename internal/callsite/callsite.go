@@ -1,9 +1,11 @@
-// Package callsite says which line of an application a stack belongs to: the first that
-// is neither a library's between it and its connection nor pghold's own. It reads stacks
-// as runtime.Callers gives them and as the profile of goroutines has them, and knows how
-// the compiler names closures and what it inlines.
+// Package callsite says which line of an application a stack belongs to: the innermost
+// one that is neither in a driver, a mapper or another library between the application
+// and its database, nor in pghold itself. It reads stacks as runtime.Callers takes them
+// ([Resolve]) and as the profile of goroutines shows them ([Profile]), and it knows the
+// names that the compiler gives to closures and to what it inlines ([Declared]).
 //
-// It takes no stacks and remembers none, and knows nothing of holds.
+// It knows nothing of holds, and remembers no stack: callers that meet the same one
+// again and again keep what it said.
 package callsite
 
 import (
@@ -28,20 +30,27 @@ func (s Site) String() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line)
 }
 
-// Place is a Site, and the functions of the application that were on the stack it was
-// found on: first the Site's own, then who called it, as Declared names them. A stack is
-// not taken whole, and not all of them are kept.
+// Place is a Site and the way to it.
 type Place struct {
 	Site
+	// Functions are those of the application that were on the stack, as Declared names
+	// them: first the Site's own, then those that called it. There is always one, ""
+	// where there is no site. A stack may have been cut short when it was taken, and at
+	// most maxFunctions are kept.
 	Functions []string
-	Depth     int // how many frames of the stack it takes to find it; 0 where there is no site
+	// Depth is how many frames of the stack it takes to find the Site, 0 where there is
+	// none.
+	Depth int
 }
 
-// Resolve returns the place of the first frame that is the application's, or nil. skip
-// has packages, types and functions that are not the application's. other is the first
-// that may be, in a module that the program depends on: an application can be such a
-// module, with a main package elsewhere that only starts it. Where there is none it is a
-// place without a site. pcs are as runtime.Callers fills them, with zeros at the end.
+// Resolve returns the place of the innermost frame that is the application's, or nil.
+// pcs are as runtime.Callers fills them, with zeros at the end, and skip names packages,
+// types and functions that are not the application's.
+//
+// other is the innermost frame in a module that the program depends on, libraries left
+// out, and a place without a site where there is none. It is for callers that have found
+// nothing: an application can be such a module, with a main package elsewhere that only
+// starts it.
 func Resolve(pcs []uintptr, skip []string) (found, other *Place) {
 	if i := slices.Index(pcs, 0); i >= 0 {
 		pcs = pcs[:i]
@@ -75,9 +84,13 @@ func Resolve(pcs []uintptr, skip []string) (found, other *Place) {
 // maxFunctions is how many functions of a stack a place keeps.
 const maxFunctions = 24
 
-// see adds the first function of a stack.
+// see adds the first function of a stack, unless the last one is the same.
 func (p *Place) see(stack []runtime.Frame) {
-	if function := withPath(declaredOn(stack), mainPath()); len(p.Functions) < maxFunctions && (len(p.Functions) == 0 || p.Functions[len(p.Functions)-1] != function) {
+	n := len(p.Functions)
+	if n >= maxFunctions {
+		return
+	}
+	if function := withPath(declaredOn(stack), mainPath()); n == 0 || p.Functions[n-1] != function {
 		p.Functions = append(p.Functions, function)
 	}
 }

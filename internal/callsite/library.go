@@ -14,10 +14,11 @@ var libraries = []string{
 	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent",
-	"github.com/pghold/pghold", "github.com/pghold/pghold/internal/callsite", "github.com/pghold/pghold/session", "github.com/pghold/pghold/queuepool",
-	"github.com/pghold/pghold/pgxhold", "github.com/pghold/pghold/sqlhold", "github.com/pghold/pghold/httphold",
+	module, module + "/internal/callsite", module + "/session", module + "/queuepool", module + "/pgxhold", module + "/sqlhold", module + "/httphold",
 }
 
+// library reports whether a function, by its full name and its file, is one that an
+// application's line is looked for above.
 func library(function, file string, skip []string) bool {
 	return within(function, skip) || !strings.HasSuffix(file, "_test.go") && within(function, libraries)
 }
@@ -26,14 +27,14 @@ func library(function, file string, skip []string) bool {
 // packages, types or functions.
 func within(function string, names []string) bool {
 	for _, name := range names {
-		rest, is := strings.CutPrefix(function, name)
-		if is && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
+		rest, ok := strings.CutPrefix(function, name)
+		if ok && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
 			return true
 		}
 	}
 	return false
 }
 
-// module is this one's path. Its commands are applications, unlike what is below
-// other libraries.
+// module is this one's path. What is below it is an application unless it is listed,
+// as its commands are; what is below another library belongs to that.
 const module = "github.com/pghold/pghold"

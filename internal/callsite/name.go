@@ -26,7 +26,7 @@ func Declared(function string) string {
 	}
 	begin := end - 1
 	for begin > 0 && !isClosure(parts[begin]) && !isClosure(parts[begin-1]) && !strings.HasPrefix(parts[begin], "(") {
-		if _, within := unnumbered(parts[begin-1]); within {
+		if _, ok := unnumbered(parts[begin-1]); ok {
 			break
 		}
 		begin--
@@ -54,7 +54,7 @@ func splitName(name string) (parts []string) {
 // something in the function before it that became a function of its own.
 func isClosure(part string) bool {
 	for _, word := range []string{"func", "gowrap", "deferwrap", ""} {
-		if number, is := strings.CutPrefix(part, word); is && isNumber(number) {
+		if number, ok := strings.CutPrefix(part, word); ok && isNumber(number) {
 			return true
 		}
 	}
@@ -63,11 +63,11 @@ func isClosure(part string) bool {
 
 // unnumbered takes what the compiler adds to the name of a function, for the body of
 // a loop over a function and for a method value.
-func unnumbered(part string) (name string, was bool) {
-	if name, was = strings.CutSuffix(part, "-fm"); was {
+func unnumbered(part string) (name string, ok bool) {
+	if name, ok = strings.CutSuffix(part, "-fm"); ok {
 		return name, true
 	}
-	if name, number, is := strings.Cut(part, "-range"); is && isNumber(number) {
+	if name, number, ok := strings.Cut(part, "-range"); ok && isNumber(number) {
 		return name, true
 	}
 	return part, false
@@ -102,8 +102,8 @@ func declaredOn(stack []runtime.Frame) string {
 // withPath gives a function of the program's main package the path of that: a
 // repository may have several, and source knows them by their paths.
 func withPath(function, path string) string {
-	rest, is := strings.CutPrefix(function, "main.")
-	if !is || path == "" || path == "command-line-arguments" { // of go run file.go
+	rest, ok := strings.CutPrefix(function, "main.")
+	if !ok || path == "" || path == "command-line-arguments" { // of go run file.go
 		return function
 	}
 	slash := strings.LastIndexByte(path, '/') + 1

@@ -9,8 +9,10 @@ import (
 	"sync"
 )
 
-// Profile takes a profile of goroutines, and adds to byLabel the stacks of those whose
-// label of that key has one of its keys as value.
+// Profile takes a profile of all goroutines. Of those that have a pprof label of that
+// key, with a value that is in byLabel, it adds the stacks there, the innermost frame
+// first. It stops the program for as long as the runtime needs to count its goroutines:
+// the caller sees to it that this is seldom.
 func Profile(key string, byLabel map[string][][]Site) {
 	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel}, 1) // it fails only where that does
 }
@@ -46,11 +48,12 @@ func (g *goroutines) Write(p []byte) (int, error) {
 	}
 }
 
+// line reads a whole line. What it does not understand it passes over.
 func (g *goroutines) line(line []byte) {
-	if rest, is := bytes.CutPrefix(line, []byte("# labels: ")); is {
+	if rest, ok := bytes.CutPrefix(line, []byte("# labels: ")); ok {
 		_, rest, _ = bytes.Cut(rest, []byte(`"`+g.key+`":"`))
 		value, _, _ := bytes.Cut(rest, []byte{'"'})
-		if _, wanted := g.byLabel[string(value)]; wanted {
+		if _, ok := g.byLabel[string(value)]; ok {
 			g.label = string(value)
 			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
 		}

@@ -1,6 +1,10 @@
 package callsite
 
-import "testing"
+import (
+	"context"
+	"runtime/pprof"
+	"testing"
+)
 
 // A profile that comes in small pieces, with lines that are not understood, is read
 // all the same.
@@ -42,3 +46,25 @@ func TestWhere(t *testing.T) {
 		}
 	}
 }
+
+// Of a real profile, the stacks of the goroutines that are asked for are read.
+func TestProfile(t *testing.T) {
+	stop, waits := make(chan struct{}), make(chan struct{})
+	defer close(stop)
+	for _, label := range []string{"a", "b"} {
+		go pprof.Do(t.Context(), pprof.Labels("callsite", label), func(context.Context) { waitFor(stop, waits) })
+		<-waits
+	}
+	byLabel := map[string][][]Site{"b": nil, "c": nil}
+	Profile("callsite", byLabel)
+	if len(byLabel) != 2 || len(byLabel["b"]) != 1 || len(byLabel["c"]) != 0 {
+		t.Fatalf("got %+v, want one stack for b", byLabel)
+	}
+	frames := byLabel["b"][0]
+	if i := Application(frames, nil); i < 0 || frames[i].Func != here+".waitFor" || frames[i].Line == 0 {
+		t.Errorf("got %+v, want the innermost line of the application in waitFor", frames)
+	}
+}
+
+//go:noinline
+func waitFor(stop, waits chan struct{}) { waits <- struct{}{}; <-stop }
