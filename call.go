@@ -93,6 +93,9 @@ func (k *call) join(c *Checkout, began time.Duration, within bool) {
 // maxOpenCalls is how many slow calls of a scope holds that begin later know of.
 const maxOpenCalls = 64
 
+// maxSlowCalls is how many slow calls a hold keeps one by one.
+const maxSlowCalls = 8
+
 // slowCalls are those of one hold. The lock of the hold guards them. Instants are
 // since the recorder was made.
 type slowCalls struct {

@@ -45,6 +45,24 @@ type Checkout struct {
 	calls      *slowCalls
 }
 
+const unknownWait = -1
+
+const (
+	maxGaps = 8 // of at least longGap that a hold keeps one by one
+
+	// longGap is the shortest gap that is counted by its place. Shorter ones are
+	// the time in which a handler does its own work between two statements.
+	longGap = time.Millisecond
+)
+
+// gap is a Gap with its sites by address.
+type gap struct {
+	duration      time.Duration
+	inTransaction bool
+	after, before *place
+	in            string // the slow call that filled it
+}
+
 // label is that of the goroutine, "" where it has none.
 func (c *Checkout) label() string {
 	if c.scope == nil {
@@ -76,16 +94,6 @@ func (c *Checkout) begin() {
 	s.add(c)
 	s.mu.Unlock()
 	c.scope.add(c)
-}
-
-const unknownWait = -1
-
-// gap is a Gap with its sites by address.
-type gap struct {
-	duration      time.Duration
-	inTransaction bool
-	after, before *place
-	in            string // the slow call that filled it
 }
 
 // BeginStatement tells that a statement was sent. One that begins while another

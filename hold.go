@@ -3,7 +3,6 @@ package pghold
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"slices"
 	"time"
 )
@@ -77,22 +76,6 @@ type SlowCall struct {
 	// running: not before the checkout, and not beside a statement.
 	Duration time.Duration
 	Open     bool // it has not ended yet
-}
-
-// seconds is a duration as JSON has it.
-type seconds time.Duration
-
-func (s seconds) MarshalJSON() ([]byte, error) {
-	return json.Marshal(float64(s) / float64(time.Second))
-}
-
-func (s *seconds) UnmarshalJSON(b []byte) error {
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	*s = seconds(math.Round(f * float64(time.Second)))
-	return nil
 }
 
 type holdJSON struct {

@@ -1,69 +1,66 @@
 package pghold
 
-import (
-	"fmt"
-	"slices"
-	"strings"
+import "github.com/pghold/pghold/internal/callsite"
 
-	"github.com/pghold/pghold/internal/callsite"
+// place is a line of the application that takes connections or sends statements, or
+// makes slow calls, as the recorder knows it.
+type place struct {
+	callsite.Place
+
+	// Of a place that takes connections, guarded by the lock of its shard: which line
+	// sends the first statement, the most frames of a stack that it took to find the
+	// line of a statement (0: none has been sent), and the series of the last hold.
+	first      firstLine
+	statements uint8
+	last       lastSeries
+}
+
+// firstLine says which line sends the first statement of the holds of a stack. It is
+// looked at once: whether the call that takes the connection goes on to send a
+// statement itself, as QueryRow of a pool and Begin do, does not change.
+type firstLine uint8
+
+const (
+	unknownLine firstLine = iota
+	sameLine              // that takes the connection
+	anotherLine           // or others: it is looked at each time
 )
 
-// PlaceID is the name of a place at which a program waits while it holds a connection.
-// It stays the same when lines move. As text, and in JSON, it is the two functions with
-// a > between.
-//
-// Package holdcheck gives what it finds in source the same names, so that a
-// [Snapshot] can say what a finding costs: see [SlowCalls].
-type PlaceID struct {
-	Hold string // the function that takes the connection
-	Slow string // the function that makes the slow call
+// newPlace is nil for nil.
+func newPlace(of *callsite.Place) *place {
+	if of == nil {
+		return nil
+	}
+	return &place{Place: *of}
 }
 
-// NewPlaceID makes the name of a place of two functions, as runtime.Func names them.
-// Closures count as the function that they are written in, and all instances of a
-// generic function as one. A recorder puts the path of the main package in the place of
-// main.
-func NewPlaceID(hold, slow string) PlaceID {
-	return PlaceID{callsite.Declared(hold), callsite.Declared(slow)}
+func (p *place) site() Site { return Site(p.Site) }
+
+// frames is how many frames of a stack it takes to find the place, at most as many as a
+// stack has.
+func (p *place) frames() uint8 {
+	if p.Depth == 0 {
+		return uint8(len(stack{}))
+	}
+	return uint8(min(p.Depth, len(stack{})))
 }
 
-func (id PlaceID) String() string { return id.Hold + ">" + id.Slow }
-
-// MarshalText writes what String returns.
-func (id PlaceID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (id *PlaceID) UnmarshalText(text []byte) error {
-	hold, slow, ok := strings.Cut(string(text), ">")
-	if !ok {
-		return fmt.Errorf("%q is not the name of a place: it has no >", text)
+// sends tells which place has sent a statement in a hold of p.
+func (p *place) sends(statement *place, first bool) {
+	p.statements = max(p.statements, statement.frames())
+	switch {
+	case !first:
+	case statement.Site != p.Site:
+		p.first = anotherLine
+	case p.first == unknownLine:
+		p.first = sameLine
 	}
-	*id = PlaceID{hold, slow}
-	return nil
 }
 
-// maxIDs is how many names a place of slow calls has at most.
-const maxIDs = 32
-
-// placeIDs appends the names of a slow call in a hold to ids. Who holds is first the
-// function that took the connection, then who called it: some helper may have taken
-// it for them. Where the helper has returned, its callers are seen from the slow call.
-func placeIDs(ids []PlaceID, hold, slow *place) []PlaceID {
-	callers := slow.Functions
-	if i := slices.Index(callers, hold.Functions[0]); i >= 0 {
-		callers = callers[i:]
-	}
-	for _, functions := range [][]string{hold.Functions, callers} {
-		for _, f := range functions {
-			ids = addID(ids, PlaceID{f, slow.Functions[0]})
-		}
-	}
-	return ids
-}
-
-func addID(ids []PlaceID, id PlaceID) []PlaceID {
-	if len(ids) < maxIDs && !slices.Contains(ids, id) {
-		ids = append(ids, id)
-	}
-	return ids
+// lastSeries is a short cut to the series of a pool and route.
+type lastSeries struct {
+	pool   *Pool
+	route  string
+	series *Series // nil where there was none yet
+	folded bool    // it is that of further combinations
 }

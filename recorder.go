@@ -40,21 +40,6 @@ type Config struct {
 	StuckAfter time.Duration
 }
 
-// Folded is the route under which holds are counted together when there are more
-// combinations than Config.MaxSeries, and the name under which slow calls are when
-// a series has more than maxPlaces of them.
-const Folded = "(other)"
-
-const (
-	maxSlowCalls = 8  // that a hold keeps one by one
-	maxGaps      = 8  // of at least longGap that a hold keeps one by one
-	maxPlaces    = 32 // of slow calls, and of long gaps, that a series keeps apart
-
-	// longGap is the shortest gap that is counted by its place. Shorter ones are
-	// the time in which a handler does its own work between two statements.
-	longGap = time.Millisecond
-)
-
 // Recorder knows the holds that are open and sums up those that were. It is safe for
 // concurrent use; make one with NewRecorder. Its memory is bounded by Config.MaxSeries
 // series and one for each pool, whatever number of holds, routes, call sites, stacks
@@ -74,37 +59,6 @@ type Recorder struct {
 	// A hold belongs to one of the shards, by chance, from its checkout to its
 	// release, so that there is no lock that all share.
 	shards []shard
-}
-
-const maxShards = 16
-
-type shard struct {
-	mu     sync.Mutex
-	sites  sites
-	first  *Checkout // of the list of those who wait and those who hold
-	series map[seriesKey]*Series
-	_      [64]byte // the next shard's lock is on another cache line
-}
-
-func (s *shard) add(c *Checkout) {
-	c.next = s.first
-	if s.first != nil {
-		s.first.prev = c
-	}
-	s.first = c
-}
-
-// remove does nothing where c is not on the list.
-func (s *shard) remove(c *Checkout) {
-	if c.prev != nil {
-		c.prev.next = c.next
-	} else if s.first == c {
-		s.first = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	}
-	c.prev, c.next = nil, nil
 }
 
 // NewRecorder makes a recorder.
@@ -190,6 +144,37 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 		}
 	}
 	return holds
+}
+
+const maxShards = 16
+
+type shard struct {
+	mu     sync.Mutex
+	sites  sites
+	first  *Checkout // of the list of those who wait and those who hold
+	series map[seriesKey]*Series
+	_      [64]byte // the next shard's lock is on another cache line
+}
+
+func (s *shard) add(c *Checkout) {
+	c.next = s.first
+	if s.first != nil {
+		s.first.prev = c
+	}
+	s.first = c
+}
+
+// remove does nothing where c is not on the list.
+func (s *shard) remove(c *Checkout) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else if s.first == c {
+		s.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
 }
 
 // holds appends the shard's open holds, of one pool or, where it is nil, of all. The

@@ -9,17 +9,6 @@ import (
 	"sync/atomic"
 )
 
-// scope is a request, a job or whatever else has a route: it knows the holds that
-// are open in it, so that its slow calls find them.
-type scope struct {
-	route func() string
-	label string // of the goroutine, "" outside of Do
-	mu    sync.Mutex
-	open  []*Checkout
-	calls []*call   // that have not ended, at most maxOpenCalls
-	last  *Checkout // that was released, within Do
-}
-
 type scopeKey struct{}
 
 // WithRoute names the route of what happens in the context: for a web request its
@@ -36,6 +25,55 @@ func WithRouteFunc(ctx context.Context, route func() string) context.Context {
 		panic("pghold: WithRouteFunc needs a function that names the route, and got nil")
 	}
 	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
+}
+
+// labelKey is the pprof label that goroutines have in Do. Its value is different
+// for each call.
+const labelKey = "pghold"
+
+var lastLabel atomic.Uint64
+
+// Do runs f with a context that names the route, as WithRoute does, and with its
+// goroutine labelled, so that it can be seen where a hold of f is stuck: its
+// goroutine, and those that it starts, are found in the profile of goroutines by
+// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
+//
+//	pghold.Do(ctx, "job send-invoices", sendInvoices)
+//
+// Where f panics, the holds that it left open and the last one that was released
+// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
+// back, and others cannot have it.
+func Do(ctx context.Context, route string, f func(context.Context)) {
+	DoFunc(ctx, func() string { return route }, f)
+}
+
+// DoFunc is Do for a name that is known only later, as in WithRouteFunc.
+func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
+	if route == nil {
+		panic("pghold: DoFunc needs a function that names the route, and got nil")
+	}
+	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
+	defer func(outer context.Context) {
+		pprof.SetGoroutineLabels(outer)
+		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
+			s.panicked()
+			panic(v)
+		}
+	}(ctx)
+	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
+	pprof.SetGoroutineLabels(ctx)
+	f(ctx)
+}
+
+// scope is a request, a job or whatever else has a route: it knows the holds that
+// are open in it, so that its slow calls find them.
+type scope struct {
+	route func() string
+	label string // of the goroutine, "" outside of Do
+	mu    sync.Mutex
+	open  []*Checkout
+	calls []*call   // that have not ended, at most maxOpenCalls
+	last  *Checkout // that was released, within Do
 }
 
 func scopeOf(ctx context.Context) *scope {
@@ -80,42 +118,4 @@ func (s *scope) panicked() {
 	for _, c := range holds {
 		c.markPanicked()
 	}
-}
-
-// labelKey is the pprof label that goroutines have in Do. Its value is different
-// for each call.
-const labelKey = "pghold"
-
-var lastLabel atomic.Uint64
-
-// Do runs f with a context that names the route, as WithRoute does, and with its
-// goroutine labelled, so that it can be seen where a hold of f is stuck: its
-// goroutine, and those that it starts, are found in the profile of goroutines by
-// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
-//
-//	pghold.Do(ctx, "job send-invoices", sendInvoices)
-//
-// Where f panics, the holds that it left open and the last one that was released
-// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
-// back, and others cannot have it.
-func Do(ctx context.Context, route string, f func(context.Context)) {
-	DoFunc(ctx, func() string { return route }, f)
-}
-
-// DoFunc is Do for a name that is known only later, as in WithRouteFunc.
-func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
-	if route == nil {
-		panic("pghold: DoFunc needs a function that names the route, and got nil")
-	}
-	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
-	defer func(outer context.Context) {
-		pprof.SetGoroutineLabels(outer)
-		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
-			s.panicked()
-			panic(v)
-		}
-	}(ctx)
-	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
-	pprof.SetGoroutineLabels(ctx)
-	f(ctx)
 }

@@ -1,6 +1,7 @@
 package pghold
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -29,6 +30,14 @@ type Series struct {
 	// Worst is the hold that was silent longest, in full.
 	Worst Hold `json:"worst"`
 }
+
+// Folded is the route under which holds are counted together when there are more
+// combinations than Config.MaxSeries, and the name under which slow calls are when
+// a series has more than maxPlaces of them.
+const Folded = "(other)"
+
+// maxPlaces is how many places of slow calls, and of long gaps, a series keeps apart.
+const maxPlaces = 32
 
 // SlowCalls counts slow calls of one name, made at one line.
 type SlowCalls struct {
@@ -237,4 +246,84 @@ func (r *Recorder) keeps(key seriesKey) bool {
 		r.kept.Add(-1)
 	}
 	return true
+}
+
+type (
+	plainSeries Series
+	seriesJSON  struct {
+		plainSeries
+		Busy                seconds `json:"busy_s"`
+		BusyRatio           float64 `json:"busy_ratio"`
+		SilentInTransaction seconds `json:"silent_in_transaction_s"`
+	}
+	gapsJSON struct {
+		After         Site    `json:"after"`
+		Before        *Site   `json:"before,omitempty"` // none: the release
+		InTransaction bool    `json:"in_transaction"`
+		SlowCall      string  `json:"slow_call,omitempty"`
+		Count         uint64  `json:"count"`
+		Duration      seconds `json:"duration_s"`
+		Longest       seconds `json:"longest_s"`
+	}
+	slowCallsJSON struct {
+		What     string    `json:"what"`
+		Site     Site      `json:"site"`
+		Count    uint64    `json:"count"`
+		Duration seconds   `json:"duration_s"`
+		Longest  seconds   `json:"longest_s"`
+		IDs      []PlaceID `json:"ids,omitempty"`
+	}
+)
+
+// MarshalJSON writes durations as seconds.
+func (s *Series) MarshalJSON() ([]byte, error) {
+	return json.Marshal(seriesJSON{plainSeries(*s), seconds(s.Busy), s.BusyRatio(), seconds(s.SilentInTransaction)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Series) UnmarshalJSON(b []byte) error {
+	var j seriesJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*s = Series(j.plainSeries)
+	s.Busy, s.SilentInTransaction = time.Duration(j.Busy), time.Duration(j.SilentInTransaction)
+	return nil
+}
+
+// MarshalJSON writes durations as seconds.
+func (c SlowCalls) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest), c.IDs})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *SlowCalls) UnmarshalJSON(b []byte) error {
+	var j slowCallsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*c = SlowCalls{What: j.What, Site: j.Site, Count: j.Count, Duration: time.Duration(j.Duration), Longest: time.Duration(j.Longest), IDs: j.IDs}
+	return nil
+}
+
+// MarshalJSON writes durations as seconds.
+func (g Gaps) MarshalJSON() ([]byte, error) {
+	j := gapsJSON{g.After, nil, g.InTransaction, g.SlowCall, g.Count, seconds(g.Duration), seconds(g.Longest)}
+	if g.Before != (Site{}) {
+		j.Before = &g.Before
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (g *Gaps) UnmarshalJSON(b []byte) error {
+	var j gapsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*g = Gaps{j.After, Site{}, j.InTransaction, j.SlowCall, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
+	if j.Before != nil {
+		g.Before = *j.Before
+	}
+	return nil
 }
