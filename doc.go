@@ -16,6 +16,7 @@
 //
 // Here and in the packages around it, the zero value of a Config, of Options and of
 // Rules means the defaults that its fields tell; only queuepool's Config is made by
-// NewConfig. A nil that would be missed later is refused at once: with an error where
-// there is one to return, else with a panic that names the function.
+// NewConfig. A nil that is not documented to mean a default is the caller's mistake, and
+// is refused at once: with an error where there is one to return, otherwise with a panic
+// that names the function.
 package pghold

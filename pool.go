@@ -102,7 +102,8 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 	return Wait{c}
 }
 
-// Fail ends a wait that got no connection.
+// Fail ends a wait that got no connection. Without an error it counts as one that
+// failed.
 func (w Wait) Fail(err error) {
 	p := w.c.pool
 	p.waiting.Add(-1)

@@ -44,13 +44,19 @@ var lastLabel atomic.Uint64
 // are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
 // back, and others cannot have it.
 func Do(ctx context.Context, route string, f func(context.Context)) {
+	if f == nil {
+		panic("pghold: Do needs a function to run, and got nil")
+	}
 	DoFunc(ctx, func() string { return route }, f)
 }
 
 // DoFunc is Do for a name that is known only later, as in WithRouteFunc.
 func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
-	if route == nil {
+	switch {
+	case route == nil:
 		panic("pghold: DoFunc needs a function that names the route, and got nil")
+	case f == nil:
+		panic("pghold: DoFunc needs a function to run, and got nil")
 	}
 	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
 	defer func(outer context.Context) {

@@ -185,6 +185,9 @@ func (g Gaps) samePlace(o Gaps) bool {
 // Merge adds what another series has counted: of the same pool, route and site, or of
 // others that are to be counted together. Worst is then that which was silent longer.
 func (s *Series) Merge(o *Series) {
+	if o == nil {
+		panic("pghold: Series.Merge needs a series, and got nil")
+	}
 	if o.Held.Count() > 0 && (s.Held.Count() == 0 || o.Worst.Silent() > s.Worst.Silent()) {
 		s.Worst = o.Worst
 	}

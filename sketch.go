@@ -68,6 +68,9 @@ func (s *Sketch) grow(n int) {
 
 // Merge adds what another sketch has counted.
 func (s *Sketch) Merge(o *Sketch) {
+	if o == nil {
+		panic("pghold: Sketch.Merge needs a sketch, and got nil")
+	}
 	if o.count == 0 {
 		return
 	}

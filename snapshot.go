@@ -56,6 +56,9 @@ func (p *PoolSnapshot) Used() int { return int(p.Checkouts - p.Releases) }
 // Merge adds what another process's recorder knew. Pools of one name, and series
 // of one pool, route and site, are added up.
 func (s *Snapshot) Merge(o *Snapshot) {
+	if o == nil {
+		panic("pghold: Snapshot.Merge needs a snapshot, and got nil")
+	}
 	if o.Began.Before(s.Began) {
 		s.Began = o.Began
 	}

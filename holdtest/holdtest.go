@@ -121,6 +121,9 @@ const settle = 5 * time.Second
 // Fail fails the test, which goes on, for each thing that is found in what the
 // recorder has seen so far. It waits for up to 5 s for holds that are still open.
 func Fail(t testing.TB, recorder *pghold.Recorder, rules Rules) {
+	if t == nil {
+		panic("holdtest: Fail needs a test, and got nil")
+	}
 	t.Helper()
 	if recorder == nil {
 		t.Error("holdtest: no recorder: pass that of the service which is tested")
@@ -149,6 +152,9 @@ func Fail(t testing.TB, recorder *pghold.Recorder, rules Rules) {
 // Find returns what there is in a snapshot, without what is accepted, but with what
 // is to be mended. It is for those who have no testing.TB, as in TestMain.
 func Find(s *pghold.Snapshot, rules Rules) []Finding {
+	if s == nil {
+		panic("holdtest: Find needs a snapshot, and got nil")
+	}
 	limit := rules.MaxGap
 	if limit <= 0 {
 		limit = 100 * time.Millisecond

@@ -40,6 +40,12 @@ func (q *request) serve(next http.Handler, w http.ResponseWriter, r *http.Reques
 // your own that calls WithContext or Clone, as session.PerRequest does; without a
 // Middleware outside it does nothing.
 func Follow(next http.Handler, r *http.Request) {
+	switch {
+	case next == nil:
+		panic("httphold: Follow needs a handler, and got nil")
+	case r == nil:
+		panic("httphold: Follow needs a request, and got nil")
+	}
 	if q, ok := r.Context().Value(requestKey{}).(*request); ok {
 		q.see(next, r, false)
 	}

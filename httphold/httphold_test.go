@@ -382,21 +382,3 @@ func TestMiddleware_WhatIsNoPanic(t *testing.T) {
 		}
 	}
 }
-
-func TestMiddleware_PanicsWithoutAHandler(t *testing.T) {
-	defer func() {
-		if got := recover(); got != "httphold: Middleware needs a handler, and got nil" {
-			t.Errorf("got the panic %v", got)
-		}
-	}()
-	httphold.Middleware(nil)
-}
-
-func TestHandler_PanicsWithoutARecorder(t *testing.T) {
-	defer func() {
-		if got := recover(); got != "httphold: Handler needs a recorder, and got nil" {
-			t.Errorf("got %v", got)
-		}
-	}()
-	httphold.Handler(nil)
-}

@@ -154,6 +154,9 @@ func (s *slot) release() {
 
 // Of returns the hold of a connection that is checked out, or nil.
 func Of(conn *pgx.Conn) *pghold.Checkout {
+	if conn == nil {
+		panic("pgxhold: Of needs a connection, and got nil")
+	}
 	if s := slotOf(conn); s != nil {
 		return s.hold.Load()
 	}
@@ -163,6 +166,9 @@ func Of(conn *pgx.Conn) *pghold.Checkout {
 // Released ends the hold of a connection that its pool will not see again, because
 // it was hijacked. It does nothing for others.
 func Released(conn *pgx.Conn) {
+	if conn == nil {
+		panic("pgxhold: Released needs a connection, and got nil")
+	}
 	if s := slotOf(conn); s != nil {
 		s.release()
 	}

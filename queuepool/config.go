@@ -59,8 +59,11 @@ type Config struct {
 }
 
 // NewConfig returns SQLAlchemy's defaults for connections that are opened as cc says,
-// which pgx.ParseConfig makes of a connection string.
+// which pgx.ParseConfig makes of a connection string. It panics where cc is nil.
 func NewConfig(cc *pgx.ConnConfig) *Config {
+	if cc == nil {
+		panic("queuepool: NewConfig needs pgx's configuration, and got nil: make it with pgx.ParseConfig")
+	}
 	return &Config{ConnConfig: cc, Size: 5, MaxOverflow: 10, Timeout: 30 * time.Second}
 }
 

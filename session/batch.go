@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,6 +12,9 @@ import (
 // them. The session can run nothing else until the results are closed. The
 // batch must not begin a transaction itself.
 func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if b == nil {
+		return failedBatch{errors.New("session: SendBatch needs a batch, and got nil")}
+	}
 	c, err := s.enter(ctx)
 	if err != nil {
 		return failedBatch{err}
@@ -95,6 +99,9 @@ func (r batchRow) Scan(dest ...any) (err error) {
 // CopyFrom copies rows into a table, as pgx does. Where it is the first
 // statement, BEGIN is a round trip of its own: COPY cannot share one.
 func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
+	if src == nil {
+		return 0, errors.New("session: CopyFrom needs a source of rows, and got nil")
+	}
 	c, err := s.enter(ctx)
 	if err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -33,6 +34,9 @@ type Conn interface {
 func From[C Conn](pool interface {
 	Acquire(context.Context) (C, error)
 }) Pool {
+	if v := reflect.ValueOf(pool); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		panic("session: From needs a pool, and got nil")
+	}
 	return acquirer[C]{pool.Acquire, pool}
 }
 

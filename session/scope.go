@@ -17,6 +17,12 @@ import (
 //		return s.QueryRow(ctx, "select name from users where id = $1", id).Scan(&name)
 //	})
 func Local(ctx context.Context, pool Pool, opts Options, fn func(*Session) error) error {
+	switch {
+	case pool == nil:
+		return errors.New("session: Local needs a pool, and got nil")
+	case fn == nil:
+		return errors.New("session: Local needs a function to run, and got nil")
+	}
 	s := New(pool, opts)
 	defer s.Close() // where fn panics
 	if err := fn(s); err != nil {
@@ -39,6 +45,9 @@ func Local(ctx context.Context, pool Pool, opts Options, fn func(*Session) error
 // transaction. Where the commit fails fn is not run. Using the session inside fn is
 // ErrOutside. The error is the commit's or fn's.
 func (s *Session) Outside(ctx context.Context, fn func(context.Context) error) error {
+	if fn == nil {
+		return errors.New("session: Outside needs a function to run, and got nil")
+	}
 	if err := s.Commit(ctx); err != nil {
 		return err
 	}
@@ -66,6 +75,9 @@ func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 		panic("session: PerRequest needs a pool, and got nil")
 	}
 	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("session: PerRequest needs a handler, and got nil")
+		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := New(pool, opts)
 			defer s.Close()
@@ -80,6 +92,9 @@ func PerRequest(pool Pool, opts Options) func(http.Handler) http.Handler {
 // NewContext returns a context that has the session, for FromContext: for scopes
 // other than PerRequest's.
 func NewContext(ctx context.Context, s *Session) context.Context {
+	if s == nil {
+		panic("session: NewContext needs a session, and got nil")
+	}
 	return context.WithValue(ctx, contextKey{}, s)
 }
 

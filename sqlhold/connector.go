@@ -15,9 +15,9 @@ import (
 func Connector(c driver.Connector, pool *pghold.Pool) driver.Connector {
 	switch {
 	case c == nil:
-		panic("sqlhold: Connector without a connector")
+		panic("sqlhold: Connector needs a connector, and got nil")
 	case pool == nil:
-		panic("sqlhold: Connector without a pool: get one with a Recorder's Pool")
+		panic("sqlhold: Connector needs a pool, and got nil: get one with a Recorder's Pool")
 	case wrapped(c):
 		panic(errWrapped.Error())
 	}
