@@ -1,233 +1,54 @@
-package pghold
+package pghold_test
 
 import (
-	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pghold/pghold"
 )
 
-func charge(ctx context.Context, what string, d time.Duration) {
-	call := StartSlowCall(ctx, what)
-	time.Sleep(d)
+func TestStartSlowCall_WithoutAHoldIsNothing(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	pghold.StartSlowCall(t.Context(), "x").End()
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	pghold.StartSlowCall(ctx, "before").End()
+	c := r.Pool("main").Checkout(ctx)
+	c.Release()
+	pghold.StartSlowCall(ctx, "after").End()
+	if s := only(t, r); len(s.SlowCalls) != 0 {
+		t.Errorf("slow calls outside of the hold were counted: %+v", s.SlowCalls)
+	}
+}
+
+func TestStartSlowCall_OutlivesItsHold(t *testing.T) { synctest.Test(t, startOutlivesItsHold) }
+
+func startOutlivesItsHold(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	ctx := pghold.WithRoute(t.Context(), "GET /")
+	c := r.Pool("main").Checkout(ctx)
+	call := pghold.StartSlowCall(ctx, "x")
+	time.Sleep(time.Millisecond)
+	c.Release()
+	time.Sleep(time.Second)
 	call.End()
-}
-
-// Of a hold's slow calls the longest are kept, and no time of the others is lost.
-func TestSlowCalls_TheLongestAreKept(t *testing.T) { synctest.Test(t, slowCallsTheLongestAreKept) }
-
-func slowCallsTheLongestAreKept(t *testing.T) {
-	r := NewRecorder(Config{})
-	ctx := WithRoute(t.Context(), "GET /")
-	c := r.Pool("main").Checkout(ctx)
-	for i := range 8 {
-		charge(ctx, fmt.Sprintf("GET %d", i), time.Second)
-	}
-	charge(ctx, "GET ninth", 300*time.Second)
-	for range 20 {
-		charge(ctx, "GET ninth", 200*time.Second)
-	}
-	open := r.Snapshot().Open[0]
-	c.Release()
-	s := r.Snapshot().Series[0]
-	for _, h := range []Hold{open, s.Worst} {
-		longest := h.SlowCalls[0]
-		if len(h.SlowCalls) != 8 || longest.What != "GET ninth" || longest.Duration != 300*time.Second || longest.Site.Func != module+".charge" {
-			t.Errorf("%d are kept, and the longest is %+v; want 8, and the ninth", len(h.SlowCalls), longest)
-		}
-		if h.SlowCallsLeftOut != 21 || h.SlowCallsLeftOutTime != (13*200+8)*time.Second {
-			t.Errorf("%d of %v are left out, want 21 of %v", h.SlowCallsLeftOut, h.SlowCallsLeftOutTime, (13*200+8)*time.Second)
-		}
-	}
-	// The series knows all of them by their names and lines.
-	var count uint64
-	var sum time.Duration
-	for _, calls := range s.SlowCalls {
-		count += calls.Count
-		sum += calls.Duration
-		if calls.Site.Func != module+".charge" || len(calls.IDs) == 0 {
-			t.Errorf("%+v has no place", calls)
-		}
-	}
-	if ninth := s.SlowCalls[0]; ninth.What != "GET ninth" || ninth.Count != 21 || ninth.Duration != 4300*time.Second || ninth.Longest != 300*time.Second {
-		t.Errorf("the first is %+v, want all of the ninth", ninth)
-	}
-	if count != 29 || sum != 4308*time.Second {
-		t.Errorf("%d calls of %v, want 29 of 4308 s", count, sum)
+	call.End()
+	got := only(t, r).Worst.SlowCalls
+	if len(got) != 1 || got[0].Open || got[0].Duration != time.Millisecond || only(t, r).Worst.Held != time.Millisecond {
+		t.Errorf("got %+v, want one that ended with the hold", got)
 	}
 }
 
-// More calls at once than are kept, of which some do not end before the hold does.
-func TestSlowCalls_ManyAtOnce(t *testing.T) { synctest.Test(t, slowCallsManyAtOnce) }
-
-func slowCallsManyAtOnce(t *testing.T) {
-	r := NewRecorder(Config{})
-	ctx := WithRoute(t.Context(), "GET /")
-	c := r.Pool("main").Checkout(ctx)
-	c.BeginStatement()
-	c.EndStatement(true)
-	time.Sleep(time.Second)
-	var calls []Call
-	for i := range 20 {
-		calls = append(calls, StartSlowCall(ctx, fmt.Sprintf("GET %d", i)))
-	}
-	time.Sleep(time.Second)
-	for _, call := range calls[4:12] {
+// BenchmarkSlowCall is the cost of recording one hold with one slow call.
+func BenchmarkSlowCall(b *testing.B) {
+	r := pghold.NewRecorder(pghold.Config{})
+	ctx := pghold.WithRoute(b.Context(), "GET /")
+	p := r.Pool("main")
+	b.ReportAllocs()
+	for b.Loop() {
+		c := p.Wait(ctx).Checkout()
+		call := pghold.StartSlowCall(ctx, "GET example.com/")
 		call.End()
-		call.End() // does nothing
-	}
-	time.Sleep(time.Second)
-	if h := r.Snapshot().Open[0]; len(h.SlowCalls)+h.SlowCallsLeftOut != 20 {
-		t.Errorf("%d are kept and %d left out, want 20", len(h.SlowCalls), h.SlowCallsLeftOut)
-	}
-	c.Release()
-	for _, call := range calls {
-		call.End()
-	}
-	s := r.Snapshot().Series[0]
-	var count uint64
-	var sum time.Duration
-	for _, calls := range s.SlowCalls {
-		count += calls.Count
-		sum += calls.Duration
-	}
-	if want := (8*1 + 12*2) * time.Second; count != 20 || sum != want {
-		t.Errorf("%d calls of %v, want 20 of %v", count, sum, want)
-	}
-	if g := s.Gaps[0]; g.SlowCall == "" || g.Duration != 3*time.Second {
-		t.Errorf("the gap is %+v, want that of the calls", g)
-	}
-}
-
-// A gap is of the slow calls that took most of it, of one or of many together, and
-// else of its own.
-func TestGaps_SlowCall(t *testing.T) { synctest.Test(t, gapsSlowCall) }
-
-func gapsSlowCall(t *testing.T) {
-	for name, test := range map[string]struct {
-		gap  func(context.Context)
-		want string
-	}{
-		"no call": {func(context.Context) { time.Sleep(10 * time.Second) }, ""},
-		"a short one": {func(ctx context.Context) {
-			charge(ctx, "x", time.Second)
-			time.Sleep(9 * time.Second)
-		}, ""},
-		"most of it": {func(ctx context.Context) {
-			charge(ctx, "x", 6*time.Second)
-			time.Sleep(4 * time.Second)
-		}, "x"},
-		"many": {func(ctx context.Context) {
-			for range 40 {
-				charge(ctx, "x", 150*time.Millisecond)
-			}
-			charge(ctx, "y", 200*time.Millisecond)
-			time.Sleep(3 * time.Second)
-		}, "y"},
-		"at the same time": {func(ctx context.Context) {
-			var calls []Call
-			for i := range 5 { // 5 × 3 s, but 3 s
-				calls = append(calls, StartSlowCall(ctx, fmt.Sprint(i)))
-			}
-			time.Sleep(3 * time.Second)
-			for _, c := range calls {
-				c.End()
-			}
-			time.Sleep(7 * time.Second)
-		}, ""},
-		"still open": {func(ctx context.Context) {
-			time.Sleep(time.Second)
-			StartSlowCall(ctx, "x")
-			time.Sleep(9 * time.Second)
-		}, "x"},
-		"ended in the silence before": {func(ctx context.Context) {
-			charge(ctx, "x", 6*time.Second)
-			c := scopeOf(ctx).open[0]
-			c.BeginStatement()
-			c.EndStatement(true)
-			time.Sleep(10 * time.Second)
-		}, ""},
-		"of the silence before": {func(ctx context.Context) {
-			call := StartSlowCall(ctx, "x")
-			time.Sleep(10 * time.Second)
-			c := scopeOf(ctx).open[0]
-			c.BeginStatement()
-			c.EndStatement(true)
-			call.End()
-			time.Sleep(15 * time.Second) // which is longer
-		}, ""},
-		"less long than one in the silence before": {func(ctx context.Context) {
-			charge(ctx, "x", 10*time.Second)
-			c := scopeOf(ctx).open[0]
-			c.BeginStatement()
-			c.EndStatement(true)
-			charge(ctx, "y", 9*time.Second)
-			time.Sleep(3 * time.Second)
-		}, "y"},
-		"less long than one of the silence before": {func(ctx context.Context) {
-			call := StartSlowCall(ctx, "x")
-			time.Sleep(10 * time.Second)
-			c := scopeOf(ctx).open[0]
-			c.BeginStatement()
-			c.EndStatement(true)
-			call.End()
-			charge(ctx, "y", 9*time.Second)
-			time.Sleep(3 * time.Second)
-		}, "y"},
-	} {
-		r := NewRecorder(Config{})
-		ctx := WithRoute(t.Context(), "GET /")
-		c := r.Pool("main").Checkout(ctx)
-		c.BeginStatement()
-		c.EndStatement(true)
-		test.gap(ctx)
 		c.Release()
-		if g := r.Snapshot().Series[0].Gaps[0]; g.SlowCall != test.want || g.Count != 1 {
-			t.Errorf("%s: the gap is %+v, want it to be of %q", name, g, test.want)
-		}
-	}
-}
-
-// Gaps that are added up because there are too many, in a hold and in a series, are
-// told apart by whether slow calls filled them.
-func TestGaps_AddedUp(t *testing.T) { synctest.Test(t, gapsAddedUp) }
-
-func gapsAddedUp(t *testing.T) {
-	r := NewRecorder(Config{})
-	ctx := WithRoute(t.Context(), "GET /")
-	c := r.Pool("main").Checkout(ctx)
-	for range 30 {
-		c.BeginStatement()
-		c.EndStatement(true)
-		charge(ctx, "x", 2*time.Second)
-		c.BeginStatement()
-		c.EndStatement(true)
-		time.Sleep(time.Second)
-	}
-	c.Release()
-	sum := map[bool]time.Duration{}
-	left := map[string]uint64{}
-	for _, g := range r.Snapshot().Series[0].Gaps {
-		sum[g.SlowCall == ""] += g.Duration
-		if g.After == (Site{}) {
-			left[g.SlowCall] += g.Count
-		}
-	}
-	if sum[false] != 60*time.Second || sum[true] != 30*time.Second || left[Folded] != 22 || left[""] != 30 {
-		t.Errorf("gaps with calls took %v, without %v, and %v were added up; want 60 s, 30 s, and 22 and 30", sum[false], sum[true], left)
-	}
-	s := &Series{}
-	for i := range 100 {
-		s.silent(Gaps{After: Site{Line: i + 1}, SlowCall: []string{"", "x"}[i%2], Count: 1, Duration: time.Second, Longest: time.Second})
-	}
-	clear(left)
-	for _, g := range s.Gaps {
-		if g.After == (Site{}) {
-			left[g.SlowCall] += g.Count
-		}
-	}
-	if len(s.Gaps) != maxPlaces+2 || left[""] != 34 || left[Folded] != 34 {
-		t.Errorf("%d places, and %v were added up; want %d, and 34 of each kind", len(s.Gaps), left, maxPlaces+2)
 	}
 }

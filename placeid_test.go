@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pghold/pghold"
 )
@@ -174,17 +173,6 @@ func TestSnapshot_IDsAreReadAndAddedUp(t *testing.T) {
 	}
 }
 
-func TestReadSnapshot_WithoutIDs(t *testing.T) {
-	s, err := pghold.ReadSnapshot([]byte(`{"version":1,"series":[{"pool":"main","site":{"func":"a.B","file":"a.go","line":1},
-		"slow_calls":[{"what":"sleep","site":{"func":"a.C","file":"a.go","line":2},"count":3,"duration_s":1.5}]}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := s.Series[0].SlowCalls[0]; c.Count != 3 || c.Duration != 1500*time.Millisecond || c.IDs != nil {
-		t.Errorf("got %+v", c)
-	}
-}
-
 // deeper calls f from many different stacks.
 //
 //go:noinline
@@ -210,53 +198,5 @@ func TestSlowCalls_IDsAreBounded(t *testing.T) {
 	}
 	if c := s.Series[0].SlowCalls[0]; c.Count != 5000 {
 		t.Errorf("%d calls, want 5000", c.Count)
-	}
-}
-
-// A hold with one statement, and the lines of both, costs one allocation, whichever
-// line sends the statement.
-func TestHold_Allocations(t *testing.T) {
-	r := pghold.NewRecorder(pghold.Config{})
-	p, ctx := r.Pool("main"), pghold.WithRoute(t.Context(), "GET /")
-	oneLine := func() *pghold.Checkout { c := p.Wait(ctx).Checkout(); c.BeginStatement(); return c }
-	for name, begin := range map[string]func() *pghold.Checkout{
-		"the same line": oneLine,
-		"another line": func() *pghold.Checkout {
-			c := p.Wait(ctx).Checkout()
-			c.BeginStatement()
-			return c
-		},
-	} {
-		lines := 0
-		got := testing.AllocsPerRun(1000, func() {
-			c := begin()
-			c.EndStatement(false)
-			c.Release()
-		})
-		c := begin()
-		if h, ok := c.Describe(); ok {
-			lines = h.Last.Line - h.Site.Line
-		}
-		c.Release()
-		if want := map[string]int{"another line": 1}[name]; lines != want {
-			t.Errorf("%s: the statement was sent %d lines below, want %d", name, lines, want)
-		}
-		if got > 1 {
-			t.Errorf("%s: %v allocations for a hold, want 1", name, got)
-		}
-	}
-}
-
-// BenchmarkSlowCall is the cost of recording one hold with one slow call.
-func BenchmarkSlowCall(b *testing.B) {
-	r := pghold.NewRecorder(pghold.Config{})
-	ctx := pghold.WithRoute(b.Context(), "GET /")
-	p := r.Pool("main")
-	b.ReportAllocs()
-	for b.Loop() {
-		c := p.Wait(ctx).Checkout()
-		call := pghold.StartSlowCall(ctx, "GET example.com/")
-		call.End()
-		c.Release()
 	}
 }

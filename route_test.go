@@ -1,16 +1,87 @@
-package pghold
+package pghold_test
 
-import "testing"
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"testing"
 
-// A request that takes many connections, one after the other, keeps none of them
-// in memory.
-func TestScope_ForgetsWhatWasReleased(t *testing.T) {
-	r := NewRecorder(Config{})
-	ctx := WithRoute(t.Context(), "GET /")
-	for range 3 {
-		r.Pool("main").Checkout(ctx).Release()
+	"github.com/pghold/pghold"
+)
+
+func TestDo_MarksTheHoldsOfAPanic(t *testing.T) {
+	for name, test := range map[string]struct {
+		f      func(*pghold.Pool, context.Context)
+		panics uint64
+	}{
+		"released by a deferred call": {func(p *pghold.Pool, ctx context.Context) {
+			p.Checkout(ctx).Release()
+			c := p.Checkout(ctx)
+			defer c.Release()
+			panic("handler")
+		}, 1},
+		"left open": {func(p *pghold.Pool, ctx context.Context) {
+			c := p.Checkout(ctx)
+			t.Cleanup(c.Release)
+			defer c.Release()
+			p.Checkout(ctx)
+			panic(http.ErrAbortHandler)
+		}, 1},
+		"recovered by the handler": {func(p *pghold.Pool, ctx context.Context) {
+			defer func() { recover() }()
+			defer p.Checkout(ctx).Release()
+			panic("handler")
+		}, 0},
+		"no panic": {func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() }, 0},
+		"the goroutine's end, as t.FailNow makes it": {func(p *pghold.Pool, ctx context.Context) {
+			defer p.Checkout(ctx).Release()
+			runtime.Goexit()
+		}, 0},
+	} {
+		r := pghold.NewRecorder(pghold.Config{})
+		var job sync.WaitGroup
+		job.Go(func() {
+			defer func() { recover() }()
+			pghold.Do(t.Context(), "GET /", func(ctx context.Context) { test.f(r.Pool("main"), ctx) })
+		})
+		job.Wait()
+		snap := r.Snapshot()
+		var panics uint64
+		for _, s := range snap.Series {
+			panics += s.Panics
+			if s.Held.Count() == 1 && s.Worst.Panicked != (s.Panics == 1) {
+				t.Errorf("%s: its worst hold is %+v, of %d that panicked", name, s.Worst, s.Panics)
+			}
+		}
+		if panics != test.panics {
+			t.Errorf("%s: %d panics, want %d", name, panics, test.panics)
+		}
+		for _, h := range snap.Open {
+			if !h.Panicked {
+				t.Errorf("%s: %+v is not marked", name, h)
+			}
+		}
 	}
-	if n := len(scopeOf(ctx).open); n != 0 {
-		t.Errorf("%d holds that were released are remembered", n)
-	}
+}
+
+// The labels that a goroutine had before are there again afterwards.
+func TestDo_RestoresTheLabels(t *testing.T) {
+	pprof.Do(t.Context(), pprof.Labels("mine", "a"), func(ctx context.Context) {
+		pghold.Do(ctx, "GET /", func(ctx context.Context) {
+			if v, _ := pprof.Label(ctx, "mine"); v != "a" {
+				t.Errorf("within, the label is %q", v)
+			}
+			if v, _ := pprof.Label(ctx, "pghold"); v == "" {
+				t.Error("within, there is no label of pghold's")
+			}
+		})
+		var b strings.Builder
+		pprof.Lookup("goroutine").WriteTo(&b, 1)
+		if !strings.Contains(b.String(), `# labels: {"mine":"a"}`) {
+			t.Error("afterwards, the goroutine does not have its own labels again")
+		}
+	})
 }

@@ -147,23 +147,6 @@ func openHoldsInAClientAfterAHelper(t *testing.T) {
 	}
 }
 
-// What a handler calls in a library is named with the line that calls it.
-func TestHolders_NameTheCallAndItsLine(t *testing.T) { synctest.Test(t, holdersNameTheCallAndItsLine) }
-
-func holdersNameTheCallAndItsLine(t *testing.T) {
-	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
-	var others sync.WaitGroup
-	others.Add(1)
-	t.Cleanup(others.Done)
-	stuckIn(t, r, func(ctx context.Context, _ chan struct{}) {
-		defer pghold.StartSlowCall(ctx, "POST api.example.com/v1").End()
-		others.Wait()
-	})
-	if doing := r.Pool("main").Holders()[0].Doing; !strings.HasPrefix(doing, "in POST api.example.com/v1, in sync.(*WaitGroup).Wait ← stuck_test.go:") {
-		t.Errorf("it is said to be %s, want the call and its line", doing)
-	}
-}
-
 func TestOpenHolds_YoungOrWithoutDo(t *testing.T) { synctest.Test(t, openHoldsYoungOrWithoutDo) }
 
 func openHoldsYoungOrWithoutDo(t *testing.T) {
@@ -196,25 +179,6 @@ func openHoldsAskedByTheHolder(t *testing.T) {
 		h := r.OpenHolds()[0]
 		if want := "github.com/pghold/pghold.(*Recorder).OpenHolds ← stuck_test.go:"; h.Stack == nil || !strings.HasPrefix(h.Stack.Where, want) {
 			t.Errorf("it is said to be in %+v, want %s", h.Stack, want)
-		}
-	})
-}
-
-// The labels that a goroutine had before are there again afterwards.
-func TestDo_RestoresTheLabels(t *testing.T) {
-	pprof.Do(t.Context(), pprof.Labels("mine", "a"), func(ctx context.Context) {
-		pghold.Do(ctx, "GET /", func(ctx context.Context) {
-			if v, _ := pprof.Label(ctx, "mine"); v != "a" {
-				t.Errorf("within, the label is %q", v)
-			}
-			if v, _ := pprof.Label(ctx, "pghold"); v == "" {
-				t.Error("within, there is no label of pghold's")
-			}
-		})
-		var b strings.Builder
-		pprof.Lookup("goroutine").WriteTo(&b, 1)
-		if !strings.Contains(b.String(), `# labels: {"mine":"a"}`) {
-			t.Error("afterwards, the goroutine does not have its own labels again")
 		}
 	})
 }

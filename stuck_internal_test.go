@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unsafe"
 
 	"github.com/pghold/pghold/internal/callsite"
 )
@@ -169,66 +168,6 @@ func TestHolding(t *testing.T) {
 	}
 }
 
-// setClock makes the wall clock of a time of now d later, as if the clock had been set
-// back by that since, and leaves its monotonic clock alone. Package time cannot do so.
-func setClock(t *testing.T, at *time.Time, d time.Duration) {
-	t.Helper()
-	before := *at
-	// The seconds are bits 30 to 62 where there is a monotonic clock.
-	(*struct{ wall uint64 })(unsafe.Pointer(at)).wall += uint64(d/time.Second) << 30
-	if wall, monotonic := at.Round(0).Sub(before.Round(0)), at.Sub(before); wall != d || monotonic != 0 {
-		t.Fatalf("this Go keeps its times in another way: %v and %v later, want %v and 0", wall, monotonic, d)
-	}
-}
-
-// A clock that is set while a recorder records disturbs no duration, and not the time
-// that a snapshot covers. Times in a bubble have no monotonic clock: so this is in real
-// time, and asks for nothing but what holds at any pace.
-func TestRecorder_ClockThatJumps(t *testing.T) {
-	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
-		r := NewRecorder(Config{})
-		setClock(t, &r.started, jump)
-		c := r.Pool("main").Wait(t.Context()).Checkout()
-		open := r.Snapshot()
-		c.Release()
-		s := r.Snapshot()
-		most := r.now()
-		if covers := s.Taken.Sub(s.Began); covers < 0 || covers > most {
-			t.Errorf("%v: the snapshot covers %v of %v", jump, covers, most)
-		}
-		for _, h := range []Hold{s.Series[0].Worst, open.Open[0]} {
-			if h.Held < 0 || h.Wait < 0 || h.Held > most || h.Began.Before(s.Began) || h.Began.After(s.Taken) {
-				t.Errorf("%v: held %v from %v, after a wait of %v, in a snapshot of %v to %v", jump, h.Held, h.Began, h.Wait, s.Began, s.Taken)
-			}
-		}
-	}
-}
-
-// Whoever waits with a context that nobody cancels costs nothing when the wait is
-// over: no goroutine, with which the bubble would not end, and no timer.
-func TestWait_ContextThatIsNeverCancelled(t *testing.T) {
-	synctest.Test(t, waitContextThatIsNeverCancelled)
-}
-
-func waitContextThatIsNeverCancelled(t *testing.T) {
-	told := make(chan Shortage, 1)
-	r := NewRecorder(Config{LongWait: time.Millisecond, OnShortage: func(s Shortage) { told <- s }})
-	p := r.Pool("main")
-	w := p.Wait(context.Background())
-	<-told
-	w.Checkout().Release()
-	time.Sleep(time.Millisecond) // and somebody looks, and finds nobody
-	synctest.Wait()
-	if p.shortage.watching.Load() {
-		t.Error("still looking after the wait has ended")
-	}
-	for i := range r.shards {
-		if r.shards[i].first != nil {
-			t.Error("something is still on the list of those who wait or hold")
-		}
-	}
-}
-
 // BenchmarkOpenHolds is asked all the time where 10,000 goroutines are stuck. The
 // profiles' share of a core is what Config.StuckAfter promises.
 func BenchmarkOpenHolds(b *testing.B) {
@@ -248,20 +187,4 @@ func BenchmarkOpenHolds(b *testing.B) {
 	b.ReportMetric(cost.Seconds()*1000/profiles, "ms/profile")
 	b.ReportMetric(cost.Seconds()/max(r.now()-began, r.stacks.next-began).Seconds(), "cores")
 	release()
-}
-
-// BenchmarkDo is what it costs to name a route, with and without the label.
-func BenchmarkDo(b *testing.B) {
-	b.Run("WithRoute", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			WithRoute(b.Context(), "GET /")
-		}
-	})
-	b.Run("Do", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			Do(b.Context(), "GET /", func(context.Context) {})
-		}
-	})
 }
