@@ -26,7 +26,7 @@ const (
 	anotherLine           // or others: it is looked at each time
 )
 
-// newPlace is nil for nil.
+// newPlace is nil where of is: the place was not found.
 func newPlace(of *callsite.Place) *place {
 	if of == nil {
 		return nil

@@ -41,8 +41,8 @@ var lastLabel atomic.Uint64
 //	pghold.Do(ctx, "job send-invoices", sendInvoices)
 //
 // Where f panics, the holds that it left open and the last one that was released
-// are marked as Panicked; the panic goes on. One that it left open stays so: its connection was not given
-// back, and others cannot have it.
+// are marked as Panicked; the panic goes on. One that it left open stays so: its
+// connection was not given back, and others cannot have it.
 func Do(ctx context.Context, route string, f func(context.Context)) {
 	if f == nil {
 		panic("pghold: Do needs a function to run, and got nil")

@@ -25,7 +25,7 @@ type (
 	deepStack [48]uintptr
 )
 
-// sites resolves stacks to sites and remembers them. It is guarded by the lock of
+// sites resolves stacks to places and remembers them. It is guarded by the lock of
 // its shard.
 type sites struct {
 	near map[stack]*place // nil: not to be told from so few frames

@@ -37,3 +37,25 @@ func TestSites_Deep(t *testing.T) {
 		t.Errorf("as text: %s", found[0])
 	}
 }
+
+// Where nothing of an application is on the stack, a hold is counted all the same, at no
+// line.
+func TestSites_NoApplication(t *testing.T) {
+	r := NewRecorder(Config{Skip: []string{module, "testing"}})
+	ctx := WithRoute(t.Context(), "GET /")
+	c := r.Pool("main").Checkout(ctx)
+	c.BeginStatement()
+	c.EndStatement(true)
+	call := StartSlowCall(ctx, "x")
+	call.End()
+	c.Release()
+	s := r.Snapshot()
+	if len(s.Series) != 1 || s.Series[0].Site != (Site{}) || s.Series[0].Held.Count() != 1 || s.Series[0].Worst.Callers != nil {
+		t.Fatalf("got %+v, want one series with one hold and no site", s.Series)
+	}
+	for _, calls := range s.Series[0].SlowCalls {
+		if calls.Site != (Site{}) || len(calls.IDs) != 1 || calls.IDs[0] != (PlaceID{}) {
+			t.Errorf("the slow call is %+v, want one without a site", calls)
+		}
+	}
+}

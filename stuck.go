@@ -47,9 +47,9 @@ const profileShare = 0.01
 
 // OpenHolds describes the holds that are open, the longest first. Those that are
 // older than Config.StuckAfter and were taken within Do have a Stack, the 256 oldest of
-// them, which may be some time old, as it says: profiles of goroutines are taken so seldom that they need
-// at most 1 % of a core. The next one is taken after a hundred times as long as the
-// last one took, which is 20 s where 10,000 requests are stuck.
+// them. It may be some time old, as it says: profiles of goroutines are taken so seldom
+// that they need at most 1 % of a core. The next one is taken after a hundred times as
+// long as the last one took, which is 20 s where 10,000 requests are stuck.
 func (r *Recorder) OpenHolds() []Hold {
 	holds := r.openHolds(nil)
 	sortHolds(holds)
@@ -67,11 +67,7 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 
 // locate gives the holds that are old enough their stacks.
 func (r *Recorder) locate(holds []Hold) {
-	old := false
-	for i := range holds {
-		old = old || holds[i].label != "" && holds[i].Held >= r.cfg.StuckAfter
-	}
-	if !old {
+	if !slices.ContainsFunc(holds, func(h Hold) bool { return h.label != "" && h.Held >= r.cfg.StuckAfter }) {
 		return
 	}
 	s := &r.stacks
