@@ -75,11 +75,41 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 // are open in it, so that its slow calls find them.
 type scope struct {
 	route func() string
-	label string // of the goroutine, "" outside of Do
+	set   atomic.Pointer[string] // by SetRoute, in the place of route's
+	label string                 // of the goroutine, "" outside of Do
 	mu    sync.Mutex
 	open  []*Checkout
 	calls []*call   // that have not ended, at most maxOpenCalls
 	last  *Checkout // that was released, within Do
+}
+
+// SetRoute names the route of what happens in a context that [WithRoute], [Do] or
+// httphold's Middleware has made, from now on and in holds that are open: routers know
+// the pattern of a request only inside, when the connections that a middleware takes
+// are taken already. The last name counts. In another context it does nothing.
+func SetRoute(ctx context.Context, route string) {
+	s := scopeOf(ctx)
+	if s == nil {
+		return
+	}
+	s.set.Store(&route)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.open {
+		c.mu.Lock()
+		if !c.released {
+			c.route = route
+		}
+		c.mu.Unlock()
+	}
+}
+
+// name is the route as far as it is known.
+func (s *scope) name() string {
+	if route := s.set.Load(); route != nil {
+		return *route
+	}
+	return s.route()
 }
 
 func scopeOf(ctx context.Context) *scope {

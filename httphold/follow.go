@@ -15,6 +15,9 @@ import (
 type request struct {
 	known  atomic.Pointer[string]       // the pattern, as far as any goroutine may know
 	latest atomic.Pointer[http.Request] // whose pattern the goroutine of serve may read, nil where known is enough
+
+	named  func(*http.Request) string // in the place of the pattern, or nil
+	served *http.Request              // what it is asked of
 }
 
 type requestKey struct{}
@@ -31,6 +34,7 @@ func newRequest(ctx context.Context, r *http.Request) (*request, *http.Request) 
 //
 //go:noinline
 func (q *request) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	q.served = r
 	q.see(next, r, true)
 	next.ServeHTTP(w, r)
 }
@@ -54,6 +58,9 @@ func Follow(next http.Handler, r *http.Request) {
 // see notes the pattern that r has or will have. own says that this is the request's own
 // goroutine.
 func (q *request) see(next http.Handler, r *http.Request, own bool) {
+	if q.named != nil {
+		return
+	}
 	pattern := matched(next, r)
 	if pattern != "" {
 		q.known.Store(&pattern)
@@ -82,6 +89,9 @@ func matched(next http.Handler, r *http.Request) string {
 // pattern returns the pattern that the request has by now, "" where it has none or only
 // the request's own goroutine can know.
 func (q *request) pattern() string {
+	if q.named != nil {
+		return q.name()
+	}
 	known := q.known.Load()
 	if r := q.latest.Load(); r != nil && inServe() && r.Pattern != "" && (known == nil || *known != r.Pattern) {
 		pattern := r.Pattern
@@ -92,6 +102,19 @@ func (q *request) pattern() string {
 		return ""
 	}
 	return *known
+}
+
+// name is pattern where somebody else names the route.
+func (q *request) name() string {
+	if inServe() {
+		if name := q.named(q.served); name != "" {
+			q.known.Store(&name)
+		}
+	}
+	if known := q.known.Load(); known != nil {
+		return *known
+	}
+	return ""
 }
 
 // inServe reports whether serve has called, maybe through others.

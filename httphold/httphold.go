@@ -52,7 +52,21 @@ const NoPattern = "(no pattern)"
 // The goroutine has the pprof label "pghold" while next runs, so that
 // pghold.Recorder.OpenHolds finds its stack. Where next panics, its last hold is
 // marked; the panic goes on. http.ErrAbortHandler goes on too and is no panic.
-func Middleware(next http.Handler) http.Handler {
+func Middleware(next http.Handler) http.Handler { return Options{}.Middleware(next) }
+
+// Options are how a Middleware names routes. The zero value is that of Middleware.
+type Options struct {
+	// Route returns the route of a request, "" where it is not known yet, for routers
+	// that write no pattern into it. It is called at checkouts, in the goroutine that
+	// serves the request alone; others are told what it returned last. Where the
+	// router knows the route only after the request has come to it, and not by the
+	// request that Middleware is given, call [pghold.SetRoute] there instead. Default:
+	// http.Request.Pattern.
+	Route func(*http.Request) string
+}
+
+// Middleware is [Middleware] with these options.
+func (o Options) Middleware(next http.Handler) http.Handler {
 	if next == nil {
 		panic("httphold: Middleware needs a handler, and got nil")
 	}
@@ -82,6 +96,7 @@ func Middleware(next http.Handler) http.Handler {
 			}()
 			var inner *http.Request
 			own, inner = newRequest(context.WithValue(ctx, outerKey{}, r), r)
+			own.named = o.Route
 			defer func() { r.Pattern = inner.Pattern }() // for those outside
 			own.serve(next, w, inner)
 		})

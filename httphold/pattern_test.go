@@ -2,6 +2,7 @@ package httphold_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -123,4 +124,42 @@ func below(pattern string, h http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle(pattern, h)
 	return mux
+}
+
+// Who names routes is asked in the request's own goroutine alone; others have what was
+// said last.
+func TestOptions_Route(t *testing.T) {
+	recorder := pghold.NewRecorder(pghold.Config{})
+	pool := recorder.Pool("main")
+	route := "" // of the request, as a router may write it
+	options := httphold.Options{Route: func(r *http.Request) string {
+		if r.URL.Path != "/a" {
+			t.Errorf("it is asked for %s", r.URL.Path)
+		}
+		return route
+	}}
+	handler := options.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		pool.Checkout(r.Context()).Release() // (no pattern)
+		route = "GET /first"
+		pool.Checkout(r.Context()).Release()
+		route = "GET /second"
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			pool.Checkout(r.Context()).Release() // GET /first
+		}()
+		<-done
+		pool.Checkout(r.Context()).Release()
+		pghold.SetRoute(r.Context(), "GET /third")
+		pool.Checkout(r.Context()).Release()
+	}))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
+	got := map[string]uint64{}
+	for _, s := range recorder.Snapshot().Series {
+		got[s.Route] += s.Held.Count()
+	}
+	want := map[string]uint64{httphold.NoPattern: 1, "GET /first": 2, "GET /second": 1, "GET /third": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
