@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -32,16 +33,15 @@ func StartSlowCall(ctx context.Context, what string) Call {
 	k := &call{scope: s, what: what}
 	runtime.Callers(2, k.pcs[:])
 	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.calls) < maxOpenCalls {
-		s.calls = append(s.calls, k)
-	}
-	if len(s.open) > 0 {
-		k.holds = make([]callIn, 0, len(s.open))
-	}
-	for _, c := range s.open {
-		k.join(c, max(c.began, now.Sub(c.pool.recorder.started)), true)
+	for ; s != nil; s = s.outer {
+		s.mu.Lock()
+		if len(s.calls) < maxOpenCalls {
+			s.calls = append(s.calls, k)
+		}
+		for _, c := range s.open {
+			k.join(c, max(c.began, now.Sub(c.pool.recorder.started)), true)
+		}
+		s.mu.Unlock()
 	}
 	return Call{k}
 }
@@ -53,12 +53,16 @@ func (call Call) End() {
 	if k == nil || k.ended.Swap(true) {
 		return
 	}
-	k.scope.mu.Lock()
-	if i := slices.Index(k.scope.calls, k); i >= 0 {
-		k.scope.calls = slices.Delete(k.scope.calls, i, i+1)
+	for s := k.scope; s != nil; s = s.outer {
+		s.mu.Lock()
+		if i := slices.Index(s.calls, k); i >= 0 {
+			s.calls = slices.Delete(s.calls, i, i+1)
+		}
+		s.mu.Unlock()
 	}
+	k.mu.Lock() // it has no scope any more, so nobody joins it
 	holds := k.holds
-	k.scope.mu.Unlock()
+	k.mu.Unlock()
 	for i := range holds {
 		holds[i].hold.endCall(holds[i].call)
 	}
@@ -68,8 +72,9 @@ type call struct {
 	scope *scope
 	what  string
 	pcs   deepStack
-	holds []callIn // the scope's lock guards it
 	ended atomic.Bool
+	mu    sync.Mutex
+	holds []callIn
 }
 
 // callIn is a call in one of the holds that were open when it began, or have begun
@@ -80,13 +85,15 @@ type callIn struct {
 }
 
 // join makes the call one of a hold's, from an instant on. within says that the hold was
-// there first. The caller holds the scope's lock.
+// there first. The caller holds the lock of a scope that has the call.
 func (k *call) join(c *Checkout, began time.Duration, within bool) {
 	c.shard.mu.Lock()
 	site := deep(&c.shard.sites.slow, &k.pcs, c.pool.recorder.cfg.Skip)
 	c.shard.mu.Unlock()
 	if in, ok := c.beginCall(slowCall{what: k.what, site: site, began: began, of: k, quiet: within}); ok {
+		k.mu.Lock()
 		k.holds = append(k.holds, callIn{c, in})
+		k.mu.Unlock()
 	}
 }
 
@@ -199,20 +206,18 @@ func (s *slowCalls) keep(call slowCall) {
 }
 
 func (s *slowCalls) leave(more leftCalls) {
-	same := func(l leftCalls) bool { return l.samePlace(more.SlowCalls) }
-	i := slices.IndexFunc(s.left, same)
-	if i < 0 && len(s.left) >= maxPlaces {
-		more.What, more.Site, more.site = Folded, Site{}, nil
-		i = slices.IndexFunc(s.left, same)
-	}
-	if i < 0 {
-		s.left = append(s.left, more)
+	if i := slices.IndexFunc(s.left, func(l leftCalls) bool { return l.samePlace(more.SlowCalls) }); i >= 0 {
+		s.left[i].add(more.SlowCalls)
 		return
 	}
-	sum := &s.left[i]
-	sum.Count += more.Count
-	sum.Duration += more.Duration
-	sum.Longest = max(sum.Longest, more.Longest)
+	if i := least(s.left, maxPlaces); i >= 0 && more.named() {
+		more.Missed += s.left[i].cost()
+		more, s.left[i] = s.left[i], more
+		more = leftCalls{SlowCalls: SlowCalls{What: Folded, Count: more.Count, Duration: more.Duration, Longest: more.Longest}}
+		s.leave(more)
+		return
+	}
+	s.left = append(s.left, more)
 }
 
 // endAll ends what is open: the hold is over.

@@ -18,23 +18,23 @@ type Checkout struct {
 	// The shard's lock guards these: its list is of those who wait and of those
 	// who hold.
 	prev, next *Checkout
-	waiting    bool
 	series     *Series // in which it was counted, nil before
+	waiting    bool
 
-	site     *place // these five are set when the wait is over
-	sameLine bool   // whether the first statement is known to be sent by the line of site
-	depth    uint8  // of the stacks that are taken of statements
+	sameLine bool  // whether the first statement is known to be sent by the line of site
+	depth    uint8 // of the stacks that are taken of statements
+	site     *place
 	wait     time.Duration
-	began    time.Duration
+	began    time.Duration // these five are set when the wait is over
 
 	// mu guards the rest against those who look, and against the slow calls,
 	// which another goroutine may make.
 	mu         sync.Mutex
 	released   bool
 	panicked   bool
-	running    int // statements, one inside the other
 	inTx       bool
-	statements int
+	running    int32 // statements, one inside the other
+	statements int32
 	since      time.Duration // when the statement, or the silence, began
 	busy       time.Duration
 	silentInTx time.Duration
@@ -43,6 +43,7 @@ type Checkout struct {
 	gaps       []gap  // the longest of at least longGap
 	gapsLeft   []Gaps // the sums of those that were not kept, with and without slow calls
 	calls      *slowCalls
+	seen       *sighting // nil where no profile was taken
 }
 
 const unknownWait = -1
@@ -60,13 +61,22 @@ type gap struct {
 	duration      time.Duration
 	inTransaction bool
 	after, before *place
-	in            string // the slow call that filled it
+	in            string    // the slow call that filled it
+	seen          *sighting // what profiles said of it, or nil
 }
 
-// label is that of the goroutine, "" where it has none.
-func (c *Checkout) label() string {
+// where are the samples that were taken in the gap.
+func (g *gap) where() []Seen {
+	if g.seen == nil {
+		return nil
+	}
+	return g.seen.where
+}
+
+// label is that of the goroutine.
+func (c *Checkout) label() label {
 	if c.scope == nil {
-		return ""
+		return noLabel
 	}
 	return c.scope.label
 }
@@ -94,6 +104,9 @@ func (c *Checkout) begin() {
 	s.add(c)
 	s.mu.Unlock()
 	c.scope.add(c)
+	if !r.stacks.sampling.Load() {
+		r.sample()
+	}
 }
 
 // BeginStatement tells that a statement was sent. One that begins while another
@@ -145,6 +158,9 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 		c.silentInTx += d
 	}
 	g := gap{duration: d, inTransaction: c.inTx, after: c.after, before: before}
+	if c.seen != nil && c.seen.since == c.since {
+		g.seen, c.seen = c.seen, &sighting{stack: c.seen.stack}
+	}
 	if d > c.gap.duration {
 		c.gap = g
 	}
@@ -167,7 +183,7 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	if c.gaps[shortest].duration < d {
 		g, c.gaps[shortest] = c.gaps[shortest], g
 	}
-	left := Gaps{InTransaction: g.inTransaction, Count: 1, Duration: g.duration, Longest: g.duration}
+	left := Gaps{InTransaction: g.inTransaction, Count: 1, Duration: g.duration, Longest: g.duration, Seen: g.where()}
 	if g.in != "" {
 		left.SlowCall = Folded
 	}
@@ -251,6 +267,9 @@ func (c *Checkout) markPanicked() {
 	}
 	c.panicked = true
 	if s := c.series; s != nil {
+		for s.into != nil {
+			s = s.into
+		}
 		s.Panics++
 		if w := &s.Worst; w.Began.Equal(c.pool.recorder.started.Add(c.began)) && w.Route == c.route {
 			w.Panicked = true
@@ -265,7 +284,9 @@ func (c *Checkout) Describe() (Hold, bool) {
 	if c.released {
 		return Hold{}, false
 	}
-	return c.hold(c.pool.recorder.now()), true // by now nothing later is in it
+	h := c.hold(c.pool.recorder.now()) // by now nothing later is in it
+	h.of = c
+	return h, true
 }
 
 // describeOpen returns a hold that was open a moment ago. Where it was released
@@ -278,7 +299,7 @@ func (c *Checkout) describeOpen() Hold {
 		now = c.pool.recorder.now()
 	}
 	h := c.hold(now)
-	h.Open = true
+	h.Open, h.of = true, c
 	return h
 }
 
@@ -289,7 +310,7 @@ func (c *Checkout) hold(now time.Duration) Hold {
 		Began: c.pool.recorder.started.Add(c.began).Round(0),
 		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
-		Statements: c.statements, Last: c.after.site(), label: c.label(),
+		Statements: int(c.statements), Last: c.after.site(),
 	}
 	g := c.gap
 	if !c.released { // what lasts still counts
@@ -301,10 +322,14 @@ func (c *Checkout) hold(now time.Duration) Hold {
 			}
 			if last > g.duration {
 				g = gap{duration: last, inTransaction: c.inTx, after: c.after}
+				if c.seen != nil && c.seen.since == c.since {
+					g.seen = c.seen
+				}
 			}
 		}
 	}
 	h.LongestGap = Gap{Duration: g.duration, InTransaction: g.inTransaction}
+	h.LongestGap.Mostly, _ = mostly(g.where())
 	if g.after != nil {
 		h.LongestGap.After = g.after.site()
 	}

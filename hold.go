@@ -49,7 +49,7 @@ type Hold struct {
 	// Last is the line of the last statement, or of the checkout.
 	Last Site
 
-	label string // of the goroutine
+	of *Checkout // where the hold was open when it was described
 }
 
 // Silent is the part of the hold in which no statement was running.
@@ -64,6 +64,11 @@ type Gap struct {
 	// Before is the line of the statement that ended it; of none, with no file,
 	// where the release did.
 	Before Site
+	// Mostly is where the goroutine was when it was looked at, or most often was, as in
+	// Stack: "redis.(*Client).Get ← cart.go:51". It is "" where nobody looked: gaps that
+	// last half as long as Config.StuckAfter are looked at, and later again, as often as
+	// 1 % of a core allows.
+	Mostly string
 }
 
 // SlowCall is something that a handler waited for and that is not the database.
@@ -129,11 +134,12 @@ type gapJSON struct {
 	InTransaction bool    `json:"in_transaction"`
 	After         Site    `json:"after"`
 	Before        *Site   `json:"before,omitempty"` // none: the release
+	Mostly        string  `json:"mostly,omitempty"`
 }
 
 // MarshalJSON writes the duration as seconds.
 func (g Gap) MarshalJSON() ([]byte, error) {
-	j := gapJSON{Duration: seconds(g.Duration), InTransaction: g.InTransaction, After: g.After}
+	j := gapJSON{Duration: seconds(g.Duration), InTransaction: g.InTransaction, After: g.After, Mostly: g.Mostly}
 	if g.Before != (Site{}) {
 		j.Before = &g.Before
 	}
@@ -146,7 +152,7 @@ func (g *Gap) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*g = Gap{Duration: time.Duration(j.Duration), InTransaction: j.InTransaction, After: j.After}
+	*g = Gap{Duration: time.Duration(j.Duration), InTransaction: j.InTransaction, After: j.After, Mostly: j.Mostly}
 	if j.Before != nil {
 		g.Before = *j.Before
 	}

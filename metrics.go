@@ -64,7 +64,8 @@ func Metrics() []Metric {
 // going down, and remembers for that what it has given out: whoever exports metrics has
 // one, for as long as it does. It is safe for concurrent use.
 //
-// Slow calls have the first 100 names that it has seen in a pool, and the name Folded;
+// Slow calls have the first 100 names that it has seen in a pool, and the name Folded,
+// and holds the first 1,000 routes;
 // of the routes of open holds, of which none has ended yet, it names 100 in a pool. A hold
 // without a route has the route "(no route)". Bytes that are not UTF-8 become U+FFFD.
 type MetricReader struct {
@@ -74,7 +75,10 @@ type MetricReader struct {
 	mu         sync.Mutex // and whoever holds it takes the snapshot, so that none is older than the last
 	slowNames  map[string]*fewNames
 	openRoutes map[string]*fewNames
-	slowCalls  map[rowKey]*slowCallsRow // as exported
+	routeNames map[string]*fewNames
+	routes     grown
+	slowCalls  grown
+	folded     int64
 	waits      map[string]*ownWaits
 }
 
@@ -86,7 +90,7 @@ func NewMetricReader(snapshot func() *Snapshot) *MetricReader {
 	}
 	return &MetricReader{
 		snapshot: snapshot, metrics: Metrics(), slowNames: map[string]*fewNames{}, openRoutes: map[string]*fewNames{},
-		slowCalls: map[rowKey]*slowCallsRow{}, waits: map[string]*ownWaits{},
+		routeNames: map[string]*fewNames{}, slowCalls: grown{rest: Folded}, waits: map[string]*ownWaits{},
 	}
 }
 

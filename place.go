@@ -62,5 +62,4 @@ type lastSeries struct {
 	pool   *Pool
 	route  string
 	series *Series // nil where there was none yet
-	folded bool    // it is that of further combinations
 }

@@ -3,15 +3,14 @@ package pghold
 import (
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // Config says how a Recorder works. The zero value is good.
 type Config struct {
 	// MaxSeries is how many combinations of pool, route and call site are kept
-	// apart. Holds of further ones are counted together, under the route Folded,
-	// one for each pool. Default 512.
+	// apart: those that were silent longest. Holds of further ones are counted
+	// together, under the route Folded, one for each pool. Default 512.
 	MaxSeries int
 	// Skip names what stands between the application and its connections, beside
 	// the drivers and mappers that pghold knows: packages by their import path
@@ -46,14 +45,11 @@ type Config struct {
 // and hosts it is told of. It has a part for each processor, at most 16. In each part
 // a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
 // slow calls and gaps, and at most maxStacks stacks of each of three kinds are known.
-// Beside these it keeps the stacks of at most 256 holds that are stuck.
+// Beside these it keeps at most 384 stacks of the holds that are stuck.
 type Recorder struct {
 	cfg     Config
 	started time.Time
 	pools   sync.Map // from name to *Pool
-	series  sync.Map // from seriesKey to struct{}: those that are kept apart
-	kept    atomic.Int64
-	folded  atomic.Uint64 // holds that were counted under Folded
 	stacks  stacks
 
 	// A hold belongs to one of the shards, by chance, from its checkout to its
@@ -106,10 +102,13 @@ func (r *Recorder) Snapshot() *Snapshot {
 	for _, c := range open {
 		snap.Open = append(snap.Open, c.describeOpen())
 	}
-	snap.FoldedHolds = r.folded.Load()
 	snap.Taken = r.started.Add(r.now()).Round(0) // a clock that was set meanwhile is not asked
+	foldLeast(series, r.cfg.MaxSeries)
 	for _, s := range series {
 		snap.Series = append(snap.Series, s)
+		if !s.named() {
+			snap.FoldedHolds += s.Held.Count()
+		}
 	}
 	r.pools.Range(func(_, v any) bool {
 		p := v.(*Pool)

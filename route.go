@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/pprof"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -24,21 +23,19 @@ func WithRouteFunc(ctx context.Context, route func() string) context.Context {
 	if route == nil {
 		panic("pghold: WithRouteFunc needs a function that names the route, and got nil")
 	}
-	return context.WithValue(ctx, scopeKey{}, &scope{route: route})
+	return context.WithValue(ctx, scopeKey{}, newScope(ctx, route))
 }
-
-// labelKey is the pprof label that goroutines have in Do. Its value is different
-// for each call.
-const labelKey = "pghold"
-
-var lastLabel atomic.Uint64
 
 // Do runs f with a context that names the route, as WithRoute does, and with its
 // goroutine labelled, so that it can be seen where a hold of f is stuck: its
 // goroutine, and those that it starts, are found in the profile of goroutines by
-// the pprof label "pghold". httphold does it for each request, jobs do it themselves:
+// the pprof label "pghold". It has at most 129 values: 128 that belong to one call of
+// Do each, and one that is shared by those that run beside these. httphold does it for
+// each request, jobs do it themselves:
 //
 //	pghold.Do(ctx, "job send-invoices", sendInvoices)
+//
+// Within another Do, f is a part of that: slow calls are those of the holds of both.
 //
 // Where f panics, the holds that it left open and the last one that was released
 // are marked as Panicked; the panic goes on. One that it left open stays so: its
@@ -58,15 +55,23 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	case f == nil:
 		panic("pghold: DoFunc needs a function to run, and got nil")
 	}
-	s := &scope{route: route, label: strconv.FormatUint(lastLabel.Add(1), 36)}
+	s := newScope(ctx, route)
+	s.do = true
+	own := s.label == noLabel
+	if own {
+		s.label = labels.take()
+	}
 	defer func(outer context.Context) {
 		pprof.SetGoroutineLabels(outer)
+		if own {
+			labels.give(s.label)
+		}
 		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
 			s.panicked()
 			panic(v)
 		}
 	}(ctx)
-	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label))
+	ctx = pprof.WithLabels(context.WithValue(ctx, scopeKey{}, s), pprof.Labels(labelKey, s.label.String()))
 	pprof.SetGoroutineLabels(ctx)
 	f(ctx)
 }
@@ -76,11 +81,21 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 type scope struct {
 	route func() string
 	set   atomic.Pointer[string] // by SetRoute, in the place of route's
-	label string                 // of the goroutine, "" outside of Do
+	outer *scope                 // within which it is, or nil
+	label label                  // of the goroutine, also where an outer one has set it
+	do    bool                   // it is that of Do
 	mu    sync.Mutex
 	open  []*Checkout
-	calls []*call   // that have not ended, at most maxOpenCalls
-	last  *Checkout // that was released, within Do
+	calls []*call   // that have not ended, of those within too, at most maxOpenCalls
+	last  *Checkout // that was released, of Do
+}
+
+func newScope(ctx context.Context, route func() string) *scope {
+	s := &scope{route: route, outer: scopeOf(ctx)}
+	if s.outer != nil {
+		s.label = s.outer.label
+	}
+	return s
 }
 
 // SetRoute names the route of what happens in a context that [WithRoute], [Do] or
@@ -127,6 +142,32 @@ func (s *scope) add(c *Checkout) {
 		k.join(c, c.began, false)
 	}
 	s.mu.Unlock()
+	for o := s.outer; o != nil; o = o.outer {
+		o.mu.Lock()
+		for _, k := range o.calls {
+			if k.scope == o { // s has its own, and does not wait for those of others
+				k.join(c, c.began, false)
+			}
+		}
+		o.mu.Unlock()
+	}
+}
+
+// holds returns a hold of the pool that is open in s or in what that is within, or nil.
+func (s *scope) holds(p *Pool) *Checkout {
+	for ; s != nil; s = s.outer {
+		s.mu.Lock()
+		i := slices.IndexFunc(s.open, func(c *Checkout) bool { return c.pool == p })
+		var c *Checkout
+		if i >= 0 {
+			c = s.open[i]
+		}
+		s.mu.Unlock()
+		if c != nil {
+			return c
+		}
+	}
+	return nil
 }
 
 func (s *scope) remove(c *Checkout) {
@@ -137,7 +178,7 @@ func (s *scope) remove(c *Checkout) {
 	if i := slices.Index(s.open, c); i >= 0 {
 		s.open = slices.Delete(s.open, i, i+1)
 	}
-	if s.label != "" {
+	if s.do {
 		s.last = c
 	}
 	s.mu.Unlock()

@@ -2,12 +2,16 @@ package pghold_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/pghold/pghold"
 )
@@ -82,6 +86,49 @@ func TestDo_RestoresTheLabels(t *testing.T) {
 		pprof.Lookup("goroutine").WriteTo(&b, 1)
 		if !strings.Contains(b.String(), `# labels: {"mine":"a"}`) {
 			t.Error("afterwards, the goroutine does not have its own labels again")
+		}
+	})
+}
+
+// What runs within a Do of its own is still what the hold outside waits for.
+func TestDo_NestedTellsTheHoldOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := pghold.NewRecorder(pghold.Config{})
+		p := r.Pool("main")
+		call := func(ctx context.Context, what string) {
+			call := pghold.StartSlowCall(ctx, what)
+			time.Sleep(time.Second)
+			call.End()
+		}
+		pghold.Do(t.Context(), "GET /", func(ctx context.Context) {
+			outer := pghold.StartSlowCall(ctx, "stream") // until the end
+			c := p.Checkout(ctx)
+			pghold.Do(ctx, "job", func(ctx context.Context) {
+				call(pghold.WithRoute(ctx, "a part of it"), "charge")
+				inner := p.Checkout(ctx)
+				call(ctx, "mail")
+				inner.Release()
+			})
+			other := p.Checkout(pghold.WithRoute(ctx, "another part"))
+			call(ctx, "late")
+			c.Release()
+			other.Release()
+			outer.End()
+		})
+		got := map[string]string{}
+		for _, s := range r.Snapshot().Series {
+			for _, c := range s.SlowCalls {
+				got[s.Route] += fmt.Sprintf("%s %v, ", c.What, c.Duration)
+			}
+		}
+		want := map[string]string{
+			"GET /": "stream 3s, charge 1s, late 1s, mail 1s, ",
+			"job":   "mail 1s, stream 1s, ",
+			// late was made by who is outside of it, when it had its connection.
+			"another part": "stream 1s, ",
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 const (
 	noRoute       = "(no route)" // the route of holds for which none was named
+	maxRoutes     = 1000         // that a pool has, beside Folded
 	maxSlowNames  = 100          // names of slow calls that a pool has, beside Folded
 	maxOpenRoutes = 100          // routes of a pool that are known by open holds only
 )
@@ -71,9 +72,10 @@ func (r *MetricReader) rows() metricRows {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.snapshot()
-	pools, routes := r.poolRows(s), routeRows(s)
+	pools, routes := r.poolRows(s), r.routeRows(s)
+	r.folded = max(r.folded, int64(s.FoldedHolds))
 	return metricRows{
-		Began: s.Began, Taken: s.Taken, FoldedHolds: int64(s.FoldedHolds), Pools: sortedRows(pools), Routes: sortedRows(routes),
+		Began: s.Began, Taken: s.Taken, FoldedHolds: r.folded, Pools: sortedRows(pools), Routes: sortedRows(routes),
 		SlowCalls: r.slowCallRows(s), OpenHolds: r.openRows(s, routes),
 	}
 }
@@ -104,72 +106,41 @@ func (r *MetricReader) poolRows(s *Snapshot) map[rowKey]*poolRow {
 }
 
 // routeRows sums up the call sites of a route.
-func routeRows(s *Snapshot) map[rowKey]*routeRow {
-	rows := map[rowKey]*routeRow{}
+func (r *MetricReader) routeRows(s *Snapshot) map[rowKey]*routeRow {
+	now := map[rowKey]amounts{}
 	for _, series := range s.Series {
-		k := routeKey(series.Pool, series.Route)
-		row := rowOf(rows, k)
-		row.Pool, row.Route = k.pool, k.route
-		row.Holds += int64(series.Held.Count())
-		row.Panics += int64(series.Panics)
-		row.Busy += series.Busy
-		row.Silent += series.Silent.Sum()
-		row.SilentInTransaction += series.SilentInTransaction
+		k := r.routeKey(series.Pool, series.Route)
+		sum := now[k]
+		for i, n := range (amounts{int64(series.Held.Count()), int64(series.Panics), int64(series.Busy), int64(series.Silent.Sum()), int64(series.SilentInTransaction)}) {
+			sum[i] += n
+		}
+		now[k] = sum
+	}
+	rows := map[rowKey]*routeRow{}
+	for k, n := range r.routes.next(now) {
+		rows[k] = &routeRow{k.pool, k.route, n[0], n[1], time.Duration(n[2]), time.Duration(n[3]), time.Duration(n[4])}
 	}
 	return rows
 }
 
 // slowCallRows sums up the slow calls by name.
-//
-// A snapshot may fold a name that an earlier one had told apart. So a row keeps what
-// it had, and what a route has more than before goes to the names that have grown;
-// what is left of it to Folded. No row goes down, and together they are what
-// the snapshot has.
 func (r *MetricReader) slowCallRows(s *Snapshot) []slowCallsRow {
-	now, more := map[rowKey]*slowCallsRow{}, map[rowKey]*slowCallsRow{}
+	now := map[rowKey]amounts{}
 	for _, series := range s.Series {
-		k := routeKey(series.Pool, series.Route)
+		k := r.routeKey(series.Pool, series.Route)
 		for _, calls := range series.SlowCalls {
-			name := rowOf(r.slowNames, k.pool).keep(cleanName(calls.What), maxSlowNames)
-			row, route := rowOf(now, rowKey{k.pool, k.route, name}), rowOf(more, k)
-			row.Count += int64(calls.Count)
-			row.Duration += calls.Duration
-			route.Count += int64(calls.Count)
-			route.Duration += calls.Duration
+			k.what = rowOf(r.slowNames, k.pool).keep(cleanName(calls.What), maxSlowNames)
+			sum := now[k]
+			sum[0] += int64(calls.Count)
+			sum[1] += int64(calls.Duration)
+			now[k] = sum
 		}
 	}
-	for k, row := range r.slowCalls {
-		route := rowOf(more, rowKey{pool: k.pool, route: k.route})
-		route.Count -= row.Count
-		route.Duration -= row.Duration
+	rows := map[rowKey]*slowCallsRow{}
+	for k, n := range r.slowCalls.next(now) {
+		rows[k] = &slowCallsRow{k.pool, k.route, k.what, n[0], time.Duration(n[1])}
 	}
-	give := func(k rowKey, count int64, duration time.Duration) {
-		route := rowOf(more, rowKey{pool: k.pool, route: k.route})
-		count = min(max(0, count), max(0, route.Count))
-		duration = min(max(0, duration), max(0, route.Duration))
-		if count == 0 && duration == 0 {
-			return
-		}
-		row := rowOf(r.slowCalls, k)
-		row.Pool, row.Route, row.What = k.pool, k.route, k.what
-		row.Count += count
-		row.Duration += duration
-		route.Count -= count
-		route.Duration -= duration
-	}
-	for _, k := range rowKeys(now) {
-		if k.what != Folded {
-			had := slowCallsRow{}
-			if row := r.slowCalls[k]; row != nil {
-				had = *row
-			}
-			give(k, now[k].Count-had.Count, now[k].Duration-had.Duration)
-		}
-	}
-	for k, left := range more {
-		give(rowKey{k.pool, k.route, Folded}, left.Count, left.Duration)
-	}
-	return sortedRows(r.slowCalls)
+	return sortedRows(rows)
 }
 
 // openRows sums up the holds that are open. Their routes are those of finished
@@ -228,6 +199,13 @@ func (t *ownTotal) at(n int64) int64 {
 	return t.before + t.last
 }
 
+// routeKey is that of finished holds, of which a pool has the first routes by name.
+func (r *MetricReader) routeKey(pool, route string) rowKey {
+	k := routeKey(pool, route)
+	k.route = rowOf(r.routeNames, k.pool).keep(k.route, maxRoutes)
+	return k
+}
+
 func routeKey(pool, route string) rowKey {
 	if route == "" {
 		route = noRoute
@@ -247,10 +225,12 @@ func rowOf[K comparable, V any](m map[K]*V, k K) *V {
 	return m[k]
 }
 
-func rowKeys[V any](m map[rowKey]*V) []rowKey {
-	return slices.SortedFunc(maps.Keys(m), func(a, b rowKey) int {
-		return cmp.Or(cmp.Compare(a.pool, b.pool), cmp.Compare(a.route, b.route), cmp.Compare(a.what, b.what))
-	})
+func rowKeys[V any](m map[rowKey]V) []rowKey {
+	return slices.SortedFunc(maps.Keys(m), compareRowKeys)
+}
+
+func compareRowKeys(a, b rowKey) int {
+	return cmp.Or(cmp.Compare(a.pool, b.pool), cmp.Compare(a.route, b.route), cmp.Compare(a.what, b.what))
 }
 
 func sortedRows[V any](m map[rowKey]*V) []V {

@@ -200,3 +200,63 @@ func TestMetricReader_GoesOnWhenAPoolIsReplaced(t *testing.T) {
 		}
 	}
 }
+
+// Whichever routes a snapshot folds, no row goes down and nothing is lost or counted
+// twice.
+func TestMetricReader_RoutesNeverGoDown(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var s *Snapshot
+		reader := NewMetricReader(func() *Snapshot { return s })
+		truth, last, lastCalls := map[string]int{}, map[string]routeRow{}, map[rowKey]int64{}
+		var lastFolded int64
+		for range 1 + random.IntN(8) {
+			s = &Snapshot{}
+			folded := &Series{Pool: "main", Route: Folded}
+			sum := 0
+			for _, route := range []string{"a", "b", "c"} {
+				truth[route] += random.IntN(4)
+				sum += truth[route]
+				series := folded // this time, or the whole of it
+				if random.IntN(3) > 0 {
+					series = &Series{Pool: "main", Route: route}
+					s.Series = append(s.Series, series)
+				} else {
+					s.FoldedHolds += uint64(truth[route])
+				}
+				for range truth[route] {
+					series.Held.Add(time.Second)
+					series.Busy += time.Second
+				}
+				series.SlowCalls = append(series.SlowCalls, SlowCalls{What: "call", Count: uint64(truth[route])})
+			}
+			s.Series = append(s.Series, folded)
+			rows := reader.rows()
+			var holds int64
+			var busy time.Duration
+			for _, r := range rows.Routes {
+				holds += r.Holds
+				busy += r.Busy
+				if was := last[r.Route]; r.Holds < was.Holds || r.Busy < was.Busy {
+					t.Fatalf("seed %d: got %+v after %+v, want no less", seed, r, was)
+				}
+				last[r.Route] = r
+			}
+			var calls int64
+			for _, c := range rows.SlowCalls {
+				k := rowKey{c.Pool, c.Route, c.What}
+				if calls += c.Count; c.Count < lastCalls[k] {
+					t.Fatalf("seed %d: got %+v after %d, want no less", seed, c, lastCalls[k])
+				}
+				lastCalls[k] = c.Count
+			}
+			if holds != int64(sum) || busy != time.Duration(sum)*time.Second || calls != int64(sum) {
+				t.Fatalf("seed %d: got %d holds, busy for %v, with %d slow calls, want %d of each", seed, holds, busy, calls, sum)
+			}
+			if rows.FoldedHolds < lastFolded {
+				t.Fatalf("seed %d: %d folded holds after %d", seed, rows.FoldedHolds, lastFolded)
+			}
+			lastFolded = rows.FoldedHolds
+		}
+	}
+}

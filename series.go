@@ -1,7 +1,9 @@
 package pghold
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -29,11 +31,22 @@ type Series struct {
 	Gaps []Gaps `json:"gaps,omitempty"`
 	// Worst is the hold that was silent longest, in full.
 	Worst Hold `json:"worst"`
+	// Missed is how much of its silence, at most, was counted under Folded before the
+	// series was kept.
+	Missed time.Duration `json:"-"`
+
+	into *Series // where it is counted since it is not kept any more, nil while it is
 }
 
 // Folded is the route under which holds are counted together when there are more
 // combinations than Config.MaxSeries, and the name under which slow calls are when
-// a series has more than maxPlaces of them.
+// a series has more than maxPlaces of them. Those that cost most keep their names,
+// whatever came first: who comes when there is no room takes the place of the one that
+// has cost least, and starts with an error as large as what that had (the algorithm is
+// Space-Saving: Metwally, Agrawal, El Abbadi, Efficient Computation of Frequent and Top-k
+// Elements in Data Streams, 2005). The sums under a name are what was counted under it;
+// Missed is the error. What cost much more than an equal share of the whole, of as many
+// as are kept, has its name.
 const Folded = "(other)"
 
 // maxPlaces is how many places of slow calls, and of long gaps, a series keeps apart.
@@ -46,6 +59,8 @@ type SlowCalls struct {
 	Count    uint64
 	Duration time.Duration // their sum
 	Longest  time.Duration
+	// Missed is how much more, at most, was counted under Folded before the place was kept.
+	Missed time.Duration
 	// IDs are the names of the place, as NewPlaceID makes them: of the function that
 	// took the connection, which comes first, and of those that may have had it taken
 	// by a helper. At most maxIDs.
@@ -71,7 +86,18 @@ type Gaps struct {
 	Count    uint64
 	Duration time.Duration // their sum
 	Longest  time.Duration
+	// Missed is how much more, at most, was added up without lines before the place was
+	// kept.
+	Missed time.Duration
+	// Seen are samples of where the goroutines were, of those gaps that lasted so long
+	// that they were looked at (see Gap.Mostly): those taken most often first, at most
+	// maxSeen. They are statistical: a place that is not among them may have been one.
+	Seen []Seen
 }
+
+// Mostly is where most of the samples were taken, and their share of all; "" where there
+// are none.
+func (g *Gaps) Mostly() (where string, share float64) { return mostly(g.Seen) }
 
 // BusyRatio is the share of the time held in which a statement was running.
 func (s *Series) BusyRatio() float64 {
@@ -108,7 +134,7 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 		}
 	}
 	for _, g := range c.gaps {
-		sum := Gaps{After: g.after.site(), InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration}
+		sum := Gaps{After: g.after.site(), InTransaction: g.inTransaction, SlowCall: g.in, Count: 1, Duration: g.duration, Longest: g.duration, Seen: g.where()}
 		if g.before != nil {
 			sum.Before = g.before.site()
 		}
@@ -121,24 +147,32 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 
 // slow adds slow calls of one name and line, and returns their sum.
 func (s *Series) slow(more SlowCalls) *SlowCalls {
-	i := slices.IndexFunc(s.SlowCalls, more.samePlace)
-	if i < 0 && len(s.SlowCalls) >= maxPlaces {
-		more.What, more.Site, more.IDs = Folded, Site{}, nil
-		i = slices.IndexFunc(s.SlowCalls, more.samePlace)
+	if i := slices.IndexFunc(s.SlowCalls, more.samePlace); i >= 0 {
+		sum := &s.SlowCalls[i]
+		sum.add(more)
+		return sum
 	}
-	if i < 0 {
-		more.IDs, more.seen = slices.Clone(more.IDs), nil // they are another's
-		s.SlowCalls = append(s.SlowCalls, more)
-		return &s.SlowCalls[len(s.SlowCalls)-1]
+	more.IDs, more.seen = slices.Clone(more.IDs), nil // they are another's
+	at := len(s.SlowCalls)
+	if i := least(s.SlowCalls, maxPlaces); i >= 0 && more.What != Folded {
+		at, more.Missed = i, more.Missed+s.SlowCalls[i].cost()
+		more, s.SlowCalls[i] = s.SlowCalls[i], more
+		more = SlowCalls{What: Folded, Count: more.Count, Duration: more.Duration, Longest: more.Longest}
+		s.slow(more)
+		return &s.SlowCalls[at]
 	}
-	sum := &s.SlowCalls[i]
-	sum.Count += more.Count
-	sum.Duration += more.Duration
-	sum.Longest = max(sum.Longest, more.Longest)
+	s.SlowCalls = append(s.SlowCalls, more)
+	return &s.SlowCalls[at]
+}
+
+func (c *SlowCalls) add(more SlowCalls) {
+	c.Count += more.Count
+	c.Duration += more.Duration
+	c.Longest = max(c.Longest, more.Longest)
+	c.Missed += more.Missed
 	for _, id := range more.IDs {
-		sum.IDs = addID(sum.IDs, id)
+		c.IDs = addID(c.IDs, id)
 	}
-	return sum
 }
 
 // name adds the names of a place at which one of the calls was made.
@@ -152,16 +186,33 @@ func (c *SlowCalls) name(f from) {
 
 func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Site == o.Site }
 
-// silent adds gaps of one place. Of more than maxPlaces, those of further places are
+func (c SlowCalls) cost() time.Duration { return c.Duration + c.Missed }
+func (c SlowCalls) named() bool         { return c.What != Folded }
+
+// silent adds gaps of one place. Of more than maxPlaces, those that cost least are
 // added up: those that slow calls filled, and the others.
 func (s *Series) silent(more Gaps) {
-	if len(s.Gaps) >= maxPlaces && !slices.ContainsFunc(s.Gaps, more.samePlace) {
-		more.After, more.Before = Site{}, Site{}
-		if more.SlowCall != "" {
-			more.SlowCall = Folded
-		}
+	if i := slices.IndexFunc(s.Gaps, more.samePlace); i >= 0 {
+		s.Gaps[i].add(more)
+		return
 	}
-	s.Gaps = addGaps(s.Gaps, more)
+	more.Seen = slices.Clone(more.Seen) // they are another's
+	if i := least(s.Gaps, maxPlaces); i >= 0 && more.named() {
+		more.Missed += s.Gaps[i].cost()
+		more, s.Gaps[i] = s.Gaps[i], more
+		more.fold()
+		s.silent(more)
+		return
+	}
+	s.Gaps = append(s.Gaps, more)
+}
+
+// fold takes the place away.
+func (g *Gaps) fold() {
+	g.After, g.Before, g.Missed = Site{}, Site{}, 0
+	if g.SlowCall != "" {
+		g.SlowCall = Folded
+	}
 }
 
 // addGaps adds gaps of one place to those of several.
@@ -170,16 +221,47 @@ func addGaps(gaps []Gaps, more Gaps) []Gaps {
 	if i < 0 {
 		return append(gaps, more)
 	}
-	sum := &gaps[i]
-	sum.InTransaction = sum.InTransaction || more.InTransaction
-	sum.Count += more.Count
-	sum.Duration += more.Duration
-	sum.Longest = max(sum.Longest, more.Longest)
+	gaps[i].add(more)
 	return gaps
+}
+
+func (g *Gaps) add(more Gaps) {
+	g.InTransaction = g.InTransaction || more.InTransaction
+	g.Count += more.Count
+	g.Duration += more.Duration
+	g.Longest = max(g.Longest, more.Longest)
+	g.Missed += more.Missed
+	for _, seen := range more.Seen {
+		g.Seen = addSeen(g.Seen, seen)
+	}
 }
 
 func (g Gaps) samePlace(o Gaps) bool {
 	return g.SlowCall == o.SlowCall && g.After == o.After && g.Before == o.Before
+}
+
+func (g Gaps) cost() time.Duration { return g.Duration + g.Missed }
+func (g Gaps) named() bool         { return g.After != Site{} || g.Before != Site{} }
+
+// least is the index of what has cost least of those that have names, -1 where there
+// are fewer than most of these.
+func least[T interface {
+	cost() time.Duration
+	named() bool
+}](all []T, most int) int {
+	at, named := -1, 0
+	for i := range all {
+		if !all[i].named() {
+			continue
+		}
+		if named++; at < 0 || all[i].cost() < all[at].cost() {
+			at = i
+		}
+	}
+	if named < most {
+		return -1
+	}
+	return at
 }
 
 // Merge adds what another series has counted: of the same pool, route and site, or of
@@ -198,6 +280,7 @@ func (s *Series) Merge(o *Series) {
 	s.SilentInTransaction += o.SilentInTransaction
 	s.Statements += o.Statements
 	s.Panics += o.Panics
+	s.Missed += o.Missed
 	for _, calls := range o.SlowCalls {
 		s.slow(calls)
 	}
@@ -217,38 +300,61 @@ type seriesKey struct {
 // lock of c's shard.
 func (r *Recorder) seriesOf(c *Checkout) *Series {
 	last := &c.site.last
-	if last.series == nil || last.pool != c.pool || last.route != c.route {
+	if last.series == nil || last.series.into != nil || last.pool != c.pool || last.route != c.route {
 		key := seriesKey{c.pool.name, c.route, c.site.site()}
-		folded := !r.keeps(key)
-		if folded {
-			key = seriesKey{pool: c.pool.name, route: Folded}
-		}
 		s := c.shard.series[key]
 		if s == nil {
 			s = &Series{Pool: key.pool, Route: key.route, Site: key.site}
+			if s.named() && len(c.shard.series) >= r.cfg.MaxSeries {
+				s.Missed = c.shard.giveWay(r.cfg.MaxSeries)
+			}
 			c.shard.series[key] = s
 		}
-		*last = lastSeries{c.pool, c.route, s, folded}
-	}
-	if last.folded {
-		r.folded.Add(1)
+		*last = lastSeries{c.pool, c.route, s}
 	}
 	return last.series
 }
 
-// keeps reports whether a series is kept apart. It is where there is room for it.
-func (r *Recorder) keeps(key seriesKey) bool {
-	if _, kept := r.series.Load(key); kept {
-		return true
+func (s *Series) cost() time.Duration { return s.Silent.Sum() + s.Missed }
+func (s *Series) named() bool         { return s.Route != Folded }
+
+// fold counts what the series has in another one, which those of its pool share.
+func (s *Series) fold(series map[seriesKey]*Series) {
+	key := seriesKey{pool: s.Pool, route: Folded}
+	if series[key] == nil {
+		series[key] = &Series{Pool: key.pool, Route: key.route}
 	}
-	if r.kept.Add(1) > int64(r.cfg.MaxSeries) {
-		r.kept.Add(-1)
-		return false
+	s.Missed = 0
+	series[key].Merge(s)
+	*s = Series{into: series[key]}
+}
+
+// giveWay folds the series that has cost least where there are as many as may be kept,
+// and returns what it has cost.
+func (s *shard) giveWay(most int) time.Duration {
+	all := slices.Collect(maps.Values(s.series))
+	i := least(all, most)
+	if i < 0 {
+		return 0
 	}
-	if _, other := r.series.LoadOrStore(key, struct{}{}); other {
-		r.kept.Add(-1)
+	cost := all[i].cost()
+	delete(s.series, seriesKey{all[i].Pool, all[i].Route, all[i].Site})
+	all[i].fold(s.series)
+	return cost
+}
+
+// foldLeast folds the series that have cost least, so that there are no more than may be
+// kept apart.
+func foldLeast(series map[seriesKey]*Series, most int) {
+	all := slices.DeleteFunc(slices.Collect(maps.Values(series)), func(s *Series) bool { return !s.named() })
+	if len(all) <= most {
+		return
 	}
-	return true
+	slices.SortFunc(all, func(a, b *Series) int { return cmp.Or(cmp.Compare(b.cost(), a.cost()), compareSeries(a, b)) })
+	for _, s := range all[most:] {
+		delete(series, seriesKey{s.Pool, s.Route, s.Site})
+		s.fold(series)
+	}
 }
 
 type (
@@ -258,6 +364,7 @@ type (
 		Busy                seconds `json:"busy_s"`
 		BusyRatio           float64 `json:"busy_ratio"`
 		SilentInTransaction seconds `json:"silent_in_transaction_s"`
+		Missed              seconds `json:"missed_s,omitempty"`
 	}
 	gapsJSON struct {
 		After         Site    `json:"after"`
@@ -267,6 +374,8 @@ type (
 		Count         uint64  `json:"count"`
 		Duration      seconds `json:"duration_s"`
 		Longest       seconds `json:"longest_s"`
+		Missed        seconds `json:"missed_s,omitempty"`
+		Seen          []Seen  `json:"seen,omitempty"`
 	}
 	slowCallsJSON struct {
 		What     string    `json:"what"`
@@ -274,13 +383,14 @@ type (
 		Count    uint64    `json:"count"`
 		Duration seconds   `json:"duration_s"`
 		Longest  seconds   `json:"longest_s"`
+		Missed   seconds   `json:"missed_s,omitempty"`
 		IDs      []PlaceID `json:"ids,omitempty"`
 	}
 )
 
 // MarshalJSON writes durations as seconds.
 func (s *Series) MarshalJSON() ([]byte, error) {
-	return json.Marshal(seriesJSON{plainSeries(*s), seconds(s.Busy), s.BusyRatio(), seconds(s.SilentInTransaction)})
+	return json.Marshal(seriesJSON{plainSeries(*s), seconds(s.Busy), s.BusyRatio(), seconds(s.SilentInTransaction), seconds(s.Missed)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -290,13 +400,13 @@ func (s *Series) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*s = Series(j.plainSeries)
-	s.Busy, s.SilentInTransaction = time.Duration(j.Busy), time.Duration(j.SilentInTransaction)
+	s.Busy, s.SilentInTransaction, s.Missed = time.Duration(j.Busy), time.Duration(j.SilentInTransaction), time.Duration(j.Missed)
 	return nil
 }
 
 // MarshalJSON writes durations as seconds.
 func (c SlowCalls) MarshalJSON() ([]byte, error) {
-	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest), c.IDs})
+	return json.Marshal(slowCallsJSON{c.What, c.Site, c.Count, seconds(c.Duration), seconds(c.Longest), seconds(c.Missed), c.IDs})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -305,13 +415,13 @@ func (c *SlowCalls) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*c = SlowCalls{What: j.What, Site: j.Site, Count: j.Count, Duration: time.Duration(j.Duration), Longest: time.Duration(j.Longest), IDs: j.IDs}
+	*c = SlowCalls{What: j.What, Site: j.Site, Count: j.Count, Duration: time.Duration(j.Duration), Longest: time.Duration(j.Longest), Missed: time.Duration(j.Missed), IDs: j.IDs}
 	return nil
 }
 
 // MarshalJSON writes durations as seconds.
 func (g Gaps) MarshalJSON() ([]byte, error) {
-	j := gapsJSON{g.After, nil, g.InTransaction, g.SlowCall, g.Count, seconds(g.Duration), seconds(g.Longest)}
+	j := gapsJSON{g.After, nil, g.InTransaction, g.SlowCall, g.Count, seconds(g.Duration), seconds(g.Longest), seconds(g.Missed), g.Seen}
 	if g.Before != (Site{}) {
 		j.Before = &g.Before
 	}
@@ -324,7 +434,7 @@ func (g *Gaps) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*g = Gaps{j.After, Site{}, j.InTransaction, j.SlowCall, j.Count, time.Duration(j.Duration), time.Duration(j.Longest)}
+	*g = Gaps{j.After, Site{}, j.InTransaction, j.SlowCall, j.Count, time.Duration(j.Duration), time.Duration(j.Longest), time.Duration(j.Missed), j.Seen}
 	if j.Before != nil {
 		g.Before = *j.Before
 	}

@@ -146,8 +146,7 @@ func (p *PoolSnapshot) UnmarshalJSON(b []byte) error {
 func (s *Snapshot) sort() {
 	slices.SortFunc(s.Pools, func(a, b PoolSnapshot) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(s.Series, func(a, b *Series) int { // what costs most comes first
-		return cmp.Or(cmp.Compare(b.Silent.Sum(), a.Silent.Sum()), cmp.Compare(a.Pool, b.Pool),
-			cmp.Compare(a.Route, b.Route), cmp.Compare(a.Site.File, b.Site.File), cmp.Compare(a.Site.Line, b.Site.Line))
+		return cmp.Or(cmp.Compare(b.Silent.Sum(), a.Silent.Sum()), compareSeries(a, b))
 	})
 	for _, series := range s.Series {
 		slices.SortFunc(series.SlowCalls, func(a, b SlowCalls) int {
@@ -156,8 +155,18 @@ func (s *Snapshot) sort() {
 		slices.SortFunc(series.Gaps, func(a, b Gaps) int {
 			return cmp.Or(cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.After.Line, b.After.Line))
 		})
+		for i := range series.Gaps {
+			slices.SortFunc(series.Gaps[i].Seen, func(a, b Seen) int {
+				return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Where, b.Where))
+			})
+		}
 	}
 	sortHolds(s.Open)
+}
+
+// compareSeries is the order of names.
+func compareSeries(a, b *Series) int {
+	return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Site.File, b.Site.File), cmp.Compare(a.Site.Line, b.Site.Line))
 }
 
 // seconds is a duration as JSON has it.

@@ -1,9 +1,10 @@
 package pghold
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pghold/pghold/internal/callsite"
@@ -20,36 +21,83 @@ type Stack struct {
 	// "net/http.(*Client).Do ← charge.go:41".
 	Where  string `json:"where"`
 	Frames []Site `json:"frames"` // the innermost first
+	// Alike is 0 where the goroutine is known to be the hold's. Where more than 128
+	// calls of Do run at once, and where there is none, holds are known by the
+	// functions that took them only: then it is how many goroutines are in such a
+	// function. The holds have their stacks, each as often as it was seen.
+	Alike int `json:"alike,omitempty"`
+
+	waiting bool // for a connection of database/sql
 }
 
-// stacks keeps what the last profile of goroutines said of those who have a hold: of
-// the maxStuck oldest holds one stack each.
+// Seen is where goroutines were when they were looked at.
+type Seen struct {
+	Where   string `json:"where"` // as in Stack
+	Samples uint64 `json:"samples"`
+}
+
+const maxSeen = 8 // places of which there are samples in a gap, or in gaps of one place
+
+// addSeen counts samples. Of more than maxSeen places the rarest gives way.
+func addSeen(all []Seen, more Seen) []Seen {
+	i := slices.IndexFunc(all, func(s Seen) bool { return s.Where == more.Where })
+	switch {
+	case i >= 0:
+		all[i].Samples += more.Samples
+		return all
+	case len(all) < maxSeen:
+		return append(all, more)
+	}
+	rarest := 0
+	for i := range all {
+		if all[i].Samples < all[rarest].Samples {
+			rarest = i
+		}
+	}
+	all[rarest] = Seen{more.Where, all[rarest].Samples + more.Samples}
+	return all
+}
+
+// mostly is the place where most samples were taken, "" where there are none.
+func mostly(all []Seen) (where string, share float64) {
+	var most, sum uint64
+	for _, s := range all {
+		sum += s.Samples
+		if s.Samples > most {
+			where, most = s.Where, s.Samples
+		}
+	}
+	return where, float64(most) / float64(max(1, sum))
+}
+
+// sighting is what profiles have said of a hold. The hold's lock guards it.
+type sighting struct {
+	stack *Stack        // in the last
+	since time.Duration // when the gap began of which there are samples
+	last  time.Duration // when the last sample was taken
+	where []Seen
+}
+
+// stacks are taken for those who ask for them and, while holds are silent for long, so
+// that the gaps get names.
 type stacks struct {
-	mu     sync.Mutex
-	taken  time.Duration // since the recorder was made
-	cost   time.Duration // of the last profile
-	next   time.Duration // no profile is taken before
-	byHold map[holdID]*Stack
-}
+	sampling atomic.Bool // a timer runs
 
-// holdID tells a hold from others that are or were open in the same Do.
-type holdID struct {
-	label string
-	began time.Time
+	mu    sync.Mutex
+	taken time.Duration // since the recorder was made
+	cost  time.Duration // of the last profile and of what was done with it
+	next  time.Duration // no profile is taken before
 }
-
-// maxStuck is how many holds have a stack. Each may have some 10 KB.
-const maxStuck = 256
 
 // profileShare is the part of a core that profiles may take: after one that took a
 // millisecond there is none for a hundred.
 const profileShare = 0.01
 
 // OpenHolds describes the holds that are open, the longest first. Those that are
-// older than Config.StuckAfter and were taken within Do have a Stack, the 256 oldest of
-// them. It may be some time old, as it says: profiles of goroutines are taken so seldom
-// that they need at most 1 % of a core. The next one is taken after a hundred times as
-// long as the last one took, which is 20 s where 10,000 requests are stuck.
+// older than Config.StuckAfter have a Stack, as far as it is found. It may be some time
+// old, as it says: profiles of goroutines are taken so seldom that they need at most
+// 1 % of a core. The next one is taken after a hundred times as long as the last one
+// took, which is some seconds where 10,000 requests are stuck.
 func (r *Recorder) OpenHolds() []Hold {
 	holds := r.openHolds(nil)
 	sortHolds(holds)
@@ -67,82 +115,205 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 
 // locate gives the holds that are old enough their stacks.
 func (r *Recorder) locate(holds []Hold) {
-	if !slices.ContainsFunc(holds, func(h Hold) bool { return h.label != "" && h.Held >= r.cfg.StuckAfter }) {
+	if !slices.ContainsFunc(holds, func(h Hold) bool { return h.Held >= r.cfg.StuckAfter }) {
 		return
 	}
-	s := &r.stacks
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if began := r.now(); began >= s.next {
-		oldest := r.oldest(began)
-		byLabel := map[string][][]callsite.Site{}
-		for i := range oldest {
-			byLabel[oldest[i].label] = nil
-		}
-		callsite.Profile(labelKey, byLabel)
-		s.taken = r.now()
-		s.cost = s.taken - began
-		s.next = s.taken + time.Duration(float64(s.cost)/profileShare)
-		s.byHold = map[holdID]*Stack{}
-		for i := range oldest {
-			h := &oldest[i]
-			if frames := holding(byLabel[h.label], h, r.cfg.Skip); frames != nil {
-				s.byHold[holdID{h.label, h.Began}] = newStack(frames, r.started.Add(s.taken).Round(0), r.cfg.Skip)
-			}
-		}
-	}
+	r.profile()
 	for i := range holds {
 		if h := &holds[i]; h.Held >= r.cfg.StuckAfter {
-			h.Stack = s.byHold[holdID{h.label, h.Began}]
+			h.of.mu.Lock()
+			if seen := h.of.seen; seen != nil {
+				h.Stack = seen.stack
+			}
+			h.of.mu.Unlock()
 		}
 	}
 }
 
-// oldest describes the maxStuck oldest of all holds that were taken in Do and are old
-// enough at now.
-func (r *Recorder) oldest(now time.Duration) []Hold {
+// stuck is a hold at the moment when it is looked for in a profile.
+type stuck struct {
+	of         *Checkout
+	label      label
+	site, last *place
+	since      time.Duration // when the silence began, where it lasts
+	silent     bool
+}
+
+// group is what holds have in common that a profile cannot tell apart.
+type group struct {
+	label      label
+	site, last Site
+}
+
+func (h *stuck) group() group { return group{h.label, h.site.site(), h.last.site()} }
+
+// profile looks, when the next look is due, where the goroutines are that have the holds.
+func (r *Recorder) profile() {
+	s := &r.stacks
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	began := r.now()
+	if began < s.next {
+		return
+	}
+	holds := r.stuckFor(min(r.cfg.StuckAfter, r.sampleAfter()))
+	byLabel := map[string][]callsite.Goroutines{}
+	alike := map[group]int{}
+	for _, h := range holds {
+		byLabel[h.label.String()] = nil
+		if !h.label.own() {
+			alike[h.group()]++
+		}
+	}
+	if len(holds) > 0 {
+		callsite.Profile(labelKey, byLabel)
+	}
+	s.taken = r.now()
+	taken := r.started.Add(s.taken).Round(0)
+	groups := map[group]*candidates{}
+	for _, h := range holds {
+		goroutines := byLabel[h.label.String()]
+		if h.label.own() {
+			var stack *Stack
+			if frames := holding(goroutines, h.site.site(), h.last.site(), r.cfg.Skip); frames != nil {
+				stack = newStack(frames, taken, r.cfg.Skip)
+			}
+			h.of.sight(stack, h, s.taken)
+			continue
+		}
+		key := h.group()
+		if groups[key] == nil {
+			groups[key] = newCandidates(goroutines, h, alike[key], taken, r.cfg.Skip)
+		}
+		h.of.sight(groups[key].next(), h, s.taken)
+	}
+	s.cost = r.now() - began
+	s.next = began + s.cost + time.Duration(float64(s.cost)/profileShare)
+}
+
+// stuckFor are the open holds that have lasted for so long.
+func (r *Recorder) stuckFor(d time.Duration) (holds []stuck) {
+	now := r.now()
 	var old []*Checkout
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for c := s.first; c != nil; c = c.next {
-			if !c.waiting && c.label() != "" && now-c.began >= r.cfg.StuckAfter {
+			if !c.waiting && now-c.began >= d {
 				old = append(old, c)
 			}
 		}
 		s.mu.Unlock()
 	}
-	slices.SortFunc(old, func(a, b *Checkout) int { return cmp.Compare(a.began, b.began) })
-	var holds []Hold
-	for _, c := range old[:min(len(old), maxStuck)] {
-		if h, ok := c.Describe(); ok {
-			holds = append(holds, h)
+	for _, c := range old {
+		c.mu.Lock()
+		if !c.released {
+			holds = append(holds, stuck{c, c.label(), c.site, c.after, c.since, c.running == 0})
 		}
+		c.mu.Unlock()
 	}
 	return holds
 }
 
-// holding picks, of the goroutines of one label, the one that has the hold: it is
+// sight notes where the hold's goroutine was in a profile that was taken at an instant,
+// nil where it was not found. It is a sample of the hold's gap where that has lasted since
+// before the profile began.
+func (c *Checkout) sight(stack *Stack, h stuck, taken time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil {
+		c.seen = &sighting{}
+	}
+	c.seen.stack = stack
+	if !h.silent || c.released || c.running > 0 || c.since != h.since || taken-c.since < c.pool.recorder.sampleAfter() {
+		return
+	}
+	if c.seen.since != c.since {
+		c.seen.since, c.seen.where = c.since, nil
+	}
+	c.seen.last = taken
+	if stack != nil {
+		c.seen.where = addSeen(c.seen.where, Seen{stack.Where, 1})
+	}
+}
+
+// candidates are the stacks that the holds of a group may have.
+type candidates struct {
+	stacks []*Stack
+	counts []int // of goroutines
+	all    int
+	holds  int // of the group
+	given  int
+}
+
+// newCandidates are the goroutines of a label that are in the function that took a
+// hold's connection, but not about to take one there; where there are none, in the
+// one that sent the last statement, or in one that called the first.
+func newCandidates(goroutines []callsite.Goroutines, of stuck, holds int, taken time.Time, skip []string) *candidates {
+	c := &candidates{holds: holds}
+	is := []func(f callsite.Site) bool{
+		func(f callsite.Site) bool { return f.Func == of.site.Func },
+		func(f callsite.Site) bool { return f.Func == of.last.Func },
+	}
+	for _, caller := range of.site.Callers() {
+		is = append(is, func(f callsite.Site) bool { return callsite.Function(f.Func) == caller })
+	}
+	for _, is := range is {
+		for _, g := range goroutines {
+			if !slices.ContainsFunc(g.Frames, is) {
+				continue
+			}
+			if i := callsite.Application(g.Frames, skip); i >= 0 && g.Frames[i] == of.site.Site {
+				continue
+			}
+			c.stacks = append(c.stacks, newStack(g.Frames, taken, skip))
+			c.counts = append(c.counts, g.Count)
+			c.all += g.Count
+		}
+		if c.all > 0 {
+			break
+		}
+	}
+	for _, s := range c.stacks {
+		s.Alike = c.all
+	}
+	return c
+}
+
+// next is the stack of the next hold of the group: they have each as often as it was
+// seen.
+func (c *candidates) next() *Stack {
+	place := (2*c.given + 1) * c.all // of 2*c.holds
+	c.given++
+	for i, n := range c.counts {
+		if place -= 2 * c.holds * n; place < 0 {
+			return c.stacks[i]
+		}
+	}
+	return nil
+}
+
+// holding picks, of the goroutines of one label, the one that has a hold: it is
 // within the function that took the connection or, where that was a helper that has
 // returned, within the one that sent the last statement, or in Do, or at least in
 // some code of the application's. Others only have the label because somebody within
 // Do has started them, as the first request to a host starts two goroutines of
 // net/http's.
-func holding(goroutines [][]callsite.Site, h *Hold, skip []string) []callsite.Site {
+func holding(goroutines []callsite.Goroutines, site, last Site, skip []string) []callsite.Site {
 	for _, is := range []func(callsite.Site) bool{
-		func(f callsite.Site) bool { return f.Func == h.Site.Func },
-		func(f callsite.Site) bool { return f.Func == h.Last.Func },
+		func(f callsite.Site) bool { return f.Func == site.Func },
+		func(f callsite.Site) bool { return f.Func == last.Func },
 		func(f callsite.Site) bool { return f.Func == "github.com/pghold/pghold.DoFunc" },
 	} {
-		for _, frames := range goroutines {
-			if slices.ContainsFunc(frames, is) {
-				return frames
+		for _, g := range goroutines {
+			if slices.ContainsFunc(g.Frames, is) {
+				return g.Frames
 			}
 		}
 	}
-	for _, frames := range goroutines {
-		if callsite.Application(frames, skip) >= 0 {
-			return frames
+	for _, g := range goroutines {
+		if callsite.Application(g.Frames, skip) >= 0 {
+			return g.Frames
 		}
 	}
 	return nil
@@ -153,5 +324,61 @@ func newStack(frames []callsite.Site, taken time.Time, skip []string) *Stack {
 	for _, f := range frames {
 		s.Frames = append(s.Frames, Site(f))
 	}
+	inner := slices.IndexFunc(frames, func(f callsite.Site) bool { return !strings.HasPrefix(f.Func, "runtime.") })
+	s.waiting = inner >= 0 && frames[inner].Func == "database/sql.(*DB).conn"
 	return s
+}
+
+// sampleAfter is how long a hold has to be silent until it is looked where it is.
+func (r *Recorder) sampleAfter() time.Duration { return max(r.cfg.StuckAfter/2, minSampleAfter) }
+
+const minSampleAfter = 100 * time.Millisecond
+
+// sample looks where silent holds are for as long as any hold is open. There is one
+// timer for a recorder, and none where nobody has a connection.
+func (r *Recorder) sample() {
+	if r.stacks.sampling.Swap(true) {
+		return
+	}
+	r.sampleLater()
+}
+
+func (r *Recorder) sampleLater() {
+	time.AfterFunc(r.sampleAfter()/2, func() {
+		open, due := r.silentFor(r.now())
+		if due {
+			r.profile()
+		}
+		if open {
+			r.sampleLater()
+			return
+		}
+		r.stacks.sampling.Store(false)
+		if open, _ := r.silentFor(r.now()); open { // somebody may have come between the two
+			r.sample()
+		}
+	})
+}
+
+// silentFor reports whether holds are open, and whether there is one of whose gap a
+// sample is due: it has lasted for long, and for twice as long as when the last was
+// taken.
+func (r *Recorder) silentFor(now time.Duration) (open, due bool) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for c := s.first; c != nil && !due; c = c.next {
+			if c.waiting {
+				continue
+			}
+			open = true
+			c.mu.Lock()
+			if c.running == 0 && now-c.since >= r.sampleAfter() {
+				due = c.seen == nil || c.seen.since != c.since || now-c.since >= 2*(c.seen.last-c.since)
+			}
+			c.mu.Unlock()
+		}
+		s.mu.Unlock()
+	}
+	return open, due
 }

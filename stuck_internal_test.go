@@ -3,6 +3,7 @@ package pghold
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,11 +43,11 @@ func TestStacks_CostOnePercent(t *testing.T) {
 		}
 	}
 	s := &r.stacks
-	if now := r.now(); s.cost <= 0 || s.taken-s.cost < asked || s.taken > now {
-		t.Errorf("a profile began at %v and took %v; it was asked for at %v, and there at %v", s.taken-s.cost, s.cost, asked, now)
+	if now := r.now(); s.cost <= 0 || s.taken < asked || s.taken > now || s.cost > now-asked {
+		t.Errorf("a profile was taken at %v and cost %v; it was asked for at %v, and there at %v", s.taken, s.cost, asked, now)
 	}
 	if pause := s.next - s.taken; pause < 99*s.cost || pause > 101*s.cost {
-		t.Errorf("the next profile is due %v after the last, which took %v; want a hundred times as long", pause, s.cost)
+		t.Errorf("the next profile is due %v after the last, which cost %v; want a hundred times as long", pause, s.cost)
 	}
 }
 
@@ -64,7 +65,9 @@ func stacksAreTakenSeldom(t *testing.T) {
 		if !first.Equal(time.Now()) {
 			t.Errorf("a profile that was due is of %v, want %v", first, time.Now())
 		}
+		r.stacks.mu.Lock()
 		r.stacks.next = r.now() + pause
+		r.stacks.mu.Unlock()
 		time.Sleep(pause - time.Nanosecond)
 		if again := taken(); !again.Equal(first) {
 			t.Errorf("%v after a profile there was another, %v before it was due", again.Sub(first), time.Nanosecond)
@@ -73,48 +76,89 @@ func stacksAreTakenSeldom(t *testing.T) {
 	}
 }
 
-// However many holds are stuck, and goroutines have their labels, one stack is kept of
-// each of the oldest.
-func TestStacks_AreKeptOfTheOldestHolds(t *testing.T) {
-	synctest.Test(t, stacksAreKeptOfTheOldestHolds)
+// Where more requests are in Do than have labels of their own, holds of one function have
+// the stacks of its goroutines, each as often as it was seen.
+func TestStacks_OfHoldsThatShareALabel(t *testing.T) {
+	synctest.Test(t, stacksOfHoldsThatShareALabel)
 }
 
-func stacksAreKeptOfTheOldestHolds(t *testing.T) {
-	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
-	const more = 40
-	defer held(t.Context(), r, maxStuck)()
-	time.Sleep(time.Nanosecond)
-	younger := r.now()
+func stacksOfHoldsThatShareALabel(t *testing.T) {
+	r := NewRecorder(Config{StuckAfter: time.Nanosecond, Skip: []string{"github.com/pghold/pghold.waitingPool"}})
+	defer held(t.Context(), r, maxLabels)()
 	stop := make(chan struct{})
 	var all, begun sync.WaitGroup
 	defer all.Wait()
 	defer close(stop)
-	begun.Add(2 * more)
-	for range more {
+	const here, there, waiting = 75, 25, 30
+	begun.Add(here + there)
+	for i := range here + there {
 		all.Go(func() {
-			Do(t.Context(), "GET /", func(ctx context.Context) {
-				defer r.Pool("main").Checkout(ctx).Release()
-				all.Go(func() { begun.Done(); <-stop }) // with the same label
-				begun.Done()
-				<-stop
-			})
+			Do(t.Context(), "GET /", func(ctx context.Context) { takeAndWait(ctx, r.Pool("main"), i < here, &begun, stop) })
 		})
 	}
 	begun.Wait()
+	for range waiting { // in the same function, for a connection
+		all.Go(func() {
+			Do(t.Context(), "GET /", func(ctx context.Context) { takeAndWait(ctx, waitingPool(stop), true, nil, stop) })
+		})
+	}
+	synctest.Wait()
 	time.Sleep(time.Nanosecond)
-	holds, stacks := r.OpenHolds(), 0
-	for _, h := range holds {
-		if h.Stack != nil {
-			stacks++
-		}
-		if old := h.Began.Before(r.started.Add(younger).Round(0)); old != (h.Stack != nil) {
-			t.Fatalf("a hold that is one of the oldest (%v) has the stack %+v", old, h.Stack)
+	places, own := map[string]int{}, 0
+	for _, h := range r.OpenHolds() {
+		switch {
+		case h.Stack == nil:
+			t.Fatalf("a hold has no stack: %+v", h)
+		case h.Stack.Alike == 0:
+			own++
+		case h.Stack.Alike != here+there:
+			t.Fatalf("a stack is that of one of %d, want of %d", h.Stack.Alike, here+there)
+		default:
+			places[h.Stack.Where]++
 		}
 	}
-	if len(holds) != maxStuck+more || stacks != maxStuck || len(r.stacks.byHold) != maxStuck {
-		t.Errorf("%d holds have %d stacks, and %d are kept; want %d holds and %d stacks", len(holds), stacks, len(r.stacks.byHold), maxStuck+more, maxStuck)
+	const package_ = "github.com/pghold/pghold."
+	if own != maxLabels || len(places) != 2 || places[package_+"charge ← stuck_internal_test.go:"] != 0 {
+		t.Errorf("%d holds have stacks of their own, want %d; the others are at %v", own, maxLabels, places)
+	}
+	for where, n := range places {
+		if want := map[bool]int{true: there, false: here}[strings.Contains(where, "waitElsewhere")]; n != want {
+			t.Errorf("%d holds are %s, want %d", n, where, want)
+		}
 	}
 }
+
+//go:noinline
+func takeAndWait(ctx context.Context, p interface {
+	Checkout(context.Context) *Checkout
+}, here bool, begun *sync.WaitGroup, stop chan struct{}) {
+	c := take(ctx, p)
+	if c == nil {
+		return
+	}
+	defer c.Release()
+	begun.Done()
+	if here {
+		<-stop
+		return
+	}
+	waitElsewhere(stop)
+}
+
+//go:noinline
+func take(ctx context.Context, p interface {
+	Checkout(context.Context) *Checkout
+}) *Checkout {
+	return p.Checkout(ctx)
+}
+
+// waitingPool has no connection. It stands for a driver's pool.
+type waitingPool chan struct{}
+
+func (p waitingPool) Checkout(context.Context) *Checkout { <-p; return nil }
+
+//go:noinline
+func waitElsewhere(stop chan struct{}) { <-stop }
 
 // The stack of an earlier hold of the same request is not taken for that of a
 // later one.
@@ -129,15 +173,17 @@ func stacksOfAnEarlierHold(t *testing.T) {
 			t.Error("the first hold has no stack")
 		}
 		c.Release()
+		r.stacks.mu.Lock()
 		r.stacks.next = r.now() + time.Hour
+		r.stacks.mu.Unlock()
 		defer r.Pool("main").Checkout(ctx).Release()
 		time.Sleep(time.Nanosecond)
 		if s := r.OpenHolds()[0].Stack; s != nil {
 			t.Errorf("the second hold has the stack of the first: %+v", s)
 		}
 		time.Sleep(time.Hour)
-		if s := r.OpenHolds()[0].Stack; s == nil || len(r.stacks.byHold) != 1 {
-			t.Errorf("at the next profile the second hold has the stack %+v, and %d are kept; want one, and no other", s, len(r.stacks.byHold))
+		if r.OpenHolds()[0].Stack == nil {
+			t.Error("the second hold has no stack at the next profile")
 		}
 	})
 }
@@ -149,20 +195,24 @@ func TestHolding(t *testing.T) {
 	loop2 := []callsite.Site{{Func: "golang.org/x/net/http2.(*ClientConn).readLoop"}}
 	taker := []callsite.Site{{Func: "time.Sleep"}, {Func: "main.serve"}}
 	worker := []callsite.Site{{Func: "time.Sleep"}, {Func: "main.work"}}
-	helper := Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.begin"}}
+	begin := Site{Func: "main.begin"}
 	for name, c := range map[string]struct {
 		goroutines [][]callsite.Site
-		hold       Hold
+		site, last Site
 		want       []callsite.Site
 	}{
-		"who took it":            {[][]callsite.Site{loop, inDo, taker}, Hold{Site: Site{Func: "main.serve"}}, taker},
-		"a helper has returned":  {[][]callsite.Site{loop, loop2, worker, inDo}, helper, inDo},
-		"who sent a statement":   {[][]callsite.Site{inDo, worker}, Hold{Site: Site{Func: "main.begin"}, Last: Site{Func: "main.work"}}, worker},
-		"the handler has ended":  {[][]callsite.Site{loop, loop2, worker}, helper, worker},
-		"none of its goroutines": {[][]callsite.Site{loop, loop2}, helper, nil},
-		"none at all":            {nil, helper, nil},
+		"who took it":            {[][]callsite.Site{loop, inDo, taker}, Site{Func: "main.serve"}, Site{}, taker},
+		"a helper has returned":  {[][]callsite.Site{loop, loop2, worker, inDo}, begin, begin, inDo},
+		"who sent a statement":   {[][]callsite.Site{inDo, worker}, begin, Site{Func: "main.work"}, worker},
+		"the handler has ended":  {[][]callsite.Site{loop, loop2, worker}, begin, begin, worker},
+		"none of its goroutines": {[][]callsite.Site{loop, loop2}, begin, begin, nil},
+		"none at all":            {nil, begin, begin, nil},
 	} {
-		if got := holding(c.goroutines, &c.hold, nil); !slices.Equal(got, c.want) {
+		var all []callsite.Goroutines
+		for _, frames := range c.goroutines {
+			all = append(all, callsite.Goroutines{Count: 1, Frames: frames})
+		}
+		if got := holding(all, c.site, c.last, nil); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}

@@ -163,8 +163,8 @@ func openHoldsYoungOrWithoutDo(t *testing.T) {
 	r = pghold.NewRecorder(pghold.Config{StuckAfter: time.Nanosecond})
 	defer r.Pool("main").Checkout(pghold.WithRoute(t.Context(), "GET /")).Release()
 	time.Sleep(time.Nanosecond)
-	if h := r.OpenHolds()[0]; h.Stack != nil {
-		t.Errorf("a goroutine that is not labelled was found: %+v", h)
+	if h := r.OpenHolds()[0]; h.Stack == nil || h.Stack.Alike != 1 || !strings.HasPrefix(h.Stack.Where, "github.com/pghold/pghold.(*Recorder).OpenHolds ← stuck_test.go:") {
+		t.Errorf("outside of Do the stack is %+v, want that of the one goroutine in the function that took the connection", h.Stack)
 	}
 }
 

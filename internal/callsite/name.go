@@ -110,6 +110,9 @@ func withPath(function, path string) string {
 	return path[:slash] + strings.ReplaceAll(path[slash:], ".", "%2e") + "." + rest // as the linker writes paths
 }
 
+// Function is the name, by Declared, that a Place has for a function.
+func Function(function string) string { return withPath(Declared(function), mainPath()) }
+
 // mainPath is the path of the program's main package.
 var mainPath = sync.OnceValue(func() string {
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -9,11 +9,21 @@ import (
 	"sync"
 )
 
+// Goroutines are those that had the same stack.
+type Goroutines struct {
+	Count  int
+	Frames []Site // the innermost first
+}
+
+// maxGoroutines is how many different stacks of one label a profile keeps. It has those
+// of the most goroutines first.
+const maxGoroutines = 256
+
 // Profile takes a profile of all goroutines. Of those that have a pprof label of that
-// key, with a value that is in byLabel, it adds the stacks there, the innermost frame
-// first. It stops the program for as long as the runtime needs to count its goroutines:
-// the caller sees to it that this is seldom.
-func Profile(key string, byLabel map[string][][]Site) {
+// key, with a value that is in byLabel, it adds the stacks there, and of those that have
+// none to the value "". Collecting takes some microseconds of each goroutine; it stops
+// the program only while it begins and ends. The caller sees to it that it is seldom.
+func Profile(key string, byLabel map[string][]Goroutines) {
 	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel}, 1) // it fails only where that does
 }
 
@@ -22,13 +32,15 @@ func Profile(key string, byLabel map[string][][]Site) {
 // frame:
 //
 //	1 @ 0x47a1ee 0x478b6a
-//	# labels: {"pghold":"1c"}
+//	# labels: {"pghold":"12"}
 //	#	0x478b69	time.Sleep+0x12e	/usr/local/go/src/runtime/time.go:338
 type goroutines struct {
 	key     string
-	byLabel map[string][][]Site // has the labels that are wanted
-	rest    []byte              // of a line that is not whole yet
-	label   string              // of the stack that is being read, "" where it is not wanted
+	byLabel map[string][]Goroutines // has the labels that are wanted
+	rest    []byte                  // of a line that is not whole yet
+	count   int                     // of the stack that is being read
+	label   string
+	last    *Goroutines // nil before its first frame, and where it is not wanted
 }
 
 func (g *goroutines) Write(p []byte) (int, error) {
@@ -51,20 +63,26 @@ func (g *goroutines) Write(p []byte) (int, error) {
 // line reads a whole line. What it does not understand it passes over.
 func (g *goroutines) line(line []byte) {
 	if rest, ok := bytes.CutPrefix(line, []byte("# labels: ")); ok {
-		_, rest, _ = bytes.Cut(rest, []byte(`"`+g.key+`":"`))
-		value, _, _ := bytes.Cut(rest, []byte{'"'})
-		if _, ok := g.byLabel[string(value)]; ok {
+		if _, rest, ok = bytes.Cut(rest, []byte(`"`+g.key+`":"`)); ok {
+			value, _, _ := bytes.Cut(rest, []byte{'"'})
 			g.label = string(value)
-			g.byLabel[g.label] = append(g.byLabel[g.label], nil)
 		}
 		return
 	}
-	if !bytes.HasPrefix(line, []byte{'#', '\t'}) {
-		g.label = "" // the next stack
+	if !bytes.HasPrefix(line, []byte{'#', '\t'}) { // the next stack
+		count, _, _ := bytes.Cut(line, []byte{' '})
+		g.count, _ = strconv.Atoi(string(count))
+		g.label, g.last = "", nil
 		return
 	}
-	if g.label == "" {
-		return
+	if g.last == nil {
+		stacks, wanted := g.byLabel[g.label]
+		if !wanted || len(stacks) >= maxGoroutines || g.count == 0 {
+			g.count = 0
+			return
+		}
+		stacks = append(stacks, Goroutines{Count: g.count})
+		g.byLabel[g.label], g.last = stacks, &stacks[len(stacks)-1]
 	}
 	fields := strings.FieldsFunc(string(line), func(r rune) bool { return r == '\t' })
 	if len(fields) != 4 {
@@ -79,9 +97,7 @@ func (g *goroutines) line(line []byte) {
 	if err != nil {
 		return
 	}
-	stacks := g.byLabel[g.label]
-	last := &stacks[len(stacks)-1]
-	*last = append(*last, Site{function, fields[3][:i], number})
+	g.last.Frames = append(g.last.Frames, Site{function, fields[3][:i], number})
 }
 
 // Where says where a stack is, the innermost frame first: the innermost line of the

@@ -2,6 +2,7 @@ package callsite
 
 import (
 	"context"
+	"reflect"
 	"runtime/pprof"
 	"testing"
 )
@@ -10,19 +11,21 @@ import (
 // all the same.
 func TestProfile_Write(t *testing.T) {
 	const text = "goroutine profile: total 3\n" +
-		"1 @ 0x1 0x2\n# labels: {\"a\":\"b\", \"pghold\":\"7\"}\n#\t0x1\tmain.a+0x12\t\t/src/a.go:12\n#\tbroken\n#\t0x2\tmain.f[...]+0x1\t/with:colon/f.go:3\n\n" +
+		"12 @ 0x1 0x2\n# labels: {\"a\":\"b\", \"pghold\":\"7\"}\n#\t0x1\tmain.a+0x12\t\t/src/a.go:12\n#\tbroken\n#\t0x2\tmain.f[...]+0x1\t/with:colon/f.go:3\n\n" +
 		"1 @ 0x1\n# labels: {\"pghold\":\"8\"}\n#\t0x1\tmain.b+0x12\t/src/b.go:12\n\n" +
-		"1 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
+		"3 @ 0x1\n#\t0x1\tmain.c+0x12\t/src/c.go:12\n\n" +
 		"1 @ 0x1\n# labels: {\"pghold\":\"7\"}\n"
 	for size := 1; size <= len(text); size++ {
-		g := goroutines{key: "pghold", byLabel: map[string][][]Site{"7": nil}}
+		g := goroutines{key: "pghold", byLabel: map[string][]Goroutines{"7": nil, "": nil}}
 		for p := []byte(text); len(p) > 0; p = p[min(size, len(p)):] {
 			g.Write(p[:min(size, len(p))])
 		}
-		got := g.byLabel["7"]
-		if len(g.byLabel) != 1 || len(got) != 2 || len(got[1]) != 0 || len(got[0]) != 2 ||
-			got[0][0] != (Site{"main.a", "/src/a.go", 12}) || got[0][1] != (Site{"main.f[...]", "/with:colon/f.go", 3}) {
-			t.Fatalf("in pieces of %d: got %+v", size, g.byLabel)
+		want := map[string][]Goroutines{
+			"7": {{12, []Site{{"main.a", "/src/a.go", 12}, {"main.f[...]", "/with:colon/f.go", 3}}}},
+			"":  {{3, []Site{{"main.c", "/src/c.go", 12}}}},
+		}
+		if !reflect.DeepEqual(g.byLabel, want) {
+			t.Fatalf("in pieces of %d: got %+v, want %+v", size, g.byLabel, want)
 		}
 	}
 }
@@ -55,12 +58,12 @@ func TestProfile(t *testing.T) {
 		go pprof.Do(t.Context(), pprof.Labels("callsite", label), func(context.Context) { waitFor(stop, waits) })
 		<-waits
 	}
-	byLabel := map[string][][]Site{"b": nil, "c": nil}
+	byLabel := map[string][]Goroutines{"b": nil, "c": nil}
 	Profile("callsite", byLabel)
-	if len(byLabel) != 2 || len(byLabel["b"]) != 1 || len(byLabel["c"]) != 0 {
+	if len(byLabel) != 2 || len(byLabel["b"]) != 1 || byLabel["b"][0].Count != 1 || len(byLabel["c"]) != 0 {
 		t.Fatalf("got %+v, want one stack for b", byLabel)
 	}
-	frames := byLabel["b"][0]
+	frames := byLabel["b"][0].Frames
 	if i := Application(frames, nil); i < 0 || frames[i].Func != here+".waitFor" || frames[i].Line == 0 {
 		t.Errorf("got %+v, want the innermost line of the application in waitFor", frames)
 	}
