@@ -21,9 +21,9 @@ type Checkout struct {
 	series     *Series // in which it was counted, nil before
 	waiting    bool
 
-	sameLine bool  // whether the first statement is known to be sent by the line of site
-	depth    uint8 // of the stacks that are taken of statements
-	site     *place
+	sameLine bool   // whether the first statement is known to be sent by the line of site
+	depth    uint8  // of the stacks that are taken of statements
+	site     *place // before, where it waits for itself, the line that does
 	wait     time.Duration
 	began    time.Duration // these five are set when the wait is over
 
@@ -159,7 +159,7 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	}
 	g := gap{duration: d, inTransaction: c.inTx, after: c.after, before: before}
 	if c.seen != nil && c.seen.since == c.since {
-		g.seen, c.seen = c.seen, &sighting{stack: c.seen.stack}
+		g.seen, c.seen = c.seen, &sighting{stack: c.seen.stack, at: c.seen.at}
 	}
 	if d > c.gap.duration {
 		c.gap = g

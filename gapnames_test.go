@@ -36,11 +36,11 @@ func gapsHaveNames(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for range 20 {
-		all.Go(func() { request(redisGet, 2*time.Second) })
+		all.Go(func() { request(redisGet, 1900*time.Millisecond) })
 		all.Go(func() { request(redisGet, 400*time.Millisecond) }) // too short to be looked at
 	}
 	for range 5 {
-		all.Go(func() { request(render, 3*time.Second) })
+		all.Go(func() { request(render, 2900*time.Millisecond) })
 	}
 	all.Wait()
 	s := r.Snapshot()
@@ -53,9 +53,9 @@ func gapsHaveNames(t *testing.T) {
 		t.Errorf("it was mostly in %s (%.2f), of %+v", where, share, g.Seen)
 	}
 	if len(g.Seen) != 2 || g.Seen[0].Samples != 20*2 || g.Seen[1].Samples != 5*3 {
-		t.Errorf("the samples are %+v, want 2 of each gap of 2 s (after 0.5 and 1), 3 of each of 3 s (and after 2)", g.Seen)
+		t.Errorf("the samples are %+v, want 2 of each gap of 1.9 s (after 0.5 and 1), 3 of each of 2.9 s (and after 2)", g.Seen)
 	}
-	if worst := s.Series[0].Worst.LongestGap; worst.Duration != 3*time.Second || worst.Mostly != g.Seen[1].Where {
+	if worst := s.Series[0].Worst.LongestGap; worst.Duration != 2900*time.Millisecond || worst.Mostly != g.Seen[1].Where {
 		t.Errorf("the longest gap is %+v, want that in render", worst)
 	}
 	b, err := json.Marshal(s)
@@ -82,11 +82,11 @@ func gapsHaveTheirOwnNames(t *testing.T) {
 	r := pghold.NewRecorder(pghold.Config{})
 	pghold.Do(t.Context(), "job", func(ctx context.Context) {
 		c := r.Pool("main").Checkout(ctx)
-		redisGet(time.Second)
+		redisGet(900 * time.Millisecond)
 		c.BeginStatement()
 		time.Sleep(5 * time.Second)
 		c.EndStatement(false)
-		render(time.Second + time.Minute)
+		render(time.Minute)
 		c.BeginStatement()
 		c.EndStatement(false)
 		h, _ := c.Describe()
@@ -99,9 +99,9 @@ func gapsHaveTheirOwnNames(t *testing.T) {
 	if len(gaps) != 2 || len(gaps[0].Seen) != 1 || len(gaps[1].Seen) != 1 || gaps[0].Seen[0].Where == gaps[1].Seen[0].Where {
 		t.Fatalf("the gaps are %+v, want two, in two places", gaps)
 	}
-	// After 0.5, 1, 2, 4 … 32 s, and half a second again: looked at seldom, the longer it lasts.
+	// After about 0.5, 1, 2, 4, 8, 16 and 32 s: the longer it lasts, the less it is looked at.
 	if gaps[0].Seen[0].Samples != 7 || gaps[1].Seen[0].Samples != 1 {
-		t.Errorf("the samples are %+v and %+v, want 7 of one minute and 1 of one second", gaps[0].Seen, gaps[1].Seen)
+		t.Errorf("the samples are %+v and %+v, want 7 of one minute and 1 of 0.9 s", gaps[0].Seen, gaps[1].Seen)
 	}
 }
 
@@ -113,7 +113,7 @@ func gapsAfterAPause(t *testing.T) {
 	for range 3 {
 		pghold.Do(t.Context(), "job", func(ctx context.Context) {
 			defer r.Pool("main").Checkout(ctx).Release()
-			redisGet(time.Second)
+			redisGet(900 * time.Millisecond)
 		})
 		time.Sleep(time.Hour)
 	}

@@ -49,6 +49,10 @@ type Hold struct {
 	// Last is the line of the last statement, or of the checkout.
 	Last Site
 
+	// OwnWait is that the hold's own request waits for another connection of the same
+	// pool; nil where it does not.
+	OwnWait *OwnWait
+
 	of *Checkout // where the hold was open when it was described
 }
 
@@ -104,13 +108,14 @@ type holdJSON struct {
 	SlowCallsLeftOutS   seconds    `json:"slow_calls_left_out_s,omitempty"`
 	Last                Site       `json:"last"`
 	Stack               *Stack     `json:"stack,omitempty"`
+	OwnWait             *OwnWait   `json:"own_wait,omitempty"`
 }
 
 // MarshalJSON writes durations as seconds.
 func (h Hold) MarshalJSON() ([]byte, error) {
 	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Callers, h.Began, h.Open, h.Running, h.Panicked,
 		seconds(h.Wait), seconds(h.Held), seconds(h.Busy), seconds(h.Silent()), seconds(h.SilentInTransaction),
-		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, seconds(h.SlowCallsLeftOutTime), h.Last, h.Stack})
+		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, seconds(h.SlowCallsLeftOutTime), h.Last, h.Stack, h.OwnWait})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -124,7 +129,7 @@ func (h *Hold) UnmarshalJSON(b []byte) error {
 		Wait: time.Duration(j.Wait), Held: time.Duration(j.Held), Busy: time.Duration(j.Busy),
 		SilentInTransaction: time.Duration(j.SilentInTransaction), Statements: j.Statements,
 		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut,
-		SlowCallsLeftOutTime: time.Duration(j.SlowCallsLeftOutS), Last: j.Last, Stack: j.Stack,
+		SlowCallsLeftOutTime: time.Duration(j.SlowCallsLeftOutS), Last: j.Last, Stack: j.Stack, OwnWait: j.OwnWait,
 	}
 	return nil
 }
@@ -189,8 +194,11 @@ func sortHolds(holds []Hold) {
 // api.example.com/v1/charges at charge.go:41", "in net/http.(*Client).Do ←
 // charge.go:41", "silent since app.go:88".
 func (h *Hold) Doing() string {
-	if h.Running {
+	switch {
+	case h.Running:
 		return "in a statement"
+	case h.OwnWait != nil:
+		return h.OwnWait.String()
 	}
 	var call string
 	for _, c := range h.SlowCalls {

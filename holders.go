@@ -2,6 +2,7 @@ package pghold
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -64,4 +65,21 @@ func (p *Pool) Holders() []Holder {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(b.Oldest, a.Oldest), cmp.Compare(a.Route, b.Route))
 	})
 	return all
+}
+
+// HolderLines says who holds the pool's connections now, a line for each of Holders. A
+// deadlock, and that the request of ctx itself holds one, are lines before these. It is
+// for the texts of time-outs.
+func (p *Pool) HolderLines(ctx context.Context) (lines []string) {
+	holders := p.Holders()
+	if len(holders) > 0 && p.deadlocked() {
+		lines = append(lines, deadlockText(holders[0].Of, false))
+	}
+	if own, ok := p.OwnHold(ctx); ok {
+		lines = append(lines, "this request holds one itself, taken at "+own.String())
+	}
+	for _, h := range holders {
+		lines = append(lines, h.String())
+	}
+	return lines
 }

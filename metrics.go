@@ -65,7 +65,7 @@ func Metrics() []Metric {
 // one, for as long as it does. It is safe for concurrent use.
 //
 // Slow calls have the first 100 names that it has seen in a pool, and the name Folded,
-// and holds the first 1,000 routes;
+// and holds the first 512 routes;
 // of the routes of open holds, of which none has ended yet, it names 100 in a pool. A hold
 // without a route has the route "(no route)". Bytes that are not UTF-8 become U+FFFD.
 type MetricReader struct {

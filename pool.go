@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -15,7 +16,7 @@ type Pool struct {
 	name       string
 	stat       atomic.Pointer[func() PoolStat]
 	size       atomic.Int64 // Max of the last PoolStat
-	tellsWaits atomic.Bool  // some hold began with a Wait
+	tellsWaits atomic.Bool  // somebody began a Wait
 	shortage   shortage
 
 	_                             [64]byte     // what follows changes with each hold, and is on another cache line
@@ -88,15 +89,32 @@ type Wait struct{ c *Checkout } // the hold that it may become
 // Wait begins a wait. ctx is the caller's: it may name the route, and slow calls
 // made in it are seen by the hold.
 func (p *Pool) Wait(ctx context.Context) Wait {
+	if !p.tellsWaits.Load() {
+		p.tellsWaits.Store(true)
+	}
 	n := p.queueing(1)
 	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
 	}
 	c := p.newCheckout(ctx)
 	c.waiting = true
-	if p.recorder.cfg.OnShortage != nil { // nothing else needs to know who waits
-		c.shard.mu.Lock()
-		c.shard.add(c)
-		c.shard.mu.Unlock()
+	if n == 0 && p.recorder.cfg.OnShortage == nil { // it will be served at once
+		return Wait{c}
+	}
+	own := n > 0 && c.scope.holds(p) != nil
+	var pcs stack
+	if own {
+		runtime.Callers(2, pcs[:]) // above Wait
+	}
+	c.shard.mu.Lock()
+	if own {
+		c.site = c.shard.sites.at(&pcs, p.recorder.cfg.Skip)
+	}
+	c.shard.add(c)
+	c.shard.mu.Unlock()
+	if p.recorder.cfg.OnShortage != nil {
+		if own {
+			p.waitsForItself(c)
+		}
 		p.watch()
 	}
 	return Wait{c}
@@ -134,9 +152,6 @@ func isTimeout(err error) bool {
 func (w Wait) Checkout() *Checkout {
 	p := w.c.pool
 	p.waiting.Add(-1)
-	if !p.tellsWaits.Load() {
-		p.tellsWaits.Store(true)
-	}
 	w.c.begin()
 	return w.c
 }

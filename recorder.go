@@ -85,6 +85,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 	snap := &Snapshot{Version: snapshotVersion, Began: r.started.Round(0)}
 	series := map[seriesKey]*Series{}
 	var open []*Checkout
+	var waits []waiting
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
@@ -97,11 +98,14 @@ func (r *Recorder) Snapshot() *Snapshot {
 			whole.Merge(part)
 		}
 		open = s.holds(open, nil)
+		waits = s.waits(waits, nil)
 		s.mu.Unlock()
 	}
 	for _, c := range open {
 		snap.Open = append(snap.Open, c.describeOpen())
 	}
+	snap.Waiters = r.waiters(waits)
+	r.ownWaits(snap.Open, waits)
 	snap.Taken = r.started.Add(r.now()).Round(0) // a clock that was set meanwhile is not asked
 	foldLeast(series, r.cfg.MaxSeries)
 	for _, s := range series {
@@ -117,7 +121,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 		snap.Pools = append(snap.Pools, PoolSnapshot{
 			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
-			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			Deadlock: p.deadlocked(), Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true
@@ -130,10 +134,12 @@ func (r *Recorder) Snapshot() *Snapshot {
 // all.
 func (r *Recorder) openHolds(of *Pool) []Hold {
 	var open []*Checkout
+	var waits []waiting
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		open = s.holds(open, of)
+		waits = s.waits(waits, of)
 		s.mu.Unlock()
 	}
 	var holds []Hold
@@ -142,6 +148,7 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 			holds = append(holds, h)
 		}
 	}
+	r.ownWaits(holds, waits)
 	return holds
 }
 

@@ -10,7 +10,7 @@ import (
 
 const (
 	noRoute       = "(no route)" // the route of holds for which none was named
-	maxRoutes     = 1000         // that a pool has, beside Folded
+	maxRoutes     = 512          // that a pool has, beside Folded
 	maxSlowNames  = 100          // names of slow calls that a pool has, beside Folded
 	maxOpenRoutes = 100          // routes of a pool that are known by open holds only
 )

@@ -1,8 +1,11 @@
 package pghold
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +26,14 @@ type Shortage struct {
 	Waiting int
 	Err     error    // of the wait that failed; nil where it goes on
 	Holders []Holder // who holds the connections, at most the first five
+
+	// Own is where the caller's own request took a connection of the same pool that it
+	// holds, and At where it waits for another; none where it holds none. Inferred is as
+	// OwnWait has it.
+	Own, At  Site
+	Inferred bool
+	// Deadlock is as PoolSnapshot has it.
+	Deadlock bool
 }
 
 // String is the shortage in a sentence.
@@ -30,6 +41,10 @@ func (s Shortage) String() string {
 	var b strings.Builder
 	b.WriteString(s.Pool + ": ")
 	switch {
+	case s.Deadlock:
+		b.WriteString(s.deadlock())
+	case s.Own != Site{}:
+		b.WriteString(s.own())
 	case s.Err != nil && !isTimeout(s.Err):
 		b.WriteString("no connection after " + inSeconds(s.Waited) + " (" + s.Err.Error() + ")")
 	case s.Err != nil:
@@ -45,8 +60,43 @@ func (s Shortage) String() string {
 	return b.String()
 }
 
+// own says that a request waits for itself.
+func (s Shortage) own() string {
+	route := s.Route
+	if route == "" {
+		route = "a request"
+	}
+	text := route + " waits for another connection"
+	if s.At != (Site{}) {
+		text += " at " + s.At.String()
+	}
+	text += " while it holds one, taken at " + s.Own.String()
+	if s.Inferred {
+		text += " (inferred)"
+	}
+	return text
+}
+
+// deadlock says that all do.
+func (s Shortage) deadlock() string {
+	n := 0
+	if len(s.Holders) > 0 {
+		n = s.Holders[0].Of
+	}
+	return deadlockText(n, s.Inferred)
+}
+
+func deadlockText(connections int, inferred bool) string {
+	text := fmt.Sprintf("deadlock: all %d connections are held by requests that wait for another", connections)
+	if inferred {
+		text += " (inferred)"
+	}
+	return text
+}
+
 // LogShortage makes a Config.OnShortage that logs a warning, to slog.Default()
-// where logger is nil.
+// where logger is nil. The message is "waiting for a database connection", and that a
+// request waits for itself, or all do, is its own.
 func LogShortage(logger *slog.Logger) func(Shortage) {
 	return func(s Shortage) {
 		l := logger
@@ -62,12 +112,20 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 		if s.Err != nil {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
-		l.LogAttrs(context.Background(), slog.LevelWarn, "waiting for a database connection", attrs...)
+		message := "waiting for a database connection"
+		if s.Own != (Site{}) {
+			message = "waiting for a database connection while holding one"
+			attrs = append(attrs, slog.String("holds_since", s.Own.String()), slog.String("waits_at", s.At.String()), slog.Bool("inferred", s.Inferred))
+		}
+		if s.Deadlock {
+			message = s.deadlock()
+		}
+		l.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
 	}
 }
 
 const (
-	shortageEvery = 10 * time.Second // for each pool
+	shortageEvery = 10 * time.Second // for each pool and kind
 	maxHolders    = 5                // that a shortage names
 )
 
@@ -76,7 +134,25 @@ type shortage struct {
 	watching atomic.Bool // a timer runs
 
 	mu   sync.Mutex
-	next time.Duration // when the next one may be reported, after the last
+	next [kinds]time.Duration // when the next one may be reported, after the last
+}
+
+// A shortage of another kind is told though one was told a moment ago.
+const (
+	aWait = iota
+	anOwnWait
+	aDeadlock
+	kinds
+)
+
+func (s *Shortage) kind() int {
+	switch {
+	case s.Deadlock:
+		return aDeadlock
+	case s.Own != Site{}:
+		return anOwnWait
+	}
+	return aWait
 }
 
 // watch looks at who waits, once a LongWait has passed from now, and goes on for as
@@ -107,13 +183,13 @@ func (p *Pool) lookAfter(d time.Duration, last counts) {
 	time.AfterFunc(d, func() {
 		now, long := p.recorder.now(), p.recorder.cfg.LongWait
 		counted := p.count()
-		oldest, route := p.oldestWait()
+		oldest, waits := p.oldestWait()
 		next := long
 		switch {
-		case oldest >= 0 && now-oldest >= long:
-			p.report(Shortage{Route: route, Waited: now - oldest, Waiting: int(p.waiting.Load())})
-		case oldest >= 0: // look again when it has been long
-			next = oldest + long - now
+		case waits && now-oldest.queued >= long:
+			p.report(oldest.shortage(now))
+		case waits: // look again when it has been long
+			next = oldest.queued + long - now
 		case !p.tellsWaits.Load(): // it only counts
 			if waited := counted.since(last); waited >= long && p.scarce() {
 				p.report(Shortage{Waited: waited, Waiting: int(counted.pending)})
@@ -166,40 +242,85 @@ func (c *counts) since(last counts) time.Duration {
 	return 0
 }
 
-// oldestWait is when who waits longest began to, -1 where nobody waits.
-func (p *Pool) oldestWait() (since time.Duration, route string) {
-	since = -1
+// oldestWait is who waits longest; false where nobody waits.
+func (p *Pool) oldestWait() (oldest waiting, _ bool) {
+	var all []waiting
 	for i := range p.recorder.shards {
 		s := &p.recorder.shards[i]
 		s.mu.Lock()
-		for c := s.first; c != nil; c = c.next {
-			if c.waiting && c.pool == p && (since < 0 || c.queued < since) {
-				since, route = c.queued, c.route
-			}
-		}
+		all = s.waits(all, p)
 		s.mu.Unlock()
 	}
-	return since, route
+	if len(all) == 0 {
+		return waiting{}, false
+	}
+	return slices.MinFunc(all, func(a, b waiting) int { return cmp.Compare(a.queued, b.queued) }), true
+}
+
+// shortage is that of who waits.
+func (w waiting) shortage(now time.Duration) Shortage {
+	p := w.of.pool
+	s := Shortage{Route: w.route, Waited: now - w.queued, Waiting: int(p.waiting.Load()), Deadlock: p.deadlocked()}
+	if own := w.of.scope.holds(p); own != nil {
+		s.Own = own.site.site()
+		if w.at != nil {
+			s.At = w.at.site()
+		}
+	}
+	return s
+}
+
+// waitsForItself reports a wait in which a request that has a connection wants another.
+// It is told at once: such a wait may never end.
+func (p *Pool) waitsForItself(c *Checkout) {
+	w := waiting{c, c.queued, c.route, c.site}
+	go func() {
+		c.shard.mu.Lock()
+		waits := c.waiting
+		c.shard.mu.Unlock()
+		if s := w.shortage(p.recorder.now()); waits && s.Own != (Site{}) {
+			p.report(s)
+		}
+	}()
 }
 
 // failed reports a wait that ended without a connection.
 func (p *Pool) failed(c *Checkout, err error) {
 	if p.recorder.cfg.OnShortage != nil {
-		p.report(Shortage{Route: c.route, Waited: p.recorder.now() - c.queued, Waiting: int(p.waiting.Load()), Err: err})
+		s := waiting{c, c.queued, c.route, c.site}.shortage(p.recorder.now())
+		s.Err = err
+		p.report(s)
 	}
 }
 
+// report tells of a shortage, unless one of its kind was told a moment ago.
 func (p *Pool) report(s Shortage) {
-	now := p.recorder.now()
+	s.Pool = p.name
+	if !p.tellsWaits.Load() && s.Err == nil {
+		p.infer(&s)
+	}
+	now, next := p.recorder.now(), &p.shortage.next[s.kind()]
 	p.shortage.mu.Lock()
-	if now < p.shortage.next {
+	if now < *next {
 		p.shortage.mu.Unlock()
 		return
 	}
-	p.shortage.next = now + shortageEvery
+	*next = now + shortageEvery
 	p.shortage.mu.Unlock()
-	s.Pool = p.name
 	s.Holders = p.Holders()
 	s.Holders = s.Holders[:min(len(s.Holders), maxHolders)]
 	p.recorder.cfg.OnShortage(s)
+}
+
+// infer completes the shortage of a pool that does not tell who waits.
+func (p *Pool) infer(s *Shortage) {
+	holds := p.recorder.openHolds(nil)
+	p.recorder.locate(holds)
+	for _, h := range holds {
+		if h.of.pool == p && h.OwnWait != nil {
+			s.Route, s.Own, s.At, s.Inferred = h.Route, h.Site, h.OwnWait.At, true
+			s.Deadlock = p.allWait(holds)
+			return
+		}
+	}
 }

@@ -25,6 +25,9 @@ type Snapshot struct {
 	Series []*Series `json:"series"`
 	// Open are the holds that were open, the longest first.
 	Open []Hold `json:"open"`
+	// Waiters are those who waited for a connection, as far as their pools say so
+	// (database/sql does not): those who wait for themselves first.
+	Waiters []Waiter `json:"waiters,omitempty"`
 	// FoldedHolds is how many holds were counted under Folded.
 	FoldedHolds uint64 `json:"folded_holds"`
 }
@@ -42,6 +45,11 @@ type PoolSnapshot struct {
 	Timeouts   uint64 `json:"timeouts"`  // waits that took too long
 	Cancelled  uint64 `json:"cancelled"` // waits whose caller gave up
 	Failures   uint64 `json:"failures"`  // waits that ended with another error
+
+	// Deadlock is that all connections that the pool may have are held by requests that
+	// wait for another, and that no statement runs: nobody will get one but by a time-out.
+	// Where the pool does not say who waits it is inferred, as OwnWait has it.
+	Deadlock bool `json:"deadlock,omitempty"`
 
 	// What the pool itself knows, as in PoolStat; 0 where it does not tell.
 	Open     int           `json:"open_connections,omitempty"`
@@ -67,12 +75,14 @@ func (s *Snapshot) Merge(o *Snapshot) {
 	}
 	s.FoldedHolds += o.FoldedHolds
 	s.Open = append(s.Open, o.Open...)
+	s.Waiters = append(s.Waiters, o.Waiters...)
 pools:
 	for _, p := range o.Pools {
 		for i := range s.Pools {
 			if mine := &s.Pools[i]; mine.Name == p.Name {
 				mine.Waiting += p.Waiting
 				mine.MaxWaiting = max(mine.MaxWaiting, p.MaxWaiting)
+				mine.Deadlock = mine.Deadlock || p.Deadlock
 				mine.Checkouts += p.Checkouts
 				mine.Releases += p.Releases
 				mine.Timeouts += p.Timeouts
@@ -162,6 +172,7 @@ func (s *Snapshot) sort() {
 		}
 	}
 	sortHolds(s.Open)
+	sortWaiters(s.Waiters)
 }
 
 // compareSeries is the order of names.

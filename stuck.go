@@ -27,6 +27,7 @@ type Stack struct {
 	// function. The holds have their stacks, each as often as it was seen.
 	Alike int `json:"alike,omitempty"`
 
+	line    Site // of the application
 	waiting bool // for a connection of database/sql
 }
 
@@ -73,6 +74,7 @@ func mostly(all []Seen) (where string, share float64) {
 // sighting is what profiles have said of a hold. The hold's lock guards it.
 type sighting struct {
 	stack *Stack        // in the last
+	at    time.Duration // when that was
 	since time.Duration // when the gap began of which there are samples
 	last  time.Duration // when the last sample was taken
 	where []Seen
@@ -110,6 +112,11 @@ func (r *Recorder) OpenHolds() []Hold {
 func (r *Recorder) SnapshotWithStacks() *Snapshot {
 	s := r.Snapshot()
 	r.locate(s.Open)
+	for i := range s.Pools {
+		if p := r.Pool(s.Pools[i].Name); p.allWait(s.Open) {
+			s.Pools[i].Deadlock = true
+		}
+	}
 	return s
 }
 
@@ -128,6 +135,7 @@ func (r *Recorder) locate(holds []Hold) {
 			h.of.mu.Unlock()
 		}
 	}
+	r.inferOwnWaits(holds)
 }
 
 // stuck is a hold at the moment when it is looked for in a profile.
@@ -224,7 +232,7 @@ func (c *Checkout) sight(stack *Stack, h stuck, taken time.Duration) {
 	if c.seen == nil {
 		c.seen = &sighting{}
 	}
-	c.seen.stack = stack
+	c.seen.stack, c.seen.at = stack, taken
 	if !h.silent || c.released || c.running > 0 || c.since != h.since || taken-c.since < c.pool.recorder.sampleAfter() {
 		return
 	}
@@ -323,6 +331,9 @@ func newStack(frames []callsite.Site, taken time.Time, skip []string) *Stack {
 	s := &Stack{Taken: taken, Where: callsite.Where(frames, skip)}
 	for _, f := range frames {
 		s.Frames = append(s.Frames, Site(f))
+	}
+	if i := callsite.Application(frames, skip); i >= 0 {
+		s.line = Site(frames[i])
 	}
 	inner := slices.IndexFunc(frames, func(f callsite.Site) bool { return !strings.HasPrefix(f.Func, "runtime.") })
 	s.waiting = inner >= 0 && frames[inner].Func == "database/sql.(*DB).conn"

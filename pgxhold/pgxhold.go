@@ -51,6 +51,11 @@ type checkoutTracer interface {
 	TraceCheckin(conn *pgx.Conn)
 }
 
+// poolTracer has the hook of queuepool.New.
+type poolTracer interface {
+	TracePool(stat func() (open, most int))
+}
+
 // both is a tracer and one that was there before, with the hooks that pgx's
 // multitracer does not know.
 type both struct {
@@ -81,7 +86,14 @@ func (b both) TraceCheckin(conn *pgx.Conn) {
 	}
 }
 
-func (b both) Holders() []string { return b.ours.Holders() }
+func (b both) TracePool(stat func() (open, most int)) {
+	b.ours.TracePool(stat)
+	if before, ok := b.before.(poolTracer); ok {
+		before.TracePool(stat)
+	}
+}
+
+func (b both) Holders(ctx context.Context) []string { return b.ours.Holders(ctx) }
 
 func installed(t pgx.QueryTracer) bool {
 	switch t := t.(type) {
@@ -222,13 +234,18 @@ func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error
 func (t *Tracer) TraceCheckin(conn *pgx.Conn) { Released(conn) }
 
 // Holders says who holds the pool's connections now, a line for each place; those
-// with the most connections come first. queuepool puts it into its TimeoutError.
-func (t *Tracer) Holders() []string {
-	var lines []string
-	for _, h := range t.pool.Holders() {
-		lines = append(lines, h.String())
-	}
-	return lines
+// with the most connections come first. Before these it says whether the request of ctx
+// holds one itself, and whether all that hold one wait for another. queuepool puts it into
+// its TimeoutError.
+func (t *Tracer) Holders(ctx context.Context) []string { return t.pool.HolderLines(ctx) }
+
+// TracePool is what queuepool calls when a pool is made: it says how many connections are
+// open, and how many may be, 0 where there is no limit.
+func (t *Tracer) TracePool(stat func() (open, most int)) {
+	t.pool.SetStat(func() pghold.PoolStat {
+		open, most := stat()
+		return pghold.PoolStat{Open: open, Max: most}
+	})
 }
 
 // TraceAcquireStart begins a wait.

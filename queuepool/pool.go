@@ -24,8 +24,9 @@ type TimeoutError struct {
 	Size        int           // Config.Size
 	MaxOverflow int           // Config.MaxOverflow
 	Waited      time.Duration // Config.Timeout
-	// Holders says who held the connections at that moment, a line for each place,
-	// at most five, where the pool has a Tracer that knows it.
+	// Holders says who held the connections at that moment, a line for each place, and
+	// before these, whether the caller's own request held one, and whether all who did
+	// waited for another: at most five lines, where the pool has a Tracer that knows it.
 	Holders []string
 }
 
@@ -96,6 +97,11 @@ func New(cfg *Config) (*Pool, error) {
 	p.tracer, _ = cfg.ConnConfig.Tracer.(Tracer)
 	if cfg.Size == 0 || cfg.MaxOverflow == -1 {
 		p.limit = math.MaxInt
+	}
+	if t, ok := p.tracer.(interface {
+		TracePool(stat func() (open, most int))
+	}); ok {
+		t.TracePool(p.connections)
 	}
 	return p, nil
 }
@@ -187,7 +193,7 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 		}
 		p.mu.Unlock()
 		if timedOut {
-			return nil, p.timedOut() // which may take long: it is out of the queue by now, and gets no connection
+			return nil, p.timedOut(ctx) // which may take long: it is out of the queue by now, and gets no connection
 		}
 		return nil, ctx.Err()
 	}
@@ -211,10 +217,12 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*member, error) {
 // maxHolders is how many places a TimeoutError names.
 const maxHolders = 5
 
-func (p *Pool) timedOut() error {
+func (p *Pool) timedOut(ctx context.Context) error {
 	e := &TimeoutError{Size: p.cfg.Size, MaxOverflow: p.cfg.MaxOverflow, Waited: p.cfg.Timeout}
-	if t, ok := p.tracer.(interface{ Holders() []string }); ok {
-		e.Holders = t.Holders()
+	if t, ok := p.tracer.(interface {
+		Holders(context.Context) []string
+	}); ok {
+		e.Holders = t.Holders(ctx)
 		e.Holders = e.Holders[:min(len(e.Holders), maxHolders)]
 	}
 	return e
@@ -321,6 +329,16 @@ type Stat struct {
 	Waiting    int   // callers who wait for a connection
 	Connects   int64 // connections opened so far
 	Timeouts   int64 // waits that ended in a TimeoutError so far
+}
+
+// connections is how many are open, and how many may be, 0 where there is no limit.
+func (p *Pool) connections() (open, most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit == math.MaxInt {
+		return p.open, 0
+	}
+	return p.open, p.limit
 }
 
 // Stat returns the pool's state.

@@ -27,8 +27,8 @@ type Conn interface {
 }
 
 // From makes a Pool of a *queuepool.Pool, a *pgxpool.Pool, or whatever else has
-// an Acquire like theirs. Of a pool that has a method Holders() []string, and of a
-// *pgxpool.Pool with a tracer that has one, as pgxhold's have, a time-out is a
+// an Acquire like theirs. Of a pool that has a method Holders(context.Context) []string,
+// and of a *pgxpool.Pool with a tracer that has one, as pgxhold's have, a time-out is a
 // *TimeoutError, which says who holds the connections. queuepool's error does so of
 // itself.
 func From[C Conn](pool interface {
@@ -52,7 +52,7 @@ func (a acquirer[C]) Acquire(ctx context.Context) (Conn, error) {
 		if p, ok := from.(interface{ Config() *pgxpool.Config }); ok {
 			from = p.Config().ConnConfig.Tracer
 		}
-		return nil, named(err, from) // not c: a nil pointer in an interface is not nil
+		return nil, named(ctx, err, from) // not c: a nil pointer in an interface is not nil
 	}
 	return c, nil
 }
@@ -62,8 +62,8 @@ func (a acquirer[C]) Acquire(ctx context.Context) (Conn, error) {
 // who does.
 type TimeoutError struct {
 	Err error // the pool's, often context.DeadlineExceeded
-	// Holders says who held the connections at that moment, a line for each place,
-	// at most five.
+	// Holders says who held the connections at that moment, a line for each place, and
+	// before these, whether the caller's own request held one: at most five lines.
 	Holders []string
 }
 
@@ -76,19 +76,19 @@ func (e *TimeoutError) Unwrap() error { return e.Err }
 func (e *TimeoutError) Timeout() bool { return true }
 
 // holding is what knows who holds a pool's connections.
-type holding interface{ Holders() []string }
+type holding interface{ Holders(context.Context) []string }
 
 // maxHolders is how many places a TimeoutError names.
 const maxHolders = 5
 
 // named adds to a time-out who holds the connections, where from knows it.
-func named(err error, from any) error {
+func named(ctx context.Context, err error, from any) error {
 	var timeout interface{ Timeout() bool } // context.DeadlineExceeded has it too
 	h, ok := from.(holding)
 	if !ok || !errors.As(err, &timeout) || !timeout.Timeout() {
 		return err
 	}
-	holders := h.Holders()
+	holders := h.Holders(ctx)
 	if len(holders) == 0 {
 		return err
 	}
@@ -104,7 +104,7 @@ var ErrNotPgx = errors.New(`session: the *sql.DB does not use pgx's driver: open
 // what has a method Unwrap() driver.Conn. sqlhold does not see the statements of
 // such a session: they count as silence.
 //
-// Where the wrapper has a method Holders() []string, as sqlhold's has, a time-out is
+// Where the wrapper has a method Holders(context.Context) []string, as sqlhold's has, a time-out is
 // a *TimeoutError, once the Pool has had a connection.
 func FromDB(db *sql.DB) Pool {
 	if db == nil {
@@ -131,7 +131,7 @@ func (p *dbPool) Acquire(ctx context.Context) (Conn, error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		if h := p.holder.Load(); h != nil {
-			err = named(err, *h)
+			err = named(ctx, err, *h)
 		}
 		return nil, err
 	}

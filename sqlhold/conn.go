@@ -99,15 +99,9 @@ func (c *conn) queried(hold *pghold.Checkout, does effect, r driver.Rows, err er
 // Unwrap returns the driver's own connection.
 func (c *conn) Unwrap() driver.Conn { return c.inner }
 
-// Holders says who holds the pool's connections now, a line for each place; those
-// with the most connections come first. session puts it into its TimeoutError.
-func (c *conn) Holders() []string {
-	var lines []string
-	for _, h := range c.pool.Holders() {
-		lines = append(lines, h.String())
-	}
-	return lines
-}
+// Holders says who holds the pool's connections now, as pghold's HolderLines does.
+// session puts it into its TimeoutError.
+func (c *conn) Holders(ctx context.Context) []string { return c.pool.HolderLines(ctx) }
 
 // ResetSession is called when a connection that was kept is checked out.
 func (c *conn) ResetSession(ctx context.Context) error {

@@ -68,7 +68,7 @@
 //	conn.Raw(func(c any) error {
 //		own := sqlhold.Unwrap(c).(*stdlib.Conn)
 //
-// session.FromDB does that of itself. The wrapper's method Holders() []string says who
+// session.FromDB does that of itself. The wrapper's method Holders(context.Context) []string says who
 // holds the pool's connections now.
 //
 // # With the drivers' own tests

@@ -132,7 +132,7 @@ func (asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 func (asked) TraceCheckoutStart(ctx context.Context) context.Context          { return ctx }
 func (asked) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error) {}
 func (asked) TraceCheckin(conn *pgx.Conn)                                     {}
-func (a asked) Holders() []string                                             { return a.holders() }
+func (a asked) Holders(context.Context) []string                              { return a.holders() }
 
 // To find out who holds the connections may take long. Who does so is out of the
 // queue, so that one which comes back meanwhile does not lie idle.

@@ -194,7 +194,7 @@ func (poolError) Error() string   { return "all in use" }
 func (e poolError) Timeout() bool { return bool(e) }
 
 func (f failing) Acquire(context.Context) (session.Conn, error) { return nil, f.err }
-func (f failing) Holders() []string                             { return f.holders }
+func (f failing) Holders(context.Context) []string              { return f.holders }
 
 func TestFrom_APoolThatKnowsItsHolders(t *testing.T) {
 	six := []string{"a", "b", "c", "d", "e", "f"}

@@ -1,0 +1,282 @@
+package pghold
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// OwnWait is that who has a hold waits for another connection of the same pool. It gets
+// one only when others give theirs back: where all who hold wait, nobody does.
+type OwnWait struct {
+	At     Site          // the line that waits
+	Waited time.Duration // so far; 0 where it is not known
+	// Inferred is that the pool does not tell who waits (database/sql): the hold's
+	// goroutine was seen in it where callers wait, while all connections were held and no
+	// statement ran. It may wait for a connection of another such pool.
+	Inferred bool
+}
+
+// Waiter is who waits for a connection of a pool now: all callers of one route, and
+// apart from these those that wait for themselves.
+type Waiter struct {
+	Pool    string
+	Route   string
+	Count   int
+	Longest time.Duration // how long that one has waited that has waited longest
+	// Own is where their own requests took a connection of the same pool, which they
+	// hold; none where they hold none.
+	Own Site
+}
+
+type (
+	ownWaitJSON struct {
+		At       Site    `json:"at"`
+		Waited   seconds `json:"waited_s"`
+		Inferred bool    `json:"inferred,omitempty"`
+	}
+	waiterJSON struct {
+		Pool    string  `json:"pool"`
+		Route   string  `json:"route"`
+		Count   int     `json:"count"`
+		Longest seconds `json:"longest_s"`
+		Own     *Site   `json:"own,omitempty"`
+	}
+)
+
+// MarshalJSON writes the duration as seconds.
+func (w OwnWait) MarshalJSON() ([]byte, error) {
+	return json.Marshal(ownWaitJSON{w.At, seconds(w.Waited), w.Inferred})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (w *OwnWait) UnmarshalJSON(b []byte) error {
+	var j ownWaitJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*w = OwnWait{j.At, time.Duration(j.Waited), j.Inferred}
+	return nil
+}
+
+// MarshalJSON writes the duration as seconds.
+func (w Waiter) MarshalJSON() ([]byte, error) {
+	j := waiterJSON{w.Pool, w.Route, w.Count, seconds(w.Longest), nil}
+	if w.Own != (Site{}) {
+		j.Own = &w.Own
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (w *Waiter) UnmarshalJSON(b []byte) error {
+	var j waiterJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*w = Waiter{j.Pool, j.Route, j.Count, time.Duration(j.Longest), Site{}}
+	if j.Own != nil {
+		w.Own = *j.Own
+	}
+	return nil
+}
+
+// String says what it waits for: "waiting for another connection of the same pool at
+// app.go:93".
+func (w *OwnWait) String() string {
+	s := "waiting for another connection of the same pool"
+	if w.At != (Site{}) {
+		s += " at " + w.At.String()
+	}
+	if w.Inferred {
+		s += " (inferred)"
+	}
+	return s
+}
+
+// OwnHold is where the request of a context took a connection of the pool that it still
+// holds; false where it holds none. Whoever waits in ctx then waits for himself.
+func (p *Pool) OwnHold(ctx context.Context) (Site, bool) {
+	if c := scopeOf(ctx).holds(p); c != nil {
+		return c.site.site(), true
+	}
+	return Site{}, false
+}
+
+// waiting is who waits, at one moment.
+type waiting struct {
+	of     *Checkout
+	queued time.Duration
+	route  string
+	at     *place // nil where it was not looked
+}
+
+// waits appends those of the shard who wait, for one pool or, where it is nil, for any.
+// The caller holds the lock.
+func (s *shard) waits(all []waiting, of *Pool) []waiting {
+	for c := s.first; c != nil; c = c.next {
+		if c.waiting && (of == nil || c.pool == of) {
+			all = append(all, waiting{c, c.queued, c.route, c.site})
+		}
+	}
+	return all
+}
+
+// waiters sums up who waits, those who wait for themselves first, then the most.
+func (r *Recorder) waiters(all []waiting) []Waiter {
+	type key struct {
+		pool, route string
+		own         Site
+	}
+	now := r.now()
+	groups := map[key]*Waiter{}
+	for _, w := range all {
+		k := key{pool: w.of.pool.name, route: w.route}
+		if own := w.of.scope.holds(w.of.pool); own != nil {
+			k.own = own.site.site()
+		}
+		sum := rowOf(groups, k)
+		sum.Pool, sum.Route, sum.Own = k.pool, k.route, k.own
+		sum.Count++
+		sum.Longest = max(sum.Longest, now-w.queued)
+	}
+	var waiters []Waiter
+	for _, w := range groups {
+		waiters = append(waiters, *w)
+	}
+	sortWaiters(waiters)
+	return waiters
+}
+
+func sortWaiters(all []Waiter) {
+	own := func(w Waiter) int { return map[bool]int{true: 1}[w.Own != Site{}] }
+	slices.SortFunc(all, func(a, b Waiter) int {
+		return cmp.Or(own(b)-own(a), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Longest, a.Longest), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Own.Line, b.Own.Line))
+	})
+}
+
+// ownWaits tells the holds of those whose requests wait for another.
+func (r *Recorder) ownWaits(holds []Hold, all []waiting) {
+	type of struct {
+		scope *scope
+		pool  *Pool
+	}
+	waits := map[of]waiting{}
+	for _, w := range all {
+		for s := w.of.scope; s != nil; s = s.outer {
+			if _, other := waits[of{s, w.of.pool}]; !other {
+				waits[of{s, w.of.pool}] = w
+			}
+		}
+	}
+	now := r.now()
+	for i := range holds {
+		c := holds[i].of
+		if w, ok := waits[of{c.scope, c.pool}]; ok && c.scope != nil {
+			holds[i].OwnWait = &OwnWait{Waited: now - w.queued}
+			if w.at != nil {
+				holds[i].OwnWait.At = w.at.site()
+			}
+		}
+	}
+}
+
+// inferOwnWaits is ownWaits for pools that do not tell who waits, by the stacks that the
+// holds were given. It needs a pool of which all connections are held and none is busy,
+// and no other like that: a stack does not say which one it waits for.
+func (r *Recorder) inferOwnWaits(holds []Hold) {
+	var full *Pool
+	for i := range holds {
+		p := holds[i].of.pool
+		if p == full || p.tellsWaits.Load() || !p.full() {
+			continue
+		}
+		if full != nil {
+			return
+		}
+		full = p
+	}
+	if full == nil || slices.ContainsFunc(holds, func(h Hold) bool { return h.of.pool == full && h.Running }) {
+		return
+	}
+	for i := range holds {
+		h := &holds[i]
+		if h.of.pool != full || h.Stack == nil || !h.Stack.waiting || h.Stack.Alike > 0 || !h.of.silentSinceSight() {
+			continue
+		}
+		h.OwnWait = &OwnWait{At: h.Stack.line, Inferred: true}
+	}
+}
+
+// full reports whether all connections that the pool may have are held.
+func (p *Pool) full() bool {
+	if p.stat.Load() == nil {
+		return false
+	}
+	s := p.Stat()
+	return s.Max > 0 && int(p.checkouts.Load()-p.releases.Load()) >= s.Max
+}
+
+// silentSinceSight reports whether the hold has been silent since its stack was taken.
+func (c *Checkout) silentSinceSight() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen != nil && !c.released && c.running == 0 && c.since <= c.seen.at
+}
+
+// deadlocked reports whether all connections that the pool may have are held by requests
+// that wait for another, and no statement runs. It looks at all of it at one moment.
+func (p *Pool) deadlocked() bool {
+	size := int(p.size.Load())
+	if size == 0 {
+		return false
+	}
+	for i := range p.recorder.shards {
+		p.recorder.shards[i].mu.Lock()
+		defer p.recorder.shards[i].mu.Unlock()
+	}
+	waits := map[*scope]bool{}
+	var holds []*Checkout
+	for i := range p.recorder.shards {
+		for c := p.recorder.shards[i].first; c != nil; c = c.next {
+			switch {
+			case c.pool != p:
+			case !c.waiting:
+				holds = append(holds, c)
+			default:
+				for s := c.scope; s != nil; s = s.outer {
+					waits[s] = true
+				}
+			}
+		}
+	}
+	if len(holds) < size {
+		return false
+	}
+	for _, c := range holds {
+		c.mu.Lock()
+		quiet := !c.released && c.running == 0
+		c.mu.Unlock()
+		if c.scope == nil || !waits[c.scope] || !quiet {
+			return false
+		}
+	}
+	return true
+}
+
+// allWait reports whether the pool's holds, as they were described, are as many as there
+// are connections, and all wait for another.
+func (p *Pool) allWait(holds []Hold) bool {
+	n := 0
+	for i := range holds {
+		if holds[i].of.pool == p {
+			if n++; holds[i].OwnWait == nil || holds[i].Running {
+				return false
+			}
+		}
+	}
+	size := int(p.size.Load())
+	return size > 0 && n >= size
+}
