@@ -13,14 +13,16 @@ func dependency(file string) bool {
 var libraries = []string{
 	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
-	"github.com/uptrace/bun", "entgo.io/ent",
-	module, module + "/internal/callsite", module + "/session", module + "/queuepool", module + "/pgxhold", module + "/sqlhold", module + "/httphold",
+	"github.com/uptrace/bun", "entgo.io/ent", "google.golang.org/grpc",
+	module, module + "/internal/callsite", module + "/session", module + "/queuepool",
+	module + "/pgxhold", module + "/sqlhold", module + "/httphold", module + "/grpchold", module + "/riverhold",
 }
 
 // library reports whether a function, by its full name and its file, is one that an
-// application's line is looked for above.
+// application's line is looked for above: also what protoc generates, in whosever module,
+// for one looks for who calls it.
 func library(function, file string, skip []string) bool {
-	return within(function, skip) || !strings.HasSuffix(file, "_test.go") && within(function, libraries)
+	return within(function, skip) || strings.HasSuffix(file, ".pb.go") || !strings.HasSuffix(file, "_test.go") && within(function, libraries)
 }
 
 // within reports whether a function, by its full name, belongs to one of the

@@ -10,6 +10,10 @@ func TestLibrary(t *testing.T) {
 		"database/sql.(*DB).QueryRow":                                      true,
 		"database/sqlx.Get":                                                false,
 		"gorm.io/gorm/callbacks.Query":                                     true,
+		"google.golang.org/grpc.(*ClientConn).Invoke":                      true,
+		"google.golang.org/grpcs.Invoke":                                   false,
+		"github.com/pghold/pghold/grpchold.UnaryClientInterceptor":         true,
+		"github.com/pghold/pghold/riverhold.Middleware.Work":               true,
 		"github.com/pghold/pghold.(*Pool).Checkout":                        true,
 		"github.com/pghold/pghold/internal/callsite.Profile":               true,
 		"github.com/pghold/pghold/session.acquirer[...].Acquire":           true,
@@ -29,6 +33,11 @@ func TestLibrary(t *testing.T) {
 	}
 	if library("github.com/pghold/pghold.TestX", "x_test.go", nil) {
 		t.Error("a test is an application of its package")
+	}
+	for file, want := range map[string]bool{"pay_grpc.pb.go": true, "pay.pb.go": true, "pay_pb.go": false} {
+		if got := library("example.com/app/paypb.(*chargesClient).Create", file, nil); got != want {
+			t.Errorf("%s: got %v, want %v: who calls it is the application, where it is generated", file, got, want)
+		}
 	}
 }
 
