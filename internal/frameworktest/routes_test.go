@@ -1,5 +1,5 @@
-// Package frameworktest holds the recipes for other people's routers to these routers:
-// docs/recipes.md quotes them. It has no code of its own.
+// Package frameworktest holds the recipes for other people's routers, RPCs and jobs to
+// these: docs/recipes.md quotes them. It has no code of its own but for a generated stub.
 package frameworktest
 
 import (
@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -248,26 +250,34 @@ func TestRouters(t *testing.T) {
 	}
 }
 
+// recipe is one in a file of this folder, and its indentation.
+var recipe = regexp.MustCompile(`(?s)\n(\t+)// recipe: ([^\n]+)\n(.*?)\n\t+// end\n`)
+
 // docs/recipes.md has the recipes as they are here.
 func TestRecipes_AreInTheDocumentation(t *testing.T) {
-	source, err := os.ReadFile("routes_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	doc, err := os.ReadFile("../../docs/recipes.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	recipes := 0
-	for _, part := range strings.Split(string(source), "\t\t// recipe: ")[1:] {
-		name, code, _ := strings.Cut(part, "\n")
-		code, _, _ = strings.Cut(code, "\t\t// end\n")
-		code = strings.ReplaceAll("\n"+code, "\n\t\t", "\n")[1:]
-		if recipes++; !strings.Contains(string(doc), "```go\n"+code+"```\n") {
-			t.Errorf("docs/recipes.md has another recipe for %s than this:\n%s", name, code)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range recipe.FindAllStringSubmatch(string(source), -1) {
+			indent, name, code := m[1], m[2], m[3]
+			code = strings.ReplaceAll("\n"+code, "\n"+indent, "\n")
+			if recipes++; !strings.Contains(string(doc), "```go"+code+"\n```\n") {
+				t.Errorf("docs/recipes.md has another recipe for %s than this:%s", name, code)
+			}
 		}
 	}
-	if recipes != len(routers) {
-		t.Errorf("there are %d recipes for %d routers", recipes, len(routers))
+	if want := len(routers) + len([]string{"gRPC server", "gRPC client", "river", "job"}); recipes != want {
+		t.Errorf("there are %d recipes, want %d", recipes, want)
 	}
 }
