@@ -121,3 +121,32 @@ func gapsAfterAPause(t *testing.T) {
 		t.Errorf("the gaps are %+v, want a sample of each", g)
 	}
 }
+
+// A hold that never ends is looked at for an hour, and then keeps no timer: time stands
+// still in a test that waits for ever, and its deadlock is seen.
+func TestGaps_OfAHoldThatNeverEnds(t *testing.T) { synctest.Test(t, gapsOfAHoldThatNeverEnds) }
+
+func gapsOfAHoldThatNeverEnds(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		pghold.Do(t.Context(), "job", func(ctx context.Context) {
+			defer r.Pool("main").Checkout(ctx).Release()
+			<-stop
+		})
+	})
+	time.Sleep(48 * time.Hour)
+	again := r.Pool("main").Checkout(t.Context()) // for which a timer starts again
+	time.Sleep(900 * time.Millisecond)
+	again.Release()
+	close(stop)
+	all.Wait()
+	s := r.Snapshot().Series
+	if samples := s[0].Gaps[0].Seen; len(samples) != 1 || samples[0].Samples != 14 {
+		t.Errorf("of two days the samples are %+v, want those after 0.5 s, 1 s … 34 min, and one more with another hold's", samples)
+	}
+	if samples := s[1].Gaps[0].Seen; len(samples) != 1 || samples[0].Samples != 1 {
+		t.Errorf("of the other the samples are %+v", samples)
+	}
+}

@@ -345,8 +345,12 @@ func (r *Recorder) sampleAfter() time.Duration { return max(r.cfg.StuckAfter/2, 
 
 const minSampleAfter = 100 * time.Millisecond
 
-// sample looks where silent holds are for as long as any hold is open. There is one
-// timer for a recorder, and none where nobody has a connection.
+// sampleFor is how long a hold is silent when it is looked at no more: one that will
+// never end, say of a test's, does not keep a timer going.
+const sampleFor = time.Hour
+
+// sample looks where silent holds are, for as long as any is open. There is one timer for
+// a recorder, and none where nobody has a connection.
 func (r *Recorder) sample() {
 	if r.stacks.sampling.Swap(true) {
 		return
@@ -371,7 +375,7 @@ func (r *Recorder) sampleLater() {
 	})
 }
 
-// silentFor reports whether holds are open, and whether there is one of whose gap a
+// silentFor reports whether holds are open that may be looked at, and whether there is one of whose gap a
 // sample is due: it has lasted for long, and for twice as long as when the last was
 // taken.
 func (r *Recorder) silentFor(now time.Duration) (open, due bool) {
@@ -382,9 +386,9 @@ func (r *Recorder) silentFor(now time.Duration) (open, due bool) {
 			if c.waiting {
 				continue
 			}
-			open = true
 			c.mu.Lock()
-			if c.running == 0 && now-c.since >= r.sampleAfter() {
+			open = open || now-c.since < sampleFor
+			if silent := now - c.since; c.running == 0 && silent >= r.sampleAfter() && silent < sampleFor {
 				due = c.seen == nil || c.seen.since != c.since || now-c.since >= 2*(c.seen.last-c.since)
 			}
 			c.mu.Unlock()

@@ -183,39 +183,3 @@ func TestRiver(t *testing.T) {
 		})
 	}
 }
-
-// job is a job of a queue that is nobody's.
-type job struct {
-	Kind string
-	Run  func(context.Context) error
-}
-
-func TestJob(t *testing.T) {
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "slow") }))
-	defer api.Close()
-	for kind, want := range map[string]seen{
-		"good": {holds: 1, err: "declined"},
-		"bad":  {holds: 1, err: "declined", found: 1, call: "GET api/slow"},
-	} {
-		t.Run(kind, func(t *testing.T) {
-			recorder := pghold.NewRecorder(pghold.Config{})
-			s := &service{recorder.Pool("main"), &http.Client{Transport: httphold.Transport(nil, "GET /slow")}, api.URL}
-			// recipe: job
-			work := func(ctx context.Context, job job) (err error) {
-				pghold.Do(ctx, "job "+job.Kind, func(ctx context.Context) { err = job.Run(ctx) })
-				return err
-			}
-			// end
-			err := work(t.Context(), job{kind, func(ctx context.Context) error {
-				map[string]func(context.Context){"good": s.good, "bad": s.bad}[kind](ctx)
-				return errDeclined
-			}})
-			got := seen{err: err.Error()}
-			got.of(t, recorder, api.URL)
-			want.route = "job " + kind
-			if got != want {
-				t.Errorf("got  %+v\nwant %+v", got, want)
-			}
-		})
-	}
-}

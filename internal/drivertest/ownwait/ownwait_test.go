@@ -44,12 +44,12 @@ var pools = map[string]func(*testing.T, *pghold.Recorder, *pgx.ConnConfig) pool{
 				return nil, err
 			}
 			_, err = c.Exec(ctx, "select 1")
-			return c.Release, err
+			return released(c.Release, err)
 		}
 	},
 	"queuepool": func(t *testing.T, r *pghold.Recorder, cc *pgx.ConnConfig) pool {
 		cfg := queuepool.NewConfig(cc)
-		cfg.Size, cfg.MaxOverflow, cfg.Timeout = size, 0, timeout
+		cfg.Size, cfg.MaxOverflow, cfg.Timeout = size, 0, timeout/2
 		must(t, pgxhold.InstallConn(cfg.ConnConfig, r, "main"))
 		p, err := queuepool.New(cfg)
 		must(t, err)
@@ -60,7 +60,7 @@ var pools = map[string]func(*testing.T, *pghold.Recorder, *pgx.ConnConfig) pool{
 				return nil, err
 			}
 			_, err = c.Conn().Exec(ctx, "select 1")
-			return c.Release, err
+			return released(c.Release, err)
 		}
 	},
 	"database/sql": func(t *testing.T, r *pghold.Recorder, cc *pgx.ConnConfig) pool {
@@ -74,9 +74,17 @@ var pools = map[string]func(*testing.T, *pghold.Recorder, *pgx.ConnConfig) pool{
 				return nil, err
 			}
 			_, err = c.ExecContext(ctx, "select 1")
-			return func() { c.Close() }, err
+			return released(func() { c.Close() }, err)
 		}
 	},
+}
+
+// released gives a connection back whose statement failed.
+func released(release func(), err error) (func(), error) {
+	if err != nil {
+		release()
+	}
+	return release, err
 }
 
 const timeout = 20 * time.Second
@@ -157,7 +165,7 @@ func aSecondConnection(t *testing.T, name string, open func(*testing.T, *pghold.
 			if s.Deadlock {
 				deadlock = time.Since(began)
 			}
-			if s.Route != "GET /twice" || s.Inferred != inferred || !strings.HasSuffix(s.Own.Func, "aSecondConnection.func1.1") && s.Own.Func == "" {
+			if s.Route != "GET /twice" || s.Inferred != inferred || !strings.HasSuffix(s.Own.File, "ownwait_test.go") {
 				t.Errorf("told of %s", s)
 			}
 		case <-time.After(timeout / 2):
