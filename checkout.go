@@ -21,6 +21,7 @@ type Checkout struct {
 	series     *Series // in which it was counted, nil before
 	waiting    bool
 
+	intended bool   // on purpose
 	sameLine bool   // whether the first statement is known to be sent by the line of site
 	depth    uint8  // of the stacks that are taken of statements
 	site     *place // before, where it waits for itself, the line that does
@@ -307,8 +308,8 @@ func (c *Checkout) describeOpen() Hold {
 func (c *Checkout) hold(now time.Duration) Hold {
 	h := Hold{
 		Pool: c.pool.name, Route: c.route, Site: c.site.site(), Callers: c.site.Callers(),
-		Began: c.pool.recorder.started.Add(c.began).Round(0),
-		Open:  !c.released, Running: c.running > 0, Panicked: c.panicked,
+		Intended: c.intended, Began: c.pool.recorder.started.Add(c.began).Round(0),
+		Open: !c.released, Running: c.running > 0, Panicked: c.panicked,
 		Wait: max(c.wait, 0), Held: now - c.began, Busy: c.busy, SilentInTransaction: c.silentInTx,
 		Statements: int(c.statements), Last: c.after.site(),
 	}

@@ -11,7 +11,9 @@ import (
 type Hold struct {
 	Pool  string
 	Route string // "" where no route was named
-	Site  Site   // where the connection was taken
+	// Intended is that the connection is held on purpose, by Intend, and Route why.
+	Intended bool
+	Site     Site // where the connection was taken
 	// Callers are the application's functions above Site, the nearest first, for a
 	// helper may have taken the connection for them. Closures count as the function
 	// that they are written in. They are those within the few frames that a checkout
@@ -92,6 +94,7 @@ type holdJSON struct {
 	Route               string     `json:"route"`
 	Site                Site       `json:"site"`
 	Callers             []string   `json:"callers,omitempty"`
+	Intended            bool       `json:"intended,omitempty"`
 	Began               time.Time  `json:"began_at"`
 	Open                bool       `json:"open,omitempty"`
 	Running             bool       `json:"running,omitempty"`
@@ -113,7 +116,7 @@ type holdJSON struct {
 
 // MarshalJSON writes durations as seconds.
 func (h Hold) MarshalJSON() ([]byte, error) {
-	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Callers, h.Began, h.Open, h.Running, h.Panicked,
+	return json.Marshal(holdJSON{h.Pool, h.Route, h.Site, h.Callers, h.Intended, h.Began, h.Open, h.Running, h.Panicked,
 		seconds(h.Wait), seconds(h.Held), seconds(h.Busy), seconds(h.Silent()), seconds(h.SilentInTransaction),
 		h.Statements, h.LongestGap, h.SlowCalls, h.SlowCallsLeftOut, seconds(h.SlowCallsLeftOutTime), h.Last, h.Stack, h.OwnWait})
 }
@@ -125,7 +128,7 @@ func (h *Hold) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*h = Hold{
-		Pool: j.Pool, Route: j.Route, Site: j.Site, Callers: j.Callers, Began: j.Began, Open: j.Open, Running: j.Running, Panicked: j.Panicked,
+		Pool: j.Pool, Route: j.Route, Site: j.Site, Callers: j.Callers, Intended: j.Intended, Began: j.Began, Open: j.Open, Running: j.Running, Panicked: j.Panicked,
 		Wait: time.Duration(j.Wait), Held: time.Duration(j.Held), Busy: time.Duration(j.Busy),
 		SilentInTransaction: time.Duration(j.SilentInTransaction), Statements: j.Statements,
 		LongestGap: j.LongestGap, SlowCalls: j.SlowCalls, SlowCallsLeftOut: j.SlowCallsLeftOut,

@@ -15,7 +15,7 @@ type Holder struct {
 	Route  string
 	Site   Site
 	Count  int           // of connections
-	Of     int           // how many are held in all
+	Of     int           // how many are held in all, on purpose too
 	Oldest time.Duration // how long the oldest of these holds has lasted
 	// Doing is what the oldest is doing: in a statement, in a slow call with its
 	// line, at the line where its goroutine is, or else silent since the line of its
@@ -36,7 +36,8 @@ func (h Holder) String() string {
 // inSeconds writes a duration as people do in a sentence: "29.1 s".
 func inSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s" }
 
-// Holders returns who holds the pool's connections now, those with the most first.
+// Holders returns who holds the pool's connections now, those with the most first, but
+// not who holds one on purpose (Intend).
 func (p *Pool) Holders() []Holder {
 	type place struct {
 		route string
@@ -46,6 +47,9 @@ func (p *Pool) Holders() []Holder {
 	holds := p.recorder.openHolds(p)
 	p.recorder.locate(holds)
 	for _, h := range holds {
+		if h.Intended {
+			continue
+		}
 		key := place{h.Route, h.Site}
 		g := groups[key]
 		if g == nil {
@@ -72,8 +76,8 @@ func (p *Pool) Holders() []Holder {
 // for the texts of time-outs.
 func (p *Pool) HolderLines(ctx context.Context) (lines []string) {
 	holders := p.Holders()
-	if len(holders) > 0 && p.deadlocked() {
-		lines = append(lines, deadlockText(holders[0].Of, false))
+	if n := p.deadlocked(); n > 0 {
+		lines = append(lines, deadlockText(n, false))
 	}
 	if own, ok := p.OwnHold(ctx); ok {
 		lines = append(lines, "this request holds one itself, taken at "+own.String())

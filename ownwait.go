@@ -226,12 +226,13 @@ func (c *Checkout) silentSinceSight() bool {
 	return c.seen != nil && !c.released && c.running == 0 && c.since <= c.seen.at
 }
 
-// deadlocked reports whether all connections that the pool may have are held by requests
-// that wait for another, and no statement runs. It looks at all of it at one moment.
-func (p *Pool) deadlocked() bool {
+// deadlocked is how many connections are held by requests that wait for another, where no
+// statement runs and these are all that the pool may have, but for those that are held on
+// purpose; otherwise 0. It looks at all of it at one moment.
+func (p *Pool) deadlocked() int {
 	size := int(p.size.Load())
 	if size == 0 {
-		return false
+		return 0
 	}
 	for i := range p.recorder.shards {
 		p.recorder.shards[i].mu.Lock()
@@ -239,44 +240,55 @@ func (p *Pool) deadlocked() bool {
 	}
 	waits := map[*scope]bool{}
 	var holds []*Checkout
+	onPurpose := 0
 	for i := range p.recorder.shards {
 		for c := p.recorder.shards[i].first; c != nil; c = c.next {
 			switch {
 			case c.pool != p:
-			case !c.waiting:
-				holds = append(holds, c)
-			default:
+			case c.waiting:
 				for s := c.scope; s != nil; s = s.outer {
 					waits[s] = true
 				}
+			case c.intended:
+				onPurpose++
+			default:
+				holds = append(holds, c)
 			}
 		}
 	}
-	if len(holds) < size {
-		return false
+	if len(holds)+onPurpose < size {
+		return 0
 	}
 	for _, c := range holds {
 		c.mu.Lock()
 		quiet := !c.released && c.running == 0
 		c.mu.Unlock()
 		if c.scope == nil || !waits[c.scope] || !quiet {
-			return false
+			return 0
 		}
 	}
-	return true
+	return len(holds)
 }
 
-// allWait reports whether the pool's holds, as they were described, are as many as there
-// are connections, and all wait for another.
-func (p *Pool) allWait(holds []Hold) bool {
-	n := 0
+// allWait is deadlocked of holds as they were described.
+func (p *Pool) allWait(holds []Hold) int {
+	n, wait := 0, 0
 	for i := range holds {
-		if holds[i].of.pool == p {
-			if n++; holds[i].OwnWait == nil || holds[i].Running {
-				return false
-			}
+		h := &holds[i]
+		if h.of.pool != p {
+			continue
+		}
+		n++
+		switch {
+		case h.Intended:
+		case h.OwnWait == nil || h.Running:
+			return 0
+		default:
+			wait++
 		}
 	}
-	size := int(p.size.Load())
-	return size > 0 && n >= size
+	if size := int(p.size.Load()); size == 0 || n < size {
+		return 0
+	}
+	return wait
 }

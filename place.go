@@ -59,7 +59,8 @@ func (p *place) sends(statement *place, first bool) {
 
 // lastSeries is a short cut to the series of a pool and route.
 type lastSeries struct {
-	pool   *Pool
-	route  string
-	series *Series // nil where there was none yet
+	pool     *Pool
+	route    string
+	intended bool
+	series   *Series // nil where there was none yet
 }

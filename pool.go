@@ -169,7 +169,7 @@ func (p *Pool) newCheckout(ctx context.Context) *Checkout {
 	r := p.recorder
 	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))], queued: r.now()}
 	if c.scope != nil {
-		c.route = c.scope.name()
+		c.route, c.intended = c.scope.name(), c.scope.intended
 	}
 	return c
 }

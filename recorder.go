@@ -92,7 +92,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 		for key, part := range s.series {
 			whole := series[key]
 			if whole == nil {
-				whole = &Series{Pool: part.Pool, Route: part.Route, Site: part.Site}
+				whole = newSeries(key)
 				series[key] = whole
 			}
 			whole.Merge(part)
@@ -121,7 +121,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 		snap.Pools = append(snap.Pools, PoolSnapshot{
 			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
-			Deadlock: p.deadlocked(), Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			Deadlock: p.deadlocked() > 0, Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true

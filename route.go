@@ -84,6 +84,9 @@ type scope struct {
 	outer *scope                 // within which it is, or nil
 	label label                  // of the goroutine, also where an outer one has set it
 	do    bool                   // it is that of Do
+
+	intended bool // it is that of Intend
+
 	mu    sync.Mutex
 	open  []*Checkout
 	calls []*call   // that have not ended, of those within too, at most maxOpenCalls
@@ -104,6 +107,9 @@ func newScope(ctx context.Context, route func() string) *scope {
 // are taken already. The last name counts. In another context it does nothing.
 func SetRoute(ctx context.Context, route string) {
 	s := scopeOf(ctx)
+	for s != nil && s.intended {
+		s = s.outer
+	}
 	if s == nil {
 		return
 	}
@@ -157,7 +163,7 @@ func (s *scope) add(c *Checkout) {
 func (s *scope) holds(p *Pool) *Checkout {
 	for ; s != nil; s = s.outer {
 		s.mu.Lock()
-		i := slices.IndexFunc(s.open, func(c *Checkout) bool { return c.pool == p })
+		i := slices.IndexFunc(s.open, func(c *Checkout) bool { return c.pool == p && !c.intended })
 		var c *Checkout
 		if i >= 0 {
 			c = s.open[i]

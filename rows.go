@@ -158,8 +158,10 @@ func (r *MetricReader) openRows(s *Snapshot, finished map[rowKey]*routeRow) []op
 		row := rowOf(rows, k)
 		row.Pool, row.Route = k.pool, k.route
 		row.Count++
-		row.Oldest = max(row.Oldest, h.Held)
-		row.LongestSilentInTransaction = max(row.LongestSilentInTransaction, h.SilentInTransaction)
+		if !h.Intended {
+			row.Oldest = max(row.Oldest, h.Held)
+			row.LongestSilentInTransaction = max(row.LongestSilentInTransaction, h.SilentInTransaction)
+		}
 	}
 	return sortedRows(rows)
 }

@@ -13,6 +13,8 @@ type Series struct {
 	Pool  string `json:"pool"`
 	Route string `json:"route"`
 	Site  Site   `json:"site"`
+	// Intended is that these connections were held on purpose, by Intend, and Route why.
+	Intended bool `json:"intended,omitempty"`
 
 	Wait   Sketch `json:"wait_s"`
 	Held   Sketch `json:"held_s"` // its Count is the number of holds
@@ -293,24 +295,32 @@ func (s *Series) Merge(o *Series) {
 // Site, not by the stack on which that was found, of which there may be any number.
 type seriesKey struct {
 	pool, route string
+	intended    bool
 	site        Site
+}
+
+func (s *Series) key() seriesKey { return seriesKey{s.Pool, s.Route, s.Intended, s.Site} }
+
+// newSeries makes the one of a name, in which nothing is counted yet.
+func newSeries(k seriesKey) *Series {
+	return &Series{Pool: k.pool, Route: k.route, Intended: k.intended, Site: k.site}
 }
 
 // seriesOf returns the part of the series that c belongs to. The caller holds the
 // lock of c's shard.
 func (r *Recorder) seriesOf(c *Checkout) *Series {
 	last := &c.site.last
-	if last.series == nil || last.series.into != nil || last.pool != c.pool || last.route != c.route {
-		key := seriesKey{c.pool.name, c.route, c.site.site()}
+	if last.series == nil || last.series.into != nil || last.pool != c.pool || last.route != c.route || last.intended != c.intended {
+		key := seriesKey{c.pool.name, c.route, c.intended, c.site.site()}
 		s := c.shard.series[key]
 		if s == nil {
-			s = &Series{Pool: key.pool, Route: key.route, Site: key.site}
+			s = newSeries(key)
 			if s.named() && len(c.shard.series) >= r.cfg.MaxSeries {
 				s.Missed = c.shard.giveWay(r.cfg.MaxSeries)
 			}
 			c.shard.series[key] = s
 		}
-		*last = lastSeries{c.pool, c.route, s}
+		*last = lastSeries{c.pool, c.route, c.intended, s}
 	}
 	return last.series
 }
@@ -322,7 +332,7 @@ func (s *Series) named() bool         { return s.Route != Folded }
 func (s *Series) fold(series map[seriesKey]*Series) {
 	key := seriesKey{pool: s.Pool, route: Folded}
 	if series[key] == nil {
-		series[key] = &Series{Pool: key.pool, Route: key.route}
+		series[key] = newSeries(key)
 	}
 	s.Missed = 0
 	series[key].Merge(s)
@@ -338,7 +348,7 @@ func (s *shard) giveWay(most int) time.Duration {
 		return 0
 	}
 	cost := all[i].cost()
-	delete(s.series, seriesKey{all[i].Pool, all[i].Route, all[i].Site})
+	delete(s.series, all[i].key())
 	all[i].fold(s.series)
 	return cost
 }
@@ -352,7 +362,7 @@ func foldLeast(series map[seriesKey]*Series, most int) {
 	}
 	slices.SortFunc(all, func(a, b *Series) int { return cmp.Or(cmp.Compare(b.cost(), a.cost()), compareSeries(a, b)) })
 	for _, s := range all[most:] {
-		delete(series, seriesKey{s.Pool, s.Route, s.Site})
+		delete(series, s.key())
 		s.fold(series)
 	}
 }

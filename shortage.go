@@ -32,8 +32,10 @@ type Shortage struct {
 	// OwnWait has it.
 	Own, At  Site
 	Inferred bool
-	// Deadlock is as PoolSnapshot has it.
-	Deadlock bool
+	// Deadlock is how many connections are held by requests that wait for another, where
+	// these are all, but for those that are held on purpose, and no statement runs: nobody
+	// will get one but by a time-out. It is 0 otherwise.
+	Deadlock int
 }
 
 // String is the shortage in a sentence.
@@ -41,8 +43,8 @@ func (s Shortage) String() string {
 	var b strings.Builder
 	b.WriteString(s.Pool + ": ")
 	switch {
-	case s.Deadlock:
-		b.WriteString(s.deadlock())
+	case s.Deadlock > 0:
+		b.WriteString(deadlockText(s.Deadlock, s.Inferred))
 	case s.Own != Site{}:
 		b.WriteString(s.own())
 	case s.Err != nil && !isTimeout(s.Err):
@@ -77,15 +79,7 @@ func (s Shortage) own() string {
 	return text
 }
 
-// deadlock says that all do.
-func (s Shortage) deadlock() string {
-	n := 0
-	if len(s.Holders) > 0 {
-		n = s.Holders[0].Of
-	}
-	return deadlockText(n, s.Inferred)
-}
-
+// deadlockText says that all do.
 func deadlockText(connections int, inferred bool) string {
 	text := fmt.Sprintf("deadlock: all %d connections are held by requests that wait for another", connections)
 	if inferred {
@@ -117,8 +111,8 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 			message = "waiting for a database connection while holding one"
 			attrs = append(attrs, slog.String("holds_since", s.Own.String()), slog.String("waits_at", s.At.String()), slog.Bool("inferred", s.Inferred))
 		}
-		if s.Deadlock {
-			message = s.deadlock()
+		if s.Deadlock > 0 {
+			message = deadlockText(s.Deadlock, s.Inferred)
 		}
 		l.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
 	}
@@ -147,7 +141,7 @@ const (
 
 func (s *Shortage) kind() int {
 	switch {
-	case s.Deadlock:
+	case s.Deadlock > 0:
 		return aDeadlock
 	case s.Own != Site{}:
 		return anOwnWait

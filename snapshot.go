@@ -99,12 +99,12 @@ pools:
 	}
 	mine := map[seriesKey]*Series{}
 	for _, series := range s.Series {
-		mine[seriesKey{series.Pool, series.Route, series.Site}] = series
+		mine[series.key()] = series
 	}
 	for _, series := range o.Series {
-		key := seriesKey{series.Pool, series.Route, series.Site}
+		key := series.key()
 		if mine[key] == nil {
-			mine[key] = &Series{Pool: series.Pool, Route: series.Route, Site: series.Site}
+			mine[key] = newSeries(key)
 			s.Series = append(s.Series, mine[key])
 		}
 		mine[key].Merge(series)

@@ -113,7 +113,7 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 	s := r.Snapshot()
 	r.locate(s.Open)
 	for i := range s.Pools {
-		if p := r.Pool(s.Pools[i].Name); p.allWait(s.Open) {
+		if p := r.Pool(s.Pools[i].Name); p.allWait(s.Open) > 0 {
 			s.Pools[i].Deadlock = true
 		}
 	}
@@ -388,7 +388,7 @@ func (r *Recorder) silentFor(now time.Duration) (open, due bool) {
 			}
 			c.mu.Lock()
 			open = open || now-c.since < sampleFor
-			if silent := now - c.since; c.running == 0 && silent >= r.sampleAfter() && silent < sampleFor {
+			if silent := now - c.since; !c.intended && c.running == 0 && silent >= r.sampleAfter() && silent < sampleFor {
 				due = c.seen == nil || c.seen.since != c.since || now-c.since >= 2*(c.seen.last-c.since)
 			}
 			c.mu.Unlock()

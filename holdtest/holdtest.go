@@ -166,7 +166,7 @@ func Find(s *pghold.Snapshot, rules Rules) []Finding {
 		}
 	}
 	for _, series := range s.Series {
-		if own(series.Route, series.Site) {
+		if own(series.Route, series.Site) || series.Intended {
 			continue
 		}
 		f := Finding{Pool: series.Pool, Route: series.Route, Held: series.Site}
@@ -183,7 +183,7 @@ func Find(s *pghold.Snapshot, rules Rules) []Finding {
 		}
 	}
 	for _, h := range s.Open {
-		if !own(h.Route, h.Site) {
+		if !own(h.Route, h.Site) && !h.Intended {
 			find(Finding{Pool: h.Pool, Route: h.Route, Held: h.Site, At: h.Last, Count: 1, Longest: h.Held, Open: true})
 		}
 	}
@@ -205,7 +205,7 @@ func own(route string, site pghold.Site) bool {
 
 func open(s *pghold.Snapshot) bool {
 	for _, h := range s.Open {
-		if !own(h.Route, h.Site) {
+		if !own(h.Route, h.Site) && !h.Intended {
 			return true
 		}
 	}

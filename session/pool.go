@@ -76,7 +76,9 @@ func (e *TimeoutError) Unwrap() error { return e.Err }
 func (e *TimeoutError) Timeout() bool { return true }
 
 // holding is what knows who holds a pool's connections.
-type holding interface{ Holders(context.Context) []string }
+type holding interface {
+	Holders(context.Context) []string
+}
 
 // maxHolders is how many places a TimeoutError names.
 const maxHolders = 5

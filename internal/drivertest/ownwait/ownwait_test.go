@@ -162,7 +162,7 @@ func aSecondConnection(t *testing.T, name string, open func(*testing.T, *pghold.
 			if own == 0 {
 				own = time.Since(began)
 			}
-			if s.Deadlock {
+			if s.Deadlock > 0 {
 				deadlock = time.Since(began)
 			}
 			if s.Route != "GET /twice" || s.Inferred != inferred || !strings.HasSuffix(s.Own.File, "ownwait_test.go") {
@@ -234,7 +234,7 @@ func oneConnectionEach(t *testing.T, open func(*testing.T, *pghold.Recorder, *pg
 		t.Error("nobody was told that callers wait for long")
 	}
 	for len(told) > 0 {
-		if s := <-told; s.Deadlock || s.Own != (pghold.Site{}) {
+		if s := <-told; s.Deadlock > 0 || s.Own != (pghold.Site{}) {
 			t.Errorf("told of %s", s)
 		}
 	}
