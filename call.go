@@ -31,7 +31,10 @@ func StartSlowCall(ctx context.Context, what string) Call {
 	// A slow call takes long enough for a deep stack, which has those for whom a
 	// helper took the connection.
 	k := &call{scope: s, what: what}
-	runtime.Callers(2, k.pcs[:])
+	if runtime.Callers(2, k.pcs[:]) == len(k.pcs) { // SDKs may have a hundred frames
+		k.more = make([]uintptr, 2*len(k.pcs))
+		k.more = k.more[:runtime.Callers(2+len(k.pcs), k.more)]
+	}
 	now := time.Now()
 	for ; s != nil; s = s.outer {
 		s.mu.Lock()
@@ -44,6 +47,12 @@ func StartSlowCall(ctx context.Context, what string) Call {
 		s.mu.Unlock()
 	}
 	return Call{k}
+}
+
+// Within is a context for what the slow call is made of: further ones in it are a part
+// of this one, and are not told. Connections that are taken in it have no route.
+func (call Call) Within(ctx context.Context) context.Context {
+	return context.WithValue(ctx, scopeKey{}, (*scope)(nil))
 }
 
 // End tells that the slow call has ended. In a hold that was released meanwhile it
@@ -72,6 +81,7 @@ type call struct {
 	scope *scope
 	what  string
 	pcs   deepStack
+	more  []uintptr // of the stack, beyond pcs
 	ended atomic.Bool
 	mu    sync.Mutex
 	holds []callIn
@@ -88,7 +98,7 @@ type callIn struct {
 // there first. The caller holds the lock of a scope that has the call.
 func (k *call) join(c *Checkout, began time.Duration, within bool) {
 	c.shard.mu.Lock()
-	site := deep(&c.shard.sites.slow, &k.pcs, c.pool.recorder.cfg.Skip)
+	site := c.shard.sites.ofCall(k, c.pool.recorder.cfg.Skip)
 	c.shard.mu.Unlock()
 	if in, ok := c.beginCall(slowCall{what: k.what, site: site, began: began, of: k, quiet: within}); ok {
 		k.mu.Lock()

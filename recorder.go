@@ -15,7 +15,8 @@ type Config struct {
 	// Skip names what stands between the application and its connections, beside
 	// the drivers and mappers that pghold knows: packages by their import path
 	// ("example.com/app/db", with what is below it), and types or functions by
-	// their full name ("example.com/app/db.Pool"). A call site is the first line
+	// their full name ("example.com/app/db.Pool"), also where their methods have
+	// pointer receivers, or they have type parameters. A call site is the first line
 	// outside of these and of other modules that the program depends on. Default none.
 	Skip []string
 	// OnShortage is told of callers who wait for a connection longer than

@@ -2,6 +2,7 @@ package pghold
 
 import (
 	"cmp"
+	"hash/maphash"
 	"runtime"
 	"slices"
 
@@ -30,8 +31,16 @@ type (
 type sites struct {
 	near map[stack]*place // nil: not to be told from so few frames
 	far  map[deepStack]*place
-	slow map[deepStack]*place // of slow calls
+	slow map[slowStack]*place // of slow calls
 }
+
+// slowStack is the stack of a slow call: how it begins, and a hash of the rest.
+type slowStack struct {
+	begin deepStack
+	rest  uint64
+}
+
+var stackSeed = maphash.MakeSeed()
 
 // maxStacks is how many stacks of each kind are remembered. Programs have as many
 // as they have call sites; should one have more, as with code made at run time,
@@ -52,18 +61,35 @@ func (m *sites) at(pcs *stack, skip []string) *place {
 	}
 	var more deepStack
 	runtime.Callers(3, more[:])
-	return deep(&m.far, &more, skip)
-}
-
-// deep is at for a deep stack, and where those are remembered.
-func deep(m *map[deepStack]*place, pcs *deepStack, skip []string) *place {
-	found := (*m)[*pcs]
+	found = m.far[more]
 	if found == nil {
-		there, other := callsite.Resolve(slices.Clone(pcs[:]), skip)
-		found = newPlace(cmp.Or(there, other))
-		*m = remember(*m, *pcs, found)
+		found = anyPlace(slices.Clone(more[:]), skip)
+		m.far = remember(m.far, more, found)
 	}
 	return found
+}
+
+// ofCall is at for a slow call.
+func (m *sites) ofCall(k *call, skip []string) *place {
+	key := slowStack{begin: k.pcs}
+	if len(k.more) > 0 {
+		var rest [2 * len(k.pcs)]uintptr
+		copy(rest[:], k.more)
+		key.rest = maphash.Comparable(stackSeed, rest)
+	}
+	found := m.slow[key]
+	if found == nil {
+		found = anyPlace(slices.Concat(k.pcs[:], k.more), skip)
+		m.slow = remember(m.slow, key, found)
+	}
+	return found
+}
+
+// anyPlace is that of the innermost frame that is the application's or, where none is, of
+// a module that the program depends on.
+func anyPlace(pcs []uintptr, skip []string) *place {
+	there, other := callsite.Resolve(pcs, skip)
+	return newPlace(cmp.Or(there, other))
 }
 
 func remember[K comparable](m map[K]*place, pcs K, found *place) map[K]*place {

@@ -25,11 +25,15 @@ func library(function, file string, skip []string) bool {
 	return within(function, skip) || strings.HasSuffix(file, ".pb.go") || !strings.HasSuffix(file, "_test.go") && within(function, libraries)
 }
 
+// plain takes away what stacks add to a name: db.(*Table[...]).Get is db.Table.Get.
+var plain = strings.NewReplacer("(*", "", ")", "", "[...]", "")
+
 // within reports whether a function, by its full name, belongs to one of the
 // packages, types or functions.
 func within(function string, names []string) bool {
+	function = plain.Replace(function)
 	for _, name := range names {
-		rest, ok := strings.CutPrefix(function, name)
+		rest, ok := strings.CutPrefix(function, plain.Replace(name))
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
 			return true
 		}

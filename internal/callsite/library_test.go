@@ -3,7 +3,7 @@ package callsite
 import "testing"
 
 func TestLibrary(t *testing.T) {
-	skip := []string{"example.com/app/db", "example.com/app/web.(*pool)"}
+	skip := []string{"example.com/app/db", "example.com/app/web.(*pool)", "example.com/app/web.Table", "example.com/app/web.Load"}
 	for function, want := range map[string]bool{
 		"github.com/jackc/pgx/v5.(*Conn).Query":                            true,
 		"github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire.func1":            true,
@@ -25,6 +25,13 @@ func TestLibrary(t *testing.T) {
 		"example.com/app/dbs.Get":                                          false,
 		"example.com/app/web.(*pool).get":                                  true,
 		"example.com/app/web.(*page).get":                                  false,
+		"example.com/app/web.pool.get":                                     true,
+		"example.com/app/web.(*Table[...]).Get.func1":                      true,
+		"example.com/app/web.Table.Get":                                    true,
+		"example.com/app/web.(*Tables).Get":                                false,
+		"example.com/app/web.Load[...]":                                    true,
+		"example.com/app/web.Load.func2":                                   true,
+		"example.com/app/web.Loader.Get":                                   false,
 		"github.com/jackc/pgx/v5x.Query":                                   false,
 	} {
 		if got := library(function, "x.go", skip); got != want {

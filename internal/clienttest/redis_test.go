@@ -26,7 +26,7 @@ func (*slowRedis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		call := pghold.StartSlowCall(ctx, "redis "+strings.ToUpper(cmd.Name()))
 		defer call.End()
-		return next(pghold.WithRoute(ctx, "redis"), cmd) // what the client says to connect is no call of its own
+		return next(call.Within(ctx), cmd) // what the client says to connect is no call of its own
 	}
 }
 
@@ -34,7 +34,7 @@ func (*slowRedis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		call := pghold.StartSlowCall(ctx, "redis pipeline")
 		defer call.End()
-		return next(pghold.WithRoute(ctx, "redis"), cmds)
+		return next(call.Within(ctx), cmds)
 	}
 }
 
@@ -43,7 +43,7 @@ func (*slowRedis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 func TestRedis(t *testing.T) {
 	addr := miniredis.RunT(t).Addr()
 	// recipe: redis client
-	recorder := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold/internal/clienttest.(*slowRedis)"}})
+	recorder := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold/internal/clienttest.slowRedis"}})
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	client.AddHook(&slowRedis{})
 	// end

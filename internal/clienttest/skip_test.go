@@ -20,9 +20,9 @@ func TestSkip(t *testing.T) {
 	// end
 	// recipe: skip types
 	byName := pghold.NewRecorder(pghold.Config{Skip: []string{
-		"github.com/pghold/pghold/internal/clienttest/dbx.(*DB)",
-		"github.com/pghold/pghold/internal/clienttest/dbx.(*Table[...])",
-		"github.com/pghold/pghold/internal/clienttest/dbx.Get[...]",
+		"github.com/pghold/pghold/internal/clienttest/dbx.DB",
+		"github.com/pghold/pghold/internal/clienttest/dbx.Table",
+		"github.com/pghold/pghold/internal/clienttest/dbx.Get",
 	}})
 	// end
 	callers := []string{"skip_test.go: (*users).name", "skip_test.go: (*users).rename", "skip_test.go: (*users).score"}
