@@ -170,6 +170,8 @@ func (p *Pool) newCheckout(ctx context.Context) *Checkout {
 	c := &Checkout{pool: p, scope: scopeOf(ctx), shard: &r.shards[rand.Uint32()%uint32(len(r.shards))], queued: r.now()}
 	if c.scope != nil {
 		c.route, c.intended = c.scope.name(), c.scope.intended
+	} else if doing.Load() > 0 {
+		c.route = c.shard.handler(r.cfg.Skip)
 	}
 	return c
 }

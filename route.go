@@ -55,6 +55,7 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	case f == nil:
 		panic("pghold: DoFunc needs a function to run, and got nil")
 	}
+	doing.Add(1)
 	s := newScope(ctx, route)
 	s.do = true
 	own := s.label == noLabel
@@ -62,6 +63,7 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 		s.label = labels.take()
 	}
 	defer func(outer context.Context) {
+		doing.Add(-1)
 		pprof.SetGoroutineLabels(outer)
 		if own {
 			labels.give(s.label)
@@ -75,6 +77,9 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	pprof.SetGoroutineLabels(ctx)
 	f(ctx)
 }
+
+// doing is how many calls of Do there are now, of any recorder.
+var doing atomic.Int64
 
 // scope is a request, a job or whatever else has a route: it knows the holds that
 // are open in it, so that its slow calls find them.

@@ -32,6 +32,8 @@ type sites struct {
 	near map[stack]*place // nil: not to be told from so few frames
 	far  map[deepStack]*place
 	slow map[slowStack]*place // of slow calls
+
+	handlers map[uint64]*string // by a hash of the stack
 }
 
 // slowStack is the stack of a slow call: how it begins, and a hash of the rest.
@@ -69,6 +71,23 @@ func (m *sites) at(pcs *stack, skip []string) *place {
 	return found
 }
 
+// handler names the route of a hold of which no context tells it: the handler that is on
+// the stack, if this is a goroutine of [Do], otherwise "".
+func (s *shard) handler(skip []string) string {
+	var pcs [128]uintptr
+	n := runtime.Callers(4, pcs[:]) // above Wait or Checkout
+	key := maphash.Comparable(stackSeed, pcs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.sites.handlers[key]
+	if found == nil {
+		name := callsite.Handler(slices.Clone(pcs[:n]), "github.com/pghold/pghold.DoFunc", skip)
+		found = &name
+		s.sites.handlers = remember(s.sites.handlers, key, found)
+	}
+	return *found
+}
+
 // ofCall is at for a slow call.
 func (m *sites) ofCall(k *call, skip []string) *place {
 	key := slowStack{begin: k.pcs}
@@ -92,9 +111,9 @@ func anyPlace(pcs []uintptr, skip []string) *place {
 	return newPlace(cmp.Or(there, other))
 }
 
-func remember[K comparable](m map[K]*place, pcs K, found *place) map[K]*place {
+func remember[K comparable, V any](m map[K]*V, pcs K, found *V) map[K]*V {
 	if m == nil || len(m) >= maxStacks {
-		m = map[K]*place{}
+		m = map[K]*V{}
 	}
 	m[pcs] = found
 	return m

@@ -163,3 +163,41 @@ func TestOptions_Route(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// Where no context was passed on, the handler on the stack names the route: not the
+// middleware outside of it, nor the helper that it calls.
+func TestMiddleware_NamesTheHandlerWhereNoContextIsPassedOn(t *testing.T) {
+	recorder := pghold.NewRecorder(pghold.Config{})
+	pool := recorder.Pool("main")
+	s := &withoutContexts{pool}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /orders", s.orders)
+	mux.Handle("GET /users", http.HandlerFunc(s.users))
+	mux.HandleFunc("GET /closure", func(http.ResponseWriter, *http.Request) { s.query() })
+	logged := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })
+	}
+	h := httphold.Middleware(logged(mux))
+	get(t, h, "/orders")
+	get(t, h, "/users")
+	get(t, h, "/closure")
+	s.query() // outside of any request
+	var routes []string
+	for _, s := range recorder.Snapshot().Series {
+		routes = append(routes, s.Route)
+	}
+	slices.Sort(routes)
+	const p = "github.com/pghold/pghold/httphold_test."
+	want := []string{"", p + "(*withoutContexts).orders", p + "(*withoutContexts).users", p + "TestMiddleware_NamesTheHandlerWhereNoContextIsPassedOn"}
+	if !slices.Equal(routes, want) {
+		t.Errorf("the routes are %q, want %q", routes, want)
+	}
+}
+
+type withoutContexts struct{ pool *pghold.Pool }
+
+func (s *withoutContexts) orders(http.ResponseWriter, *http.Request) { s.query() }
+func (s *withoutContexts) users(http.ResponseWriter, *http.Request)  { s.query() }
+
+//go:noinline
+func (s *withoutContexts) query() { s.pool.Checkout(context.Background()).Release() }

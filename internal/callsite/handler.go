@@ -1,0 +1,48 @@
+package callsite
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Handler names the handler that a stack is in: of the application's functions between the
+// innermost frame and that of the function within, the innermost one that was called by a
+// router, which is net/http or another module; where none was, the outermost. It is ""
+// where the stack is not in that function, or has no other function of the application.
+// pcs and skip are as in Resolve.
+func Handler(pcs []uintptr, within string, skip []string) string {
+	if i := slices.Index(pcs, 0); i >= 0 {
+		pcs = pcs[:i]
+	}
+	var frames []runtime.Frame
+	inside := false
+	for all, more := runtime.CallersFrames(pcs), true; more; {
+		var f runtime.Frame
+		f, more = all.Next()
+		if f.Function == within {
+			inside = true
+			break
+		}
+		frames = append(frames, f)
+	}
+	if !inside {
+		return ""
+	}
+	outermost := ""
+	for i, f := range frames {
+		if f.Function == "" || library(f.Function, f.File, skip) || dependency(f.File) {
+			continue
+		}
+		outermost = declaredOn(frames[i:])
+		if i+1 < len(frames) && router(frames[i+1], skip) {
+			return outermost
+		}
+	}
+	return outermost
+}
+
+// router reports whether a frame may be a router's that calls a handler.
+func router(f runtime.Frame, skip []string) bool {
+	return strings.HasPrefix(f.Function, "net/http.") || dependency(f.File) && !library(f.Function, f.File, skip)
+}
