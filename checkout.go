@@ -254,6 +254,9 @@ func (c *Checkout) Release() {
 	s.remove(c)
 	c.series = r.seriesOf(c)
 	c.series.add(c, now)
+	if s.counted++; s.counted >= hintsAfter && s.counted&(s.counted-1) == 0 {
+		s.look(r)
+	}
 	s.mu.Unlock()
 }
 

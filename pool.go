@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -18,6 +19,8 @@ type Pool struct {
 	size       atomic.Int64 // Max of the last PoolStat
 	tellsWaits atomic.Bool  // somebody began a Wait
 	shortage   shortage
+
+	isOpen func() bool // of OpenPool, guarded by the recorder's opening
 
 	_                             [64]byte     // what follows changes with each hold, and is on another cache line
 	waiting                       atomic.Int64 // acquires in progress
@@ -36,14 +39,34 @@ type PoolStat struct {
 	WaitTime time.Duration
 }
 
-// Pool returns the pool of that name. Pools of one recorder are told apart by
-// their names only: the same name is the same pool.
+// Pool returns the pool of that name. The same name is the same pool.
 func (r *Recorder) Pool(name string) *Pool {
 	if p, ok := r.pools.Load(name); ok {
 		return p.(*Pool)
 	}
 	p, _ := r.pools.LoadOrStore(name, &Pool{recorder: r, name: name})
 	return p.(*Pool)
+}
+
+// OpenPool returns the pool of that name for one that was opened under it, as adapters do.
+// Where another lives that was opened under the name, which isOpen of that one says, they
+// are told apart: the later one is "main (2)". isOpen is called while others open pools.
+func (r *Recorder) OpenPool(name string, isOpen func() bool) *Pool {
+	if isOpen == nil {
+		panic("pghold: OpenPool needs a function that says whether the pool is open, and got nil")
+	}
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	own := name
+	for n := 2; ; n++ {
+		p := r.Pool(own)
+		if p.isOpen == nil || !p.isOpen() {
+			p.isOpen = isOpen
+			return p
+		}
+		own = fmt.Sprintf("%s (%d)", name, n)
+		r.tell("name of "+name, fmt.Sprintf("two pools that are open have the name %s: the second is called %s. Give each its own.", name, own))
+	}
 }
 
 // SetStat says how to ask the pool for what it knows of itself. stat is called at

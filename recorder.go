@@ -35,6 +35,11 @@ type Config struct {
 	OnShortage func(Shortage)
 	// LongWait is how long a caller may wait until OnShortage is told. Default 1 s.
 	LongWait time.Duration
+	// OnHint is told what is to be said of how the recorder is set up, in a sentence or
+	// two, once: that no route has a name, that one line takes most connections (see
+	// Skip), that releases do not arrive, that two pools have one name. It is called by who
+	// finds it, and must not wait for a connection. Default: a warning in slog.Default().
+	OnHint func(hint string)
 	// StuckAfter is how old a hold must be for its goroutine's stack to be looked
 	// at, by OpenHolds, SnapshotWithStacks and Holders. Default 1 s.
 	StuckAfter time.Duration
@@ -52,6 +57,8 @@ type Recorder struct {
 	started time.Time
 	pools   sync.Map // from name to *Pool
 	stacks  stacks
+	hints   hints
+	opening sync.Mutex // of pools, by OpenPool
 
 	// A hold belongs to one of the shards, by chance, from its checkout to its
 	// release, so that there is no lock that all share.
@@ -105,6 +112,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 	for _, c := range open {
 		snap.Open = append(snap.Open, c.describeOpen())
 	}
+	snap.Hints = r.hints.all()
 	snap.Waiters = r.waiters(waits)
 	r.ownWaits(snap.Open, waits)
 	snap.Taken = r.started.Add(r.now()).Round(0) // a clock that was set meanwhile is not asked
@@ -156,11 +164,12 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 const maxShards = 16
 
 type shard struct {
-	mu     sync.Mutex
-	sites  sites
-	first  *Checkout // of the list of those who wait and those who hold
-	series map[seriesKey]*Series
-	_      [64]byte // the next shard's lock is on another cache line
+	mu      sync.Mutex
+	sites   sites
+	first   *Checkout // of the list of those who wait and those who hold
+	series  map[seriesKey]*Series
+	counted uint64   // holds
+	_       [64]byte // the next shard's lock is on another cache line
 }
 
 func (s *shard) add(c *Checkout) {

@@ -28,6 +28,8 @@ type Snapshot struct {
 	// Waiters are those who waited for a connection, as far as their pools say so
 	// (database/sql does not): those who wait for themselves first.
 	Waiters []Waiter `json:"waiters,omitempty"`
+	// Hints are what Config.OnHint was told.
+	Hints []string `json:"hints,omitempty"`
 	// FoldedHolds is how many holds were counted under Folded.
 	FoldedHolds uint64 `json:"folded_holds"`
 }
@@ -75,7 +77,22 @@ func (s *Snapshot) Merge(o *Snapshot) {
 	}
 	s.FoldedHolds += o.FoldedHolds
 	s.Open = append(s.Open, o.Open...)
-	s.Waiters = append(s.Waiters, o.Waiters...)
+	for _, w := range o.Waiters {
+		i := slices.IndexFunc(s.Waiters, func(mine Waiter) bool {
+			return mine.Pool == w.Pool && mine.Route == w.Route && mine.Own == w.Own
+		})
+		if i < 0 {
+			s.Waiters = append(s.Waiters, w)
+			continue
+		}
+		s.Waiters[i].Count += w.Count
+		s.Waiters[i].Longest = max(s.Waiters[i].Longest, w.Longest)
+	}
+	for _, hint := range o.Hints {
+		if !slices.Contains(s.Hints, hint) {
+			s.Hints = append(s.Hints, hint)
+		}
+	}
 pools:
 	for _, p := range o.Pools {
 		for i := range s.Pools {

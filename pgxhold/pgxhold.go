@@ -14,7 +14,8 @@ import (
 )
 
 // Install makes a pool that will be opened with cfg tell a recorder of its holds,
-// under a name. It fails where it has been done before.
+// under a name. It fails where it has been done before. Where two pools that are open at
+// the same time have one name, the one that is used later is called "main (2)".
 func Install(cfg *pgxpool.Config, recorder *pghold.Recorder, name string) error {
 	if cfg == nil || cfg.ConnConfig == nil {
 		return errors.New("pgxhold: no pool configuration: make it with pgxpool.ParseConfig")
@@ -33,7 +34,8 @@ func InstallConn(cfg *pgx.ConnConfig, recorder *pghold.Recorder, name string) er
 	case installed(cfg.Tracer):
 		return errors.New("pgxhold: this configuration has been installed already: every hold would be counted twice")
 	}
-	tracer := NewTracer(recorder.Pool(name))
+	recorder.Pool(name) // which snapshots have before it is used
+	tracer := &Tracer{recorder: recorder, name: name}
 	if cfg.Tracer == nil {
 		cfg.Tracer = tracer
 		return nil
@@ -53,7 +55,7 @@ type checkoutTracer interface {
 
 // poolTracer has the hook of queuepool.New.
 type poolTracer interface {
-	TracePool(stat func() (open, most int))
+	TracePool(stat func() (open, most int, closed bool))
 }
 
 // both is a tracer and one that was there before, with the hooks that pgx's
@@ -86,7 +88,7 @@ func (b both) TraceCheckin(conn *pgx.Conn) {
 	}
 }
 
-func (b both) TracePool(stat func() (open, most int)) {
+func (b both) TracePool(stat func() (open, most int, closed bool)) {
 	b.ours.TracePool(stat)
 	if before, ok := b.before.(poolTracer); ok {
 		before.TracePool(stat)
@@ -112,8 +114,10 @@ func installed(t pgx.QueryTracer) bool {
 // Tracer tells a pool's recorder what pgx does. It is for those who put tracers
 // together themselves; Install does it for the others.
 type Tracer struct {
-	pool   *pghold.Pool
-	opened opened
+	pool     atomic.Pointer[pghold.Pool] // nil before it is used
+	recorder *pghold.Recorder            // for then
+	name     string
+	opened   opened
 }
 
 // NewTracer makes a tracer. Without a pool it panics.
@@ -121,7 +125,23 @@ func NewTracer(pool *pghold.Pool) *Tracer {
 	if pool == nil {
 		panic("pgxhold: NewTracer needs a pool, and got nil: get one with a Recorder's Pool")
 	}
-	return &Tracer{pool: pool}
+	t := &Tracer{}
+	t.pool.Store(pool)
+	return t
+}
+
+// recorded is the recorder's pool. It is found when it is first used: by then it is known
+// whether another of the name is open.
+func (t *Tracer) recorded() *pghold.Pool {
+	if p := t.pool.Load(); p != nil {
+		return p
+	}
+	t.opened.binding.Lock()
+	defer t.opened.binding.Unlock()
+	if t.pool.Load() == nil {
+		t.pool.Store(t.recorder.OpenPool(t.name, t.opened.open))
+	}
+	return t.pool.Load()
 }
 
 var (
@@ -186,6 +206,22 @@ func Released(conn *pgx.Conn) {
 	}
 }
 
+// Busy runs f and tells that a statement runs meanwhile: one that pgx's tracers are not
+// told of, because it is sent by the pgconn.PgConn. It returns f's error.
+//
+//	err := pgxhold.Busy(conn, func() error {
+//		_, err := conn.PgConn().CopyTo(ctx, w, "copy orders to stdout")
+//		return err
+//	})
+func Busy(conn *pgx.Conn, f func() error) error {
+	if conn == nil {
+		panic("pgxhold: Busy needs a connection, and got nil")
+	}
+	begin(conn)
+	defer end(conn)
+	return f()
+}
+
 // waiting is a context that carries a wait from the start of an acquire to its
 // end, in one allocation.
 type waiting struct {
@@ -204,7 +240,7 @@ func (w *waiting) Value(key any) any {
 
 // TraceCheckoutStart begins a wait. It and the next two are what queuepool calls.
 func (t *Tracer) TraceCheckoutStart(ctx context.Context) context.Context {
-	return &waiting{ctx, t.pool.Wait(ctx)}
+	return &waiting{ctx, t.recorded().Wait(ctx)}
 }
 
 var errNoConn = errors.New("pgxhold: the pool gave neither a connection nor an error")
@@ -226,7 +262,10 @@ func (t *Tracer) TraceCheckoutEnd(ctx context.Context, conn *pgx.Conn, err error
 	if s == nil {
 		s = newSlot(conn)
 	}
-	s.release() // it has no hold; one that was never ended would be lost
+	if lost := s.hold.Swap(nil); lost != nil { // it was given back, and nobody said so
+		t.recorded().Lost()
+		lost.Release()
+	}
 	s.hold.Store(w.wait.Checkout())
 }
 
@@ -237,21 +276,19 @@ func (t *Tracer) TraceCheckin(conn *pgx.Conn) { Released(conn) }
 // with the most connections come first. Before these it says whether the request of ctx
 // holds one itself, and whether all that hold one wait for another. queuepool puts it into
 // its TimeoutError.
-func (t *Tracer) Holders(ctx context.Context) []string { return t.pool.HolderLines(ctx) }
+func (t *Tracer) Holders(ctx context.Context) []string { return t.recorded().HolderLines(ctx) }
 
 // TracePool is what queuepool calls when a pool is made: it says how many connections are
-// open, and how many may be, 0 where there is no limit.
-func (t *Tracer) TracePool(stat func() (open, most int)) {
-	t.pool.SetStat(func() pghold.PoolStat {
-		open, most := stat()
-		return pghold.PoolStat{Open: open, Max: most}
-	})
+// open, and how many may be, 0 where there is no limit, and whether the pool is closed.
+func (t *Tracer) TracePool(stat func() (open, most int, closed bool)) {
+	t.opened.addQueue(stat)
+	t.recorded().SetStat(t.opened.stat)
 }
 
 // TraceAcquireStart begins a wait.
 func (t *Tracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
 	if t.opened.add(pool) {
-		t.pool.SetStat(t.opened.stat)
+		t.recorded().SetStat(t.opened.stat)
 	}
 	return t.TraceCheckoutStart(ctx)
 }

@@ -12,9 +12,9 @@ import (
 // beside those of pgx is used; pgxhold's has them. Where it also has a method
 // Holders(context.Context) []string, a TimeoutError names who holds the pool's connections; it is
 // asked once for each caller who timed out, by many at the same time, when that
-// caller has left the queue. A method TracePool(func() (open, most int)) is called by New,
-// with what says how many connections are open and how many may be, 0 where there is no
-// limit.
+// caller has left the queue. A method TracePool(func() (open, most int, closed bool)) is
+// called by New, with what says how many connections are open and how many may be, 0 where
+// there is no limit, and whether the pool was closed.
 type Tracer interface {
 	// TraceCheckoutStart is called at the beginning of Acquire. The context that
 	// it returns is used for the rest of it.

@@ -99,7 +99,7 @@ func New(cfg *Config) (*Pool, error) {
 		p.limit = math.MaxInt
 	}
 	if t, ok := p.tracer.(interface {
-		TracePool(stat func() (open, most int))
+		TracePool(stat func() (open, most int, closed bool))
 	}); ok {
 		t.TracePool(p.connections)
 	}
@@ -331,14 +331,15 @@ type Stat struct {
 	Timeouts   int64 // waits that ended in a TimeoutError so far
 }
 
-// connections is how many are open, and how many may be, 0 where there is no limit.
-func (p *Pool) connections() (open, most int) {
+// connections is how many are open, and how many may be, 0 where there is no limit; and
+// whether the pool was closed.
+func (p *Pool) connections() (open, most int, closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.limit == math.MaxInt {
-		return p.open, 0
+		return p.open, 0, p.closed
 	}
-	return p.open, p.limit
+	return p.open, p.limit, p.closed
 }
 
 // Stat returns the pool's state.

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/pghold/pghold"
 )
@@ -21,7 +22,7 @@ func Connector(c driver.Connector, pool *pghold.Pool) driver.Connector {
 	case wrapped(c):
 		panic(errWrapped.Error())
 	}
-	return &connector{c, pool}
+	return &connector{Connector: c, pool: pool}
 }
 
 func wrapped(c driver.Connector) bool {
@@ -32,11 +33,13 @@ func wrapped(c driver.Connector) bool {
 // connector has the original's Driver.
 type connector struct {
 	driver.Connector
-	pool *pghold.Pool
+	pool   *pghold.Pool
+	closed atomic.Bool
 }
 
 // Close is called by database/sql when the pool is closed.
 func (c *connector) Close() error {
+	c.closed.Store(true)
 	if closer, ok := c.Connector.(io.Closer); ok {
 		return closer.Close()
 	}

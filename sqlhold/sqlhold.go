@@ -104,7 +104,8 @@ import (
 )
 
 // OpenDB is sql.OpenDB for a pool that tells a recorder of its holds, under a name.
-// It fails where that has been done with the connector before.
+// It fails where that has been done with the connector before. Where another of the name
+// is open, this one is called "main (2)".
 func OpenDB(c driver.Connector, recorder *pghold.Recorder, name string) (*sql.DB, error) {
 	switch {
 	case c == nil:
@@ -114,8 +115,9 @@ func OpenDB(c driver.Connector, recorder *pghold.Recorder, name string) (*sql.DB
 	case wrapped(c):
 		return nil, errWrapped
 	}
-	pool := recorder.Pool(name)
-	db := sql.OpenDB(Connector(c, pool))
+	connector := &connector{Connector: c}
+	connector.pool = recorder.OpenPool(name, func() bool { return !connector.closed.Load() })
+	pool, db := connector.pool, sql.OpenDB(connector)
 	pool.SetStat(func() pghold.PoolStat {
 		s := db.Stats()
 		return pghold.PoolStat{Open: s.OpenConnections, Max: s.MaxOpenConnections, Waits: uint64(s.WaitCount), WaitTime: s.WaitDuration}

@@ -26,14 +26,21 @@ func library(function, file string, skip []string) bool {
 }
 
 // plain takes away what stacks add to a name: db.(*Table[...]).Get is db.Table.Get.
-var plain = strings.NewReplacer("(*", "", ")", "", "[...]", "")
+func plain(name string) string {
+	if !strings.ContainsAny(name, "([") {
+		return name
+	}
+	return additions.Replace(name)
+}
+
+var additions = strings.NewReplacer("(*", "", ")", "", "[...]", "")
 
 // within reports whether a function, by its full name, belongs to one of the
 // packages, types or functions.
 func within(function string, names []string) bool {
-	function = plain.Replace(function)
+	function = plain(function)
 	for _, name := range names {
-		rest, ok := strings.CutPrefix(function, plain.Replace(name))
+		rest, ok := strings.CutPrefix(function, plain(name))
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '/' && name != module) {
 			return true
 		}

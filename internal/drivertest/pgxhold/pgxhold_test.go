@@ -2,6 +2,7 @@ package pgxhold_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -383,6 +384,115 @@ func TestTracer_CopyIsBusy(t *testing.T) {
 	must(t, err)
 	if holds := r.OpenHolds(); len(holds) != 1 || holds[0].Running {
 		t.Errorf("after the COPY the open holds are %+v, want one in no statement", holds)
+	}
+}
+
+// COPY TO is sent by the PgConn, of which tracers are not told.
+func TestBusy(t *testing.T) {
+	pool, r := open(t, nil)
+	conn, err := pool.Acquire(t.Context())
+	must(t, err)
+	var b strings.Builder
+	must(t, pgxhold.Busy(conn.Conn(), func() error {
+		for _, h := range r.OpenHolds() {
+			if !h.Running {
+				t.Errorf("during the COPY the hold is %s", h.Doing())
+			}
+		}
+		_, err := conn.Conn().PgConn().CopyTo(t.Context(), &b, "copy (select 4711) to stdout")
+		return err
+	}))
+	if h := r.OpenHolds()[0]; b.String() != "4711\n" || h.Running || h.Statements != 1 {
+		t.Errorf("it copied %q, and the hold is %+v", b.String(), h)
+	}
+	broken := errors.New("broken")
+	if err := pgxhold.Busy(conn.Conn(), func() error { return broken }); err != broken {
+		t.Errorf("got %v", err)
+	}
+	func() {
+		defer func() { recover() }()
+		pgxhold.Busy(conn.Conn(), func() error { panic("broken") })
+	}()
+	if r.OpenHolds()[0].Running {
+		t.Error("it is said to run after it panicked")
+	}
+	conn.Release()
+}
+
+// acquires is a tracer around another one that does not pass releases on, as that of
+// dd-trace-go was.
+type acquires struct{ inner *pgxhold.Tracer }
+
+func (a acquires) TraceQueryStart(ctx context.Context, c *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
+	return a.inner.TraceQueryStart(ctx, c, d)
+}
+func (a acquires) TraceQueryEnd(ctx context.Context, c *pgx.Conn, d pgx.TraceQueryEndData) {
+	a.inner.TraceQueryEnd(ctx, c, d)
+}
+func (a acquires) TraceAcquireStart(ctx context.Context, p *pgxpool.Pool, d pgxpool.TraceAcquireStartData) context.Context {
+	return a.inner.TraceAcquireStart(ctx, p, d)
+}
+func (a acquires) TraceAcquireEnd(ctx context.Context, p *pgxpool.Pool, d pgxpool.TraceAcquireEndData) {
+	a.inner.TraceAcquireEnd(ctx, p, d)
+}
+
+// Releases that never arrive are told, once.
+func TestTracer_ReleasesThatNeverArrive(t *testing.T) {
+	var told []string
+	r := pghold.NewRecorder(pghold.Config{OnHint: func(hint string) { told = append(told, hint) }})
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	must(t, err)
+	cfg.MaxConns = 1
+	cfg.ConnConfig.Tracer = acquires{pgxhold.NewTracer(r.Pool("main"))}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	must(t, err)
+	defer pool.Close()
+	for range 3 {
+		_, err := pool.Exec(t.Context(), "select 1")
+		must(t, err)
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "multitracer") {
+		t.Errorf("told of %q, want what to do, once", told)
+	}
+	if s := r.Snapshot(); len(s.Open) != 1 || s.Pools[0].Checkouts != 3 || s.Pools[0].Releases != 2 {
+		t.Errorf("%d holds are open, of %+v", len(s.Open), s.Pools[0])
+	}
+}
+
+// Two pools that were given one name are told apart while both are open.
+func TestInstall_TwoPoolsOfOneName(t *testing.T) {
+	var told []string
+	r := pghold.NewRecorder(pghold.Config{OnHint: func(hint string) { told = append(told, hint) }})
+	open := func() *pgxpool.Pool {
+		cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+		must(t, err)
+		cfg.MaxConns = 3
+		must(t, pgxhold.Install(cfg, r, "main"))
+		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		must(t, err)
+		return pool
+	}
+	first, second := open(), open()
+	defer second.Close()
+	if s := r.Snapshot(); len(s.Pools) != 1 || s.Pools[0].Name != "main" {
+		t.Errorf("before they are used the pools are %+v", s.Pools)
+	}
+	for range 2 {
+		must(t, second.Ping(t.Context())) // is used first
+		must(t, first.Ping(t.Context()))
+	}
+	if s := r.Snapshot(); len(s.Pools) != 2 || s.Pools[1].Name != "main (2)" || s.Pools[0].Max != 3 || s.Pools[1].Max != 3 || s.Pools[0].Checkouts != 2 || s.Pools[1].Checkouts != 2 {
+		t.Errorf("the pools are %+v, want two with two checkouts each", s.Pools)
+	}
+	if len(told) != 1 {
+		t.Errorf("told of %q, want one hint", told)
+	}
+	first.Close()
+	third := open()
+	defer third.Close()
+	must(t, third.Ping(t.Context()))
+	if s := r.Snapshot(); len(s.Pools) != 2 || s.Pools[1].Checkouts != 3 {
+		t.Errorf("the pools are %+v, want that the third is called as the one that was closed", s.Pools)
 	}
 }
 

@@ -481,3 +481,20 @@ func TestOpen_Allocations(t *testing.T) {
 		}
 	}
 }
+
+// Two pools that were given one name are told apart while both are open.
+func TestOpen_TwoPoolsOfOneName(t *testing.T) {
+	var told []string
+	r := pghold.NewRecorder(pghold.Config{OnHint: func(hint string) { told = append(told, hint) }})
+	first, second := opened(t, "pgx", r), opened(t, "pgx", r)
+	must(t, first.Ping())
+	must(t, second.Ping())
+	if s := r.Snapshot(); len(s.Pools) != 2 || s.Pools[1].Name != "main (2)" || s.Pools[0].Checkouts != 1 || s.Pools[1].Checkouts != 1 || len(told) != 1 {
+		t.Errorf("the pools are %+v, and told of %q", s.Pools, told)
+	}
+	must(t, first.Close())
+	must(t, opened(t, "pgx", r).Ping())
+	if s := r.Snapshot(); len(s.Pools) != 2 || s.Pools[0].Checkouts != 2 {
+		t.Errorf("the pools are %+v, want that the third is called as the one that was closed", s.Pools)
+	}
+}

@@ -1,0 +1,101 @@
+package pghold
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+)
+
+// hints are what a recorder has to say of how it is set up, each once: in the log, and for
+// as long as it lives in its snapshots and on httphold's page.
+type hints struct {
+	mu   sync.Mutex
+	told []hint // in the order in which they were
+}
+
+type hint struct{ about, text string }
+
+// maxHints is how many a recorder tells: one of each kind, and of pools' names some.
+const maxHints = 16
+
+// tell tells a hint, unless one was told about the same.
+func (r *Recorder) tell(about, text string) {
+	r.hints.mu.Lock()
+	if len(r.hints.told) >= maxHints || slices.ContainsFunc(r.hints.told, func(h hint) bool { return h.about == about }) {
+		r.hints.mu.Unlock()
+		return
+	}
+	r.hints.told = append(r.hints.told, hint{about, text})
+	r.hints.mu.Unlock()
+	if r.cfg.OnHint != nil {
+		r.cfg.OnHint(text)
+		return
+	}
+	slog.Warn("pghold: " + text)
+}
+
+func (h *hints) all() (texts []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, hint := range h.told {
+		texts = append(texts, hint.text)
+	}
+	return texts
+}
+
+// Lost tells that the release of a hold never came: its connection was given out again.
+// Adapters call it, before they end the hold.
+func (p *Pool) Lost() {
+	p.recorder.tell("releases of "+p.name, fmt.Sprintf("connections of the pool %s are given out again whose release was not told, so that holds look longer than they are: "+
+		"a tracer that is wrapped around pgxhold's does not pass pgxpool's TraceRelease on. Put them together with pgx's multitracer, or update that wrapper.", p.name))
+}
+
+// noPattern is httphold.NoPattern.
+const noPattern = "(no pattern)"
+
+// hintsAfter is how many holds a part of the recorder has counted when it looks whether
+// there is something to say, and again whenever these have doubled.
+const hintsAfter = 64
+
+// look looks at what the series of a part of the recorder have in common. The caller
+// holds the lock.
+func (s *shard) look(r *Recorder) {
+	type line struct {
+		pool string
+		site Site
+	}
+	var holds, nameless uint64
+	routes, of := map[line]int{}, map[line]uint64{}
+	for _, series := range s.series {
+		n := series.Held.Count()
+		if series.Intended || !series.named() {
+			continue
+		}
+		holds += n
+		if series.Route == noPattern {
+			nameless += n
+		}
+		if series.Site != (Site{}) {
+			routes[line{series.Pool, series.Site}]++
+			of[line{series.Pool, series.Site}] += n
+		}
+	}
+	if holds > 0 && nameless == holds {
+		go r.tell("routes", "every route is (no pattern): httphold.Middleware reads what net/http's ServeMux matched, and this service has another router, or a middleware between the two. "+
+			"docs/recipes.md has the line or two that name routes with gin, echo, chi, fiber and others.")
+	}
+	if len(routes) == 0 {
+		return
+	}
+	var lines []line
+	for l := range routes {
+		lines = append(lines, l)
+	}
+	most := slices.MaxFunc(lines, func(a, b line) int { return cmp.Compare(of[a], of[b]) })
+	if routes[most] >= 3 && 2*of[most] > holds {
+		go r.tell("site of "+most.pool, fmt.Sprintf("most connections of the pool %s are taken at one line, %s (%s), for %d routes or more: set Config.Skip to that package or type, so that holds have the line of who calls it. "+
+			"docs/recipes.md says how.", most.pool, most.site, most.site.Func, routes[most]))
+	}
+}
