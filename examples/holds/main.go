@@ -2,7 +2,7 @@
 // while it calls a slow API, and one that does not. Run it, ask both, and look at
 // what it knows of itself:
 //
-//	go run ./examples/holds
+//	DATABASE_URL=postgres://localhost/test go run .
 //	curl http://127.0.0.1:8080/bad/1
 //	curl http://127.0.0.1:8080/good/1
 //	open http://127.0.0.1:8080/debug/holds
@@ -11,8 +11,9 @@
 // connection and where it is stuck. The pool has two connections, so with four
 // requests at once somebody waits, and the log says for whom.
 //
-// It uses the Postgres that DATABASE_URL names, or a throwaway one. Its test shows how
-// a test fails on the bad handler.
+// It reads from the Postgres that DATABASE_URL names, and writes nothing. Its test shows
+// how a test fails on the bad handler. The folder can be copied: it needs nothing else of
+// where it comes from.
 package main
 
 import (
@@ -29,7 +30,6 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/httphold"
-	"github.com/pghold/pghold/internal/pg/pgtemp"
 	"github.com/pghold/pghold/pgxhold"
 )
 
@@ -44,12 +44,8 @@ func main() {
 func run(ctx context.Context) error {
 	dsn := os.Getenv("DATABASE_URL")
 	if dsn == "" {
-		pg, err := pgtemp.Start(ctx, pgtemp.Config{})
-		if err != nil {
-			return err
-		}
-		defer pg.Stop()
-		dsn = pg.DSN()
+		return errors.New("set DATABASE_URL to a Postgres, as in DATABASE_URL=postgres://localhost/test; " +
+			"docker run --rm -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres starts one for DATABASE_URL=postgres://postgres@localhost/postgres")
 	}
 
 	const addr = "127.0.0.1:8080"
