@@ -108,6 +108,9 @@ func (c *Checkout) begin() {
 	if !r.stacks.sampling.Load() {
 		r.sample()
 	}
+	if !r.frames.running.Load() {
+		r.keepFrames()
+	}
 }
 
 // BeginStatement tells that a statement was sent. One that begins while another

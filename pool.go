@@ -140,6 +140,9 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 		}
 		p.watch()
 	}
+	if !p.recorder.frames.running.Load() {
+		p.recorder.keepFrames()
+	}
 	return Wait{c}
 }
 
@@ -148,19 +151,43 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 func (w Wait) Fail(err error) {
 	p := w.c.pool
 	p.waiting.Add(-1)
-	w.c.shard.mu.Lock()
-	w.c.shard.remove(w.c)
-	w.c.shard.mu.Unlock()
+	ended := Arrivals{Arrivals: 1, Wait: p.recorder.now() - w.c.queued}
+	told := err
 	switch {
 	case errors.Is(err, context.Canceled):
 		p.cancelled.Add(1)
+		ended.Cancelled, told = 1, nil
 	case isTimeout(err):
 		p.timeouts.Add(1)
-		p.failed(w.c, err)
+		ended.Timeouts = 1
 	default:
 		p.failures.Add(1)
-		p.failed(w.c, cmp.Or(err, errNone))
+		ended.Failures, told = 1, cmp.Or(err, errNone)
 	}
+	s := w.c.shard
+	s.mu.Lock()
+	s.remove(w.c)
+	s.fail(routeOf{p.name, w.c.route}, ended)
+	s.mu.Unlock()
+	if told != nil {
+		p.failed(w.c, told)
+	}
+}
+
+// maxFailed is of how many routes a part of the recorder knows the waits that failed.
+const maxFailed = 512
+
+// fail counts a wait that ended without a connection. The caller holds the lock.
+func (s *shard) fail(of routeOf, ended Arrivals) {
+	if _, there := s.failed[of]; !there && len(s.failed) >= maxFailed {
+		of.route = Folded
+	}
+	if s.failed == nil {
+		s.failed = map[routeOf]Arrivals{}
+	}
+	sum := s.failed[of]
+	sum.add(ended, 1)
+	s.failed[of] = sum
 }
 
 var errNone = errors.New("the pool gave neither a connection nor an error")

@@ -58,6 +58,7 @@ type Recorder struct {
 	pools   sync.Map // from name to *Pool
 	stacks  stacks
 	hints   hints
+	frames  frames
 	opening sync.Mutex // of pools, by OpenPool
 
 	// A hold belongs to one of the shards, by chance, from its checkout to its
@@ -112,6 +113,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 	for _, c := range open {
 		snap.Open = append(snap.Open, c.describeOpen())
 	}
+	snap.Windows = r.windows()
 	snap.Hints = r.hints.all()
 	snap.Waiters = r.waiters(waits)
 	r.ownWaits(snap.Open, waits)
@@ -168,8 +170,9 @@ type shard struct {
 	sites   sites
 	first   *Checkout // of the list of those who wait and those who hold
 	series  map[seriesKey]*Series
-	counted uint64   // holds
-	_       [64]byte // the next shard's lock is on another cache line
+	counted uint64               // holds
+	failed  map[routeOf]Arrivals // waits that ended without a connection, of at most maxFailed routes
+	_       [64]byte             // the next shard's lock is on another cache line
 }
 
 func (s *shard) add(c *Checkout) {

@@ -25,6 +25,9 @@ type Snapshot struct {
 	Series []*Series `json:"series"`
 	// Open are the holds that were open, the longest first.
 	Open []Hold `json:"open"`
+	// Windows are the last minute, the last ten minutes, and all of the time since recording
+	// began.
+	Windows []Window `json:"windows,omitempty"`
 	// Waiters are those who waited for a connection, as far as their pools say so
 	// (database/sql does not): those who wait for themselves first.
 	Waiters []Waiter `json:"waiters,omitempty"`
@@ -87,6 +90,14 @@ func (s *Snapshot) Merge(o *Snapshot) {
 		}
 		s.Waiters[i].Count += w.Count
 		s.Waiters[i].Longest = max(s.Waiters[i].Longest, w.Longest)
+	}
+	for _, w := range o.Windows {
+		i := slices.IndexFunc(s.Windows, func(mine Window) bool { return mine.Asked == w.Asked })
+		if i < 0 {
+			s.Windows = append(s.Windows, Window{Asked: w.Asked})
+			i = len(s.Windows) - 1
+		}
+		s.Windows[i].merge(w)
 	}
 	for _, hint := range o.Hints {
 		if !slices.Contains(s.Hints, hint) {
