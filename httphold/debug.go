@@ -17,14 +17,17 @@ import (
 var pageText string
 
 var page = template.Must(template.New("holds").Funcs(template.FuncMap{
-
-	"seconds": seconds, "percent": percent,
+	"seconds": seconds, "percent": percent, "spell": spell, "mostly": mostly,
 	"silent": func(h pghold.Hold) time.Duration { return h.Silent() },
 	"doing":  func(h pghold.Hold) string { return h.Doing() },
 }).Parse(pageText))
 
+// refresh is how often the page is read again, unless the request has ?refresh=off.
+const refresh = 5 // seconds
+
 // Handler serves what a recorder knows: a page for people, and the same as JSON
-// (a pghold.Snapshot) where the request has ?format=json or accepts JSON only.
+// (a pghold.Snapshot) where the request has ?format=json or accepts JSON only. The page is
+// read again every 5 s, unless the request has ?refresh=off.
 //
 // It shows routes, hosts that are called, and lines of source code. It is for
 // operators: put your own authentication in front of it, it has none. Without a
@@ -55,7 +58,11 @@ func Handler(recorder *pghold.Recorder) http.Handler {
 		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-		page.Execute(w, s) // an error is the client's leaving
+		v := newView(s)
+		if r.URL.Query().Get("refresh") != "off" {
+			v.Refresh = refresh
+		}
+		page.Execute(w, v) // an error is the client's leaving
 	})
 }
 

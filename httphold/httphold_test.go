@@ -251,7 +251,9 @@ func TestHandler_FiguresOfASeries(t *testing.T) {
 		c.Release()
 		page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
 		var figures []string
-		for _, cell := range strings.Split(page, `<td class="n">`)[1:] {
+		_, page, _ = strings.Cut(page, "<h2>Finished")
+		for _, cell := range strings.Split(page, `<td class="n"`)[1:] {
+			_, cell, _ = strings.Cut(cell, ">")
 			figure, _, _ := strings.Cut(cell, "<")
 			figures = append(figures, strings.TrimSpace(figure))
 		}
@@ -271,9 +273,9 @@ func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
 	recorder.Pool("mute")
 	page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
 	for name, want := range map[string]string{
-		"busy": `<td class="n">278<td class="n">745.0 s<`,
-		"idle": `<td class="n">0<td class="n">0<`,
-		"mute": `<td class="n">–<td class="n">–<`,
+		"busy": `data-of="waits">278<td class="n" data-of="waited, all">745.0 s<`,
+		"idle": `data-of="waits">0<td class="n" data-of="waited, all">0<`,
+		"mute": `data-of="waits">–<td class="n" data-of="waited, all">–<`,
 	} {
 		_, row, _ := strings.Cut(page, "<td>"+name)
 		if row, _, _ = strings.Cut(row, "</tr>"); !strings.Contains(row, want) {

@@ -1,0 +1,126 @@
+package httphold
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pghold/pghold"
+)
+
+// view is what the page shows: a snapshot, with its windows side by side.
+type view struct {
+	*pghold.Snapshot
+	Refresh   int             // seconds; 0 is not at all
+	Recent    []pghold.Window // all but that since the start
+	Came      []cameRow
+	CameMore  int // routes that are not among these
+	PoolWaits []poolRow
+}
+
+// maxCame is how many routes the page shows of those that came.
+const maxCame = 50
+
+// cameRow are the arrivals of a route, in each window.
+type cameRow struct {
+	Pool, Route string
+	Cells       []cameCell
+}
+
+type cameCell struct{ Window, Rate, Held, Waited, None string }
+
+// poolRow are the waits that a pool has counted, in each window.
+type poolRow struct {
+	Pool  string
+	Cells []poolCell
+}
+
+type poolCell struct {
+	Window string
+	Waits  uint64
+	Waited string
+}
+
+func newView(s *pghold.Snapshot) *view {
+	v := &view{Snapshot: s}
+	if len(s.Windows) == 0 {
+		return v
+	}
+	tells := map[string]bool{} // pools that say who waits
+	for _, series := range s.Series {
+		tells[series.Pool] = tells[series.Pool] || series.Wait.Count() > 0
+	}
+	v.Recent = s.Windows[:len(s.Windows)-1]
+	all := s.Windows[len(s.Windows)-1]
+	for i, a := range all.Routes {
+		if i == maxCame {
+			v.CameMore = len(all.Routes) - maxCame
+			break
+		}
+		row := cameRow{Pool: a.Pool, Route: a.Route}
+		for _, w := range v.Recent {
+			row.Cells = append(row.Cells, cell(w, a.Pool, a.Route, tells[a.Pool]))
+		}
+		v.Came = append(v.Came, row)
+	}
+	for _, p := range all.Pools {
+		row := poolRow{Pool: p.Pool}
+		for _, w := range s.Windows {
+			c := poolCell{Window: spell(w), Waited: "0"}
+			for _, of := range w.Pools {
+				if of.Pool == p.Pool {
+					c.Waits, c.Waited = of.Waits, seconds(of.WaitTime)
+				}
+			}
+			row.Cells = append(row.Cells, c)
+		}
+		v.PoolWaits = append(v.PoolWaits, row)
+	}
+	return v
+}
+
+// cell is what became of a route's callers in a window.
+func cell(w pghold.Window, pool, route string, tells bool) cameCell {
+	c := cameCell{Window: spell(w), Rate: "0", Held: "–", Waited: "–", None: "0"}
+	for _, a := range w.Routes {
+		if a.Pool != pool || a.Route != route {
+			continue
+		}
+		if s := w.Duration.Seconds(); s > 0 {
+			c.Rate = strconv.FormatFloat(float64(a.Arrivals)/s, 'f', 2, 64)
+		}
+		none := a.Timeouts + a.Cancelled + a.Failures
+		c.None = strconv.FormatUint(none, 10)
+		if a.Holds > 0 {
+			c.Held = seconds(a.Held / time.Duration(a.Holds))
+		}
+		if n := a.Holds + none; n > 0 && tells {
+			c.Waited = seconds(a.Wait / time.Duration(n))
+		}
+	}
+	return c
+}
+
+// spell names a window, with how long it is where that is another.
+func spell(w pghold.Window) string {
+	switch w.Asked {
+	case 0:
+		return "since the start"
+	case time.Minute:
+		return "last minute"
+	}
+	return "last " + strconv.Itoa(int(w.Asked.Minutes())) + " min"
+}
+
+// mostly is where a gap mostly was, as far as samples tell: "redis.(*Client).Get ←
+// cart.go:51, 9 of 10 samples".
+func mostly(g pghold.Gaps) string {
+	where, share := g.Mostly()
+	if where == "" {
+		return ""
+	}
+	var n uint64
+	for _, s := range g.Seen {
+		n += s.Samples
+	}
+	return where + " (" + percent(share) + " of " + strconv.FormatUint(n, 10) + " samples)"
+}
