@@ -72,6 +72,9 @@ type Finding struct {
 	Before  pghold.Site
 	Count   uint64
 	Longest time.Duration
+	// Mostly is where the goroutine was in the gap when it was looked at, as in
+	// pghold.Gaps; "" where it was not.
+	Mostly string
 	// Open is true for a hold that was not released.
 	Open bool
 }
@@ -101,7 +104,11 @@ func (f Finding) String() string {
 	if f.Count > 1 {
 		times = fmt.Sprintf("%d times", f.Count)
 	}
-	return s + fmt.Sprintf(": %s, for %v", times, f.Longest.Round(10*time.Microsecond))
+	s += fmt.Sprintf(": %s, for %v", times, f.Longest.Round(10*time.Microsecond))
+	if f.Mostly != "" {
+		s += ", mostly in " + f.Mostly
+	}
+	return s
 }
 
 func place(s pghold.Site) string {
@@ -178,6 +185,7 @@ func Find(s *pghold.Snapshot, rules Rules) []Finding {
 		for _, g := range series.Gaps {
 			if g.SlowCall == "" && g.Longest > limit {
 				f.At, f.Before, f.Count, f.Longest = at(g.After), g.Before, g.Count, g.Longest
+				f.Mostly, _ = g.Mostly()
 				find(f)
 			}
 		}

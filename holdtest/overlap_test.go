@@ -1,6 +1,8 @@
 package holdtest_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,4 +39,19 @@ func TestFind_CallsOverlapSilence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a gap that nobody told of, the finding says where it was spent.
+func TestFind_SaysWhereAGapWasSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := pghold.NewRecorder(pghold.Config{})
+		pghold.Do(t.Context(), "POST /chat", func(ctx context.Context) {
+			defer r.Pool("main").Checkout(ctx).Release()
+			time.Sleep(2 * time.Second)
+		})
+		found := holdtest.Find(r.Snapshot(), holdtest.Rules{})
+		if len(found) != 1 || !strings.Contains(found[0].String(), "once, for 2s, mostly in time.Sleep ← overlap_test.go:") {
+			t.Errorf("found %v, want one that says where", found)
+		}
+	})
 }

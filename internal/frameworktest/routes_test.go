@@ -277,7 +277,7 @@ func TestRecipes_AreInTheDocumentation(t *testing.T) {
 			}
 		}
 	}
-	if want := len(routers) + len([]string{"gRPC server", "gRPC client", "river"}); recipes != want {
+	if want := len(routers) + len([]string{"gRPC server", "gRPC client", "river", "river start"}); recipes != want {
 		t.Errorf("there are %d recipes, want %d", recipes, want)
 	}
 }
