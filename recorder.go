@@ -40,8 +40,10 @@ type Config struct {
 	// Skip), that releases do not arrive, that two pools have one name. It is called by who
 	// finds it, and must not wait for a connection. Default: a warning in slog.Default().
 	OnHint func(hint string)
-	// StuckAfter is how old a hold must be for its goroutine's stack to be looked
-	// at, by OpenHolds, SnapshotWithStacks and Holders. Default 1 s.
+	// StuckAfter is how old a hold must be for its goroutine's stack to be looked at, by
+	// OpenHolds, SnapshotWithStacks and Holders. Half of it, and at least 100 ms, is how
+	// long a hold must be silent until it is looked where it is, for Gaps.Seen.
+	// Default 1 s.
 	StuckAfter time.Duration
 }
 

@@ -59,6 +59,7 @@ type recordedPool struct {
 	only   bool             // there is no other
 	routes []*pghold.Series // one for each, whatever its call sites
 	open   map[string]int   // holds that had not ended, by route
+	taken  int              // connections that were held on purpose, and that nobody gets
 }
 
 func poolsOf(s *pghold.Snapshot) []*recordedPool {
@@ -80,6 +81,9 @@ func poolsOf(s *pghold.Snapshot) []*recordedPool {
 	}
 	sites := pghold.Snapshot{} // merged without them
 	for _, series := range s.Series {
+		if series.Intended { // it is no load, and does not come back
+			continue
+		}
 		one := *series
 		one.Site = pghold.Site{}
 		sites.Merge(&pghold.Snapshot{Series: []*pghold.Series{&one}})
@@ -92,7 +96,11 @@ func poolsOf(s *pghold.Snapshot) []*recordedPool {
 	}
 	for _, h := range s.Open {
 		for _, p := range pools {
-			if p.Name == h.Pool {
+			switch {
+			case p.Name != h.Pool:
+			case h.Intended:
+				p.taken++
+			default:
 				p.open[h.Route]++
 			}
 		}
@@ -110,7 +118,7 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 		vain += float64(p.Timeouts+p.Cancelled+p.Failures) / float64(p.Checkouts)
 	}
 	if p.Max > 0 {
-		base.PoolSize, base.MaxOverflow = p.Max, 0
+		base.PoolSize, base.MaxOverflow = max(1, p.Max-p.taken), 0
 	}
 	var together pghold.Series
 	open := 0

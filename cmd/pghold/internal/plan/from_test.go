@@ -222,6 +222,22 @@ func TestFromSnapshot_CountsWhoWaitedInVain(t *testing.T) {
 	}
 }
 
+// Connections that are held on purpose are no load, and nobody else gets them.
+func TestFromSnapshot_LeavesOutWhatIsHeldOnPurpose(t *testing.T) {
+	s := service()
+	s.Series = append(s.Series, &pghold.Series{
+		Pool: "main", Route: "LISTEN orders", Intended: true, Held: sketchOf(time.Hour, time.Hour), Silent: sketchOf(time.Hour, time.Hour),
+	})
+	s.Open = []pghold.Hold{{Pool: "main", Route: "LISTEN orders", Intended: true}, {Pool: "main", Route: "leader", Intended: true}}
+	qs, err := FromSnapshot(s, experiment.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(qs) != 3 || qs[1].Name != "/slow" || qs[1].Settings.Connections() != 10 || qs[1].Settings.Rate != 10 {
+		t.Errorf("got %d questions, the second is %s with %d connections at %v/s; want both routes and all, with 10 of 12, at 10/s", len(qs), qs[1].Name, qs[1].Settings.Connections(), qs[1].Settings.Rate)
+	}
+}
+
 func TestFromSnapshot_KeepsPoolsApart(t *testing.T) {
 	s := service()
 	s.Series[2].Pool = "reports"
