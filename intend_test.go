@@ -25,6 +25,12 @@ func intend(t *testing.T) {
 	w.Checkout().Release()
 	p.Checkout(pghold.WithRoute(pghold.Intend(ctx, "LISTEN orders"), "job")).Release() // another's, within
 	pghold.SetRoute(pghold.Intend(ctx, "LISTEN orders"), "GET /renamed")
+	leads := pghold.Intend(t.Context(), "leader")
+	leader := p.Checkout(leads)
+	if _, own := p.OwnHold(pghold.WithRoute(leads, "job")); own {
+		t.Error("what is done by who leads is said to wait for the connection that leads")
+	}
+	leader.Release()
 
 	var intended, others []string
 	s := r.Snapshot()

@@ -132,3 +132,23 @@ func TestDo_NestedTellsTheHoldOutside(t *testing.T) {
 		}
 	})
 }
+
+// Two that run within the same Do do not wait for each other's calls.
+func TestDo_NestedBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := pghold.NewRecorder(pghold.Config{})
+		pghold.Do(t.Context(), "GET /", func(ctx context.Context) {
+			var call pghold.Call
+			pghold.Do(ctx, "first", func(ctx context.Context) { call = pghold.StartSlowCall(ctx, "mail") })
+			pghold.Do(ctx, "second", func(ctx context.Context) {
+				c := r.Pool("main").Checkout(ctx)
+				time.Sleep(time.Second)
+				c.Release()
+			})
+			call.End()
+		})
+		if s := only(t, r); s.Route != "second" || len(s.SlowCalls) != 0 {
+			t.Errorf("%s has the slow calls %+v, want none: the first one has made it", s.Route, s.SlowCalls)
+		}
+	})
+}

@@ -238,3 +238,25 @@ func BenchmarkOpenHolds(b *testing.B) {
 	b.ReportMetric(cost.Seconds()/max(r.now()-began, r.stacks.next-began).Seconds(), "cores")
 	release()
 }
+
+// While nothing happens no timer runs, also where a hold never ends.
+func TestRecorder_KeepsNoTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRecorder(Config{})
+		release := held(t.Context(), r, 1)
+		time.Sleep(30 * time.Second)
+		if r.frames.running.Load() || !r.stacks.sampling.Load() {
+			t.Errorf("after half a minute counts are kept: %v, and the hold is looked at: %v; want false, true", r.frames.running.Load(), r.stacks.sampling.Load())
+		}
+		time.Sleep(2 * sampleFor)
+		if r.stacks.sampling.Load() {
+			t.Errorf("after %v the hold is still looked at", 2*sampleFor)
+		}
+		release()
+		r.Pool("main").Checkout(t.Context()).Release()
+		time.Sleep(time.Minute)
+		if r.frames.running.Load() || r.stacks.sampling.Load() {
+			t.Error("nobody holds a connection, and a timer runs")
+		}
+	})
+}
