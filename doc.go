@@ -6,10 +6,16 @@
 // A [Recorder] knows the holds that are open now and sums up the finished ones by
 // pool, route and call site. It is fed by adapters: pgxhold for pgx and pgxpool,
 // sqlhold for database/sql, and by hand with [Pool.Wait]. [WithRoute] names the route
-// for what happens in a context, [Do] for a whole request or job, and [StartSlowCall]
-// tells of a slow call in it; httphold does both. [Recorder.Snapshot] is everything it
-// knows, as JSON, [Recorder.OpenHolds] says where the open holds are stuck now, and
-// Config.OnShortage is told when callers wait too long for a connection.
+// for what happens in a context, [Do] for a whole request or job, [SetRoute] where a
+// router knows it later, and [StartSlowCall] tells of a slow call in it; httphold does
+// these for net/http, and grpchold for gRPC. [Intend] is for connections that are held on
+// purpose. [Recorder.Snapshot] is everything it knows, as JSON, [Recorder.OpenHolds] says
+// where the open holds are stuck now, and Config.OnShortage is told when callers wait too
+// long for a connection, or for one that they hold themselves.
+//
+// While connections are held it looks now and then where the goroutines are that have
+// them, and while they come and go it keeps counts of the last minutes: with timers, and
+// profiles that take at most 1 % of a core. It has no goroutine that runs all the time.
 //
 // The package imports nothing but the standard library. It opens no connection,
 // runs no statement and serves no page.

@@ -187,3 +187,19 @@ func snapshotWindowsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Counts of twenty moments are kept at most, however long something happens.
+func TestSnapshot_WindowsKeepFewMoments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := pghold.NewRecorder(pghold.Config{})
+		most := 0
+		for range 2 * 3600 {
+			r.Pool("main").Checkout(t.Context()).Release()
+			time.Sleep(time.Second)
+			most = max(most, pghold.Moments(r))
+		}
+		if most < 15 || most > 20 {
+			t.Errorf("counts of up to %d moments were kept, want at most 20", most)
+		}
+	})
+}
