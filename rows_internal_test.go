@@ -260,3 +260,28 @@ func TestMetricReader_RoutesNeverGoDown(t *testing.T) {
 		}
 	}
 }
+
+// What a snapshot folds takes nothing from a name that has grown.
+func TestMetricReader_NamesThatGrowGetTheirs(t *testing.T) {
+	var s *Snapshot
+	reader := NewMetricReader(func() *Snapshot { return s })
+	calls := func(counts map[string]uint64) map[string]int64 {
+		series := &Series{Pool: "main", Route: "GET /"}
+		for name, n := range counts {
+			series.SlowCalls = append(series.SlowCalls, SlowCalls{What: name, Count: n})
+		}
+		s = &Snapshot{Series: []*Series{series}}
+		got := map[string]int64{}
+		for _, c := range reader.rows().SlowCalls {
+			got[c.What] = c.Count
+		}
+		return got
+	}
+	calls(map[string]uint64{"a": 10, "b": 10})
+	if got, want := calls(map[string]uint64{Folded: 10, "b": 15}), map[string]int64{"a": 10, "b": 15}; !reflect.DeepEqual(got, want) {
+		t.Errorf("a was folded, and b has grown: got %v, want %v", got, want)
+	}
+	if got, want := calls(map[string]uint64{Folded: 12, "b": 15}), map[string]int64{"a": 10, "b": 15, Folded: 2}; !reflect.DeepEqual(got, want) {
+		t.Errorf("what was folded has grown: got %v, want %v", got, want)
+	}
+}

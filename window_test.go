@@ -203,3 +203,23 @@ func TestSnapshot_WindowsKeepFewMoments(t *testing.T) {
 		}
 	})
 }
+
+// Where all connections are held, who comes and waits is in the windows too.
+func TestSnapshot_WindowsOfWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := ofSize(1)
+		defer p.Checkout(pghold.WithRoute(t.Context(), "GET /stuck")).Release()
+		time.Sleep(time.Hour)
+		for range 300 {
+			w := p.Wait(pghold.WithRoute(t.Context(), "GET /"))
+			time.Sleep(time.Second)
+			w.Fail(context.Canceled)
+		}
+		for asked, want := range map[time.Duration]int{time.Minute: 65, 10 * time.Minute: 300} {
+			w := window(t, r.Snapshot(), asked)
+			if len(w.Routes) != 1 || near(int(w.Routes[0].Arrivals), want) > 6 || w.Duration >= asked+11*time.Second {
+				t.Errorf("of %v, %v long: %+v, want about %d", asked, w.Duration, w.Routes, want)
+			}
+		}
+	})
+}
