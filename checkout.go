@@ -99,8 +99,8 @@ func (c *Checkout) begin() {
 	c.wait = unknownWait
 	c.since = c.began
 	if c.waiting {
-		c.wait, c.waiting = c.began-c.queued, false
 		s.remove(c)
+		c.wait, c.waiting = c.began-c.queued, false
 	}
 	s.add(c)
 	s.mu.Unlock()

@@ -52,8 +52,8 @@ func gapsHaveNames(t *testing.T) {
 	if !strings.HasPrefix(where, "time.Sleep ← gapnames_test.go:") || share < 0.6 || share > 0.8 {
 		t.Errorf("it was mostly in %s (%.2f), of %+v", where, share, g.Seen)
 	}
-	if len(g.Seen) != 2 || g.Seen[0].Samples != 20*2 || g.Seen[1].Samples != 5*3 {
-		t.Errorf("the samples are %+v, want 2 of each gap of 1.9 s (after 0.5 and 1), 3 of each of 2.9 s (and after 2)", g.Seen)
+	if len(g.Seen) != 2 || g.Seen[0].Samples != 20 || g.Seen[1].Samples != 5*2 {
+		t.Errorf("the samples are %+v, want one of each gap of 1.9 s (after 1), 2 of each of 2.9 s (and after 2)", g.Seen)
 	}
 	if worst := s.Series[0].Worst.LongestGap; worst.Duration != 2900*time.Millisecond || worst.Mostly != g.Seen[1].Where {
 		t.Errorf("the longest gap is %+v, want that in render", worst)
@@ -82,7 +82,7 @@ func gapsHaveTheirOwnNames(t *testing.T) {
 	r := pghold.NewRecorder(pghold.Config{})
 	pghold.Do(t.Context(), "job", func(ctx context.Context) {
 		c := r.Pool("main").Checkout(ctx)
-		redisGet(900 * time.Millisecond)
+		redisGet(1900 * time.Millisecond)
 		c.BeginStatement()
 		time.Sleep(5 * time.Second)
 		c.EndStatement(false)
@@ -99,9 +99,9 @@ func gapsHaveTheirOwnNames(t *testing.T) {
 	if len(gaps) != 2 || len(gaps[0].Seen) != 1 || len(gaps[1].Seen) != 1 || gaps[0].Seen[0].Where == gaps[1].Seen[0].Where {
 		t.Fatalf("the gaps are %+v, want two, in two places", gaps)
 	}
-	// After about 0.5, 1, 2, 4, 8, 16 and 32 s: the longer it lasts, the less it is looked at.
-	if gaps[0].Seen[0].Samples != 7 || gaps[1].Seen[0].Samples != 1 {
-		t.Errorf("the samples are %+v and %+v, want 7 of one minute and 1 of 0.9 s", gaps[0].Seen, gaps[1].Seen)
+	// After about 1, 3, 7, 15 and 31 s: the longer it lasts, the less it is looked at.
+	if gaps[0].Seen[0].Samples != 5 || gaps[1].Seen[0].Samples != 1 {
+		t.Errorf("the samples are %+v and %+v, want 5 of one minute and 1 of 1.9 s", gaps[0].Seen, gaps[1].Seen)
 	}
 }
 
@@ -113,7 +113,7 @@ func gapsAfterAPause(t *testing.T) {
 	for range 3 {
 		pghold.Do(t.Context(), "job", func(ctx context.Context) {
 			defer r.Pool("main").Checkout(ctx).Release()
-			redisGet(900 * time.Millisecond)
+			redisGet(1900 * time.Millisecond)
 		})
 		time.Sleep(time.Hour)
 	}
@@ -138,13 +138,13 @@ func gapsOfAHoldThatNeverEnds(t *testing.T) {
 	})
 	time.Sleep(48 * time.Hour)
 	again := r.Pool("main").Checkout(t.Context()) // for which a timer starts again
-	time.Sleep(900 * time.Millisecond)
+	time.Sleep(1900 * time.Millisecond)
 	again.Release()
 	close(stop)
 	all.Wait()
 	s := r.Snapshot().Series
-	if samples := s[0].Gaps[0].Seen; len(samples) != 1 || samples[0].Samples != 14 {
-		t.Errorf("of two days the samples are %+v, want those after 0.5 s, 1 s … 34 min, and one more with another hold's", samples)
+	if samples := s[0].Gaps[0].Seen; len(samples) != 1 || samples[0].Samples != 13 {
+		t.Errorf("of two days the samples are %+v, want those after 1 s, 2 s … 34 min, and one more with another hold's", samples)
 	}
 	if samples := s[1].Gaps[0].Seen; len(samples) != 1 || samples[0].Samples != 1 {
 		t.Errorf("of the other the samples are %+v", samples)

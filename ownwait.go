@@ -113,13 +113,10 @@ type waiting struct {
 	at     *place // nil where it was not looked
 }
 
-// waits appends those of the shard who wait, for one pool or, where it is nil, for any.
-// The caller holds the lock.
-func (s *shard) waits(all []waiting, of *Pool) []waiting {
-	for c := s.first; c != nil; c = c.next {
-		if c.waiting && (of == nil || c.pool == of) {
-			all = append(all, waiting{c, c.queued, c.route, c.site})
-		}
+// waits appends those of the shard who wait. The caller holds the lock.
+func (s *shard) waits(all []waiting) []waiting {
+	for c := s.queue; c != nil; c = c.next {
+		all = append(all, waiting{c, c.queued, c.route, c.site})
 	}
 	return all
 }
@@ -157,29 +154,42 @@ func sortWaiters(all []Waiter) {
 	})
 }
 
-// ownWaits tells the holds of those whose requests wait for another.
-func (r *Recorder) ownWaits(holds []Hold, all []waiting) {
+// ownWaits tells the holds of those whose requests wait for another. There may be very
+// many who wait, and there are few who hold.
+func (r *Recorder) ownWaits(holds []Hold) {
 	type of struct {
 		scope *scope
 		pool  *Pool
 	}
-	waits := map[of]waiting{}
-	for _, w := range all {
-		for s := w.of.scope; s != nil; s = s.outer {
-			if _, other := waits[of{s, w.of.pool}]; !other {
-				waits[of{s, w.of.pool}] = w
-			}
+	waits := map[of]*OwnWait{}
+	for i := range holds {
+		if c := holds[i].of; c.scope != nil {
+			waits[of{c.scope, c.pool}] = nil
 		}
 	}
+	if len(waits) == 0 {
+		return
+	}
 	now := r.now()
-	for i := range holds {
-		c := holds[i].of
-		if w, ok := waits[of{c.scope, c.pool}]; ok && c.scope != nil {
-			holds[i].OwnWait = &OwnWait{Waited: now - w.queued}
-			if w.at != nil {
-				holds[i].OwnWait.At = w.at.site()
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for c := s.queue; c != nil; c = c.next {
+			for scope := c.scope; scope != nil; scope = scope.outer {
+				if known, ok := waits[of{scope, c.pool}]; ok && known == nil {
+					w := &OwnWait{Waited: now - c.queued}
+					if c.site != nil {
+						w.At = c.site.site()
+					}
+					waits[of{scope, c.pool}] = w
+				}
 			}
 		}
+		s.mu.Unlock()
+	}
+	for i := range holds {
+		c := holds[i].of
+		holds[i].OwnWait = waits[of{c.scope, c.pool}]
 	}
 }
 
@@ -238,32 +248,40 @@ func (p *Pool) deadlocked() int {
 		p.recorder.shards[i].mu.Lock()
 		defer p.recorder.shards[i].mu.Unlock()
 	}
-	waits := map[*scope]bool{}
 	var holds []*Checkout
 	onPurpose := 0
+	waits := map[*scope]bool{} // of those who hold
 	for i := range p.recorder.shards {
 		for c := p.recorder.shards[i].first; c != nil; c = c.next {
 			switch {
 			case c.pool != p:
-			case c.waiting:
-				for s := c.scope; s != nil; s = s.outer {
-					waits[s] = true
-				}
 			case c.intended:
 				onPurpose++
+			case c.scope == nil:
+				return 0
 			default:
 				holds = append(holds, c)
+				waits[c.scope] = false
 			}
 		}
 	}
-	if len(holds)+onPurpose < size {
+	if len(holds) == 0 || len(holds)+onPurpose < size {
 		return 0
+	}
+	for i := range p.recorder.shards {
+		for c := p.recorder.shards[i].queue; c != nil; c = c.next {
+			for s := c.scope; s != nil && c.pool == p; s = s.outer {
+				if _, holds := waits[s]; holds {
+					waits[s] = true
+				}
+			}
+		}
 	}
 	for _, c := range holds {
 		c.mu.Lock()
 		quiet := !c.released && c.running == 0
 		c.mu.Unlock()
-		if c.scope == nil || !waits[c.scope] || !quiet {
+		if !waits[c.scope] || !quiet {
 			return 0
 		}
 	}

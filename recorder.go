@@ -109,7 +109,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 			whole.Merge(part)
 		}
 		open = s.holds(open, nil)
-		waits = s.waits(waits, nil)
+		waits = s.waits(waits)
 		s.mu.Unlock()
 	}
 	for _, c := range open {
@@ -118,7 +118,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 	snap.Windows = r.windows()
 	snap.Hints = r.hints.all()
 	snap.Waiters = r.waiters(waits)
-	r.ownWaits(snap.Open, waits)
+	r.ownWaits(snap.Open)
 	snap.Taken = r.started.Add(r.now()).Round(0) // a clock that was set meanwhile is not asked
 	foldLeast(series, r.cfg.MaxSeries)
 	for _, s := range series {
@@ -147,12 +147,10 @@ func (r *Recorder) Snapshot() *Snapshot {
 // all.
 func (r *Recorder) openHolds(of *Pool) []Hold {
 	var open []*Checkout
-	var waits []waiting
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		open = s.holds(open, of)
-		waits = s.waits(waits, of)
 		s.mu.Unlock()
 	}
 	var holds []Hold
@@ -161,7 +159,7 @@ func (r *Recorder) openHolds(of *Pool) []Hold {
 			holds = append(holds, h)
 		}
 	}
-	r.ownWaits(holds, waits)
+	r.ownWaits(holds)
 	return holds
 }
 
@@ -170,7 +168,8 @@ const maxShards = 16
 type shard struct {
 	mu      sync.Mutex
 	sites   sites
-	first   *Checkout // of the list of those who wait and those who hold
+	first   *Checkout // of the list of those who hold
+	queue   *Checkout // of the list of those who wait
 	series  map[seriesKey]*Series
 	counted uint64               // holds
 	failed  map[routeOf]Arrivals // waits that ended without a connection, of at most maxFailed routes
@@ -178,19 +177,28 @@ type shard struct {
 }
 
 func (s *shard) add(c *Checkout) {
-	c.next = s.first
-	if s.first != nil {
-		s.first.prev = c
+	list := s.list(c)
+	c.next = *list
+	if *list != nil {
+		(*list).prev = c
 	}
-	s.first = c
+	*list = c
 }
 
-// remove does nothing where c is not on the list.
+// list is the one that c is on: of those who wait, or of those who hold.
+func (s *shard) list(c *Checkout) **Checkout {
+	if c.waiting {
+		return &s.queue
+	}
+	return &s.first
+}
+
+// remove does nothing where c is not on its list.
 func (s *shard) remove(c *Checkout) {
-	if c.prev != nil {
+	if list := s.list(c); c.prev != nil {
 		c.prev.next = c.next
-	} else if s.first == c {
-		s.first = c.next
+	} else if *list == c {
+		*list = c.next
 	}
 	if c.next != nil {
 		c.next.prev = c.prev
@@ -202,7 +210,7 @@ func (s *shard) remove(c *Checkout) {
 // caller holds the lock.
 func (s *shard) holds(open []*Checkout, of *Pool) []*Checkout {
 	for c := s.first; c != nil; c = c.next {
-		if !c.waiting && (of == nil || c.pool == of) {
+		if of == nil || c.pool == of {
 			open = append(open, c)
 		}
 	}

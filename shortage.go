@@ -1,11 +1,9 @@
 package pghold
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -238,17 +236,17 @@ func (c *counts) since(last counts) time.Duration {
 
 // oldestWait is who waits longest; false where nobody waits.
 func (p *Pool) oldestWait() (oldest waiting, _ bool) {
-	var all []waiting
 	for i := range p.recorder.shards {
 		s := &p.recorder.shards[i]
 		s.mu.Lock()
-		all = s.waits(all, p)
+		for c := s.queue; c != nil; c = c.next {
+			if c.pool == p && (oldest.of == nil || c.queued < oldest.queued) {
+				oldest = waiting{c, c.queued, c.route, c.site}
+			}
+		}
 		s.mu.Unlock()
 	}
-	if len(all) == 0 {
-		return waiting{}, false
-	}
-	return slices.MinFunc(all, func(a, b waiting) int { return cmp.Compare(a.queued, b.queued) }), true
+	return oldest, oldest.of != nil
 }
 
 // shortage is that of who waits.

@@ -95,6 +95,10 @@ type stacks struct {
 // millisecond there is none for a hundred.
 const profileShare = 0.01
 
+// minPause is the shortest time between two profiles, whatever they cost, unless stacks
+// are asked for of younger holds.
+const minPause = 100 * time.Millisecond
+
 // OpenHolds describes the holds that are open, the longest first. Those that are
 // older than Config.StuckAfter have a Stack, as far as it is found. It may be some time
 // old, as it says: profiles of goroutines are taken so seldom that they need at most
@@ -196,7 +200,7 @@ func (r *Recorder) profile() {
 		h.of.sight(groups[key].next(), h, s.taken)
 	}
 	s.cost = r.now() - began
-	s.next = began + s.cost + time.Duration(float64(s.cost)/profileShare)
+	s.next = began + max(s.cost+time.Duration(float64(s.cost)/profileShare), min(r.cfg.StuckAfter, minPause))
 }
 
 // stuckFor are the open holds that have lasted for so long.
@@ -207,7 +211,7 @@ func (r *Recorder) stuckFor(d time.Duration) (holds []stuck) {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for c := s.first; c != nil; c = c.next {
-			if !c.waiting && now-c.began >= d {
+			if now-c.began >= d {
 				old = append(old, c)
 			}
 		}
@@ -359,7 +363,7 @@ func (r *Recorder) sample() {
 }
 
 func (r *Recorder) sampleLater() {
-	time.AfterFunc(r.sampleAfter()/2, func() {
+	time.AfterFunc(2*r.sampleAfter(), func() {
 		open, due := r.silentFor(r.now())
 		if due {
 			r.profile()
@@ -383,9 +387,6 @@ func (r *Recorder) silentFor(now time.Duration) (open, due bool) {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for c := s.first; c != nil && !due; c = c.next {
-			if c.waiting {
-				continue
-			}
 			c.mu.Lock()
 			open = open || now-c.since < sampleFor
 			if silent := now - c.since; !c.intended && c.running == 0 && silent >= r.sampleAfter() && silent < sampleFor {

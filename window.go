@@ -103,12 +103,14 @@ func (r *Recorder) count() frame {
 		for k, failed := range s.failed {
 			add(k.pool, k.route, failed)
 		}
-		for c := s.first; c != nil; c = c.next {
-			if !c.intended {
-				c.mu.Lock()
-				route := c.route
-				c.mu.Unlock()
-				add(c.pool.name, route, Arrivals{Arrivals: 1})
+		for _, list := range []*Checkout{s.first, s.queue} {
+			for c := list; c != nil; c = c.next {
+				if !c.intended {
+					c.mu.Lock()
+					route := c.route
+					c.mu.Unlock()
+					add(c.pool.name, route, Arrivals{Arrivals: 1})
+				}
 			}
 		}
 		s.mu.Unlock()
