@@ -15,27 +15,26 @@ func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 	if b == nil {
 		return failedBatch{errors.New("session: SendBatch needs a batch, and got nil")}
 	}
-	c, err := s.enter(ctx)
+	var r *batchResults
+	err := s.run(ctx, func(c *pgx.Conn) (*result, error) {
+		var br pgx.BatchResults
+		if s.begins(c) {
+			with := s.beginning()
+			with.QueuedQueries = append(with.QueuedQueries, b.QueuedQueries...)
+			br = c.SendBatch(ctx, with)
+			if _, err := br.Exec(); err != nil {
+				br.Close()
+				return nil, err
+			}
+		} else {
+			br = c.SendBatch(ctx, b)
+		}
+		r = &batchResults{result: result{session: s, finish: br.Close}, of: br}
+		return &r.result, nil
+	})
 	if err != nil {
 		return failedBatch{err}
 	}
-	if !s.begins(c) {
-		return s.openBatch(c.SendBatch(ctx, b))
-	}
-	with := s.beginning()
-	with.QueuedQueries = append(with.QueuedQueries, b.QueuedQueries...)
-	br := c.SendBatch(ctx, with)
-	if _, err := br.Exec(); err != nil {
-		br.Close()
-		s.leave(err)
-		return failedBatch{err}
-	}
-	return s.openBatch(br)
-}
-
-func (s *Session) openBatch(br pgx.BatchResults) pgx.BatchResults {
-	r := &batchResults{result: result{session: s, finish: br.Close}, of: br}
-	s.open(&r.result)
 	return r
 }
 
@@ -97,22 +96,20 @@ func (r batchRow) Scan(dest ...any) (err error) {
 }
 
 // CopyFrom copies rows into a table, as pgx does. Where it is the first
-// statement, BEGIN is a round trip of its own: COPY cannot share one.
-func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
+// statement, BEGIN is a round trip of its own: COPY cannot share one. A source
+// that panics ends the process: pgx asks it in a goroutine of its own.
+func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
 	if src == nil {
 		return 0, errors.New("session: CopyFrom needs a source of rows, and got nil")
 	}
-	c, err := s.enter(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if s.begins(c) {
-		_, err = s.begin(ctx, c, "", nil)
-	}
-	var n int64
-	if err == nil {
-		n, err = c.CopyFrom(ctx, table, columns, src)
-	}
-	s.leave(err)
+	err = s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+		if s.begins(c) {
+			_, err = s.begin(ctx, c, "", nil)
+		}
+		if err == nil {
+			n, err = c.CopyFrom(ctx, table, columns, src)
+		}
+		return nil, err
+	})
 	return n, err
 }

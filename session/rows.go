@@ -32,8 +32,8 @@ func (r *result) use(call func()) error {
 	if r.cut {
 		return ErrClosed
 	}
+	defer r.endIfClosed()
 	call() // after the end, it is pgx that knows what to answer
-	r.endIfClosed()
 	return nil
 }
 
@@ -45,13 +45,15 @@ func (r *result) endIfClosed() {
 }
 
 // end ends the statement. r.mu is held.
-func (r *result) end() error {
+func (r *result) end() (err error) {
 	if r.ended {
 		return nil
 	}
 	r.ended = true
+	r.err = errPanicked // unless finish returns
+	defer func() { err = r.session.leave(r.err) }()
 	r.err = r.finish()
-	return r.session.leave(r.err)
+	return nil
 }
 
 func (r *result) close() error {

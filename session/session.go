@@ -27,7 +27,11 @@ var (
 	// ErrFailed is returned by a statement of a session whose transaction an earlier
 	// one has ended by failing, or kept from beginning. errors.Is finds that one's error
 	// too. Rollback, or a Commit, which is an error then, lets the session begin anew.
+	// A panic in a statement, from what pgx calls during it, is a failure, too, and closes
+	// the connection, which is not given to anybody else.
 	ErrFailed = errors.New("session: an earlier statement failed, and the transaction with it: roll back first")
+
+	errPanicked = errors.New("session: a statement panicked, and its connection was closed")
 )
 
 // rollbackTimeout bounds the rollback of a session that ends, whose own context
@@ -78,33 +82,31 @@ func (s *Session) Held() bool {
 	return s.conn != nil
 }
 
-// enter marks the session as running, and checks a connection out where there
-// is none yet. The caller must leave when it has no error.
-func (s *Session) enter(ctx context.Context) (*pgx.Conn, error) {
+// run runs a statement: it marks the session as running, checks a connection out where
+// there is none yet, and leaves when the statement has returned or panicked, or with the
+// end of the result that it leaves open.
+func (s *Session) run(ctx context.Context, statement func(*pgx.Conn) (*result, error)) error {
 	if err := s.lock(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.failed; err != nil {
-		s.leave(nil)
-		return nil, fmt.Errorf("%w: %w", ErrFailed, err)
-	}
-	if s.conn != nil {
-		return s.conn.Conn(), nil
-	}
-	if s.opts.Autocommit && s.opts.Tx != (pgx.TxOptions{}) {
-		s.leave(nil)
-		return nil, errors.New("session: Options has both Autocommit and Tx: without a transaction there is nothing that Tx could apply to")
-	}
-	c, err := s.pool.Acquire(ctx)
+	var open *result
+	failed := errPanicked // unless it returns
+	defer func() {
+		if open == nil {
+			s.leave(failed)
+		}
+	}()
+	c, err := s.connection(ctx)
 	if err != nil {
-		s.leave(nil)
-		return nil, err
+		failed = nil
+		return err
 	}
-	//pghold:ignore mu is held for a few assignments, never while something waits
-	s.mu.Lock()
-	s.conn = c
-	s.mu.Unlock()
-	return c.Conn(), nil
+	if open, failed = statement(c); open != nil {
+		s.mu.Lock()
+		s.result = open
+		s.mu.Unlock()
+	}
+	return failed
 }
 
 // lock marks the session as running.
@@ -123,10 +125,35 @@ func (s *Session) lock() error {
 	return nil
 }
 
-// leave ends what enter began, with the statement's error. Where the session was
-// closed meanwhile, by another goroutine, what that had to leave undone is done now, and
-// the rollback's error returned.
+// connection checks one out where there is none yet.
+func (s *Session) connection(ctx context.Context) (*pgx.Conn, error) {
+	if err := s.failed; err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	if s.conn != nil {
+		return s.conn.Conn(), nil
+	}
+	if s.opts.Autocommit && s.opts.Tx != (pgx.TxOptions{}) {
+		return nil, errors.New("session: Options has both Autocommit and Tx: without a transaction there is nothing that Tx could apply to")
+	}
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	//pghold:ignore mu is held for a few assignments, never while something waits
+	s.mu.Lock()
+	s.conn = c
+	s.mu.Unlock()
+	return c.Conn(), nil
+}
+
+// leave ends a statement, with its error. Where the session was closed meanwhile, by
+// another goroutine, what that had to leave undone is done now, and the rollback's error
+// returned.
 func (s *Session) leave(failed error) error {
+	if failed == errPanicked && s.conn != nil {
+		discard(s.conn.Conn()) // nobody knows in what state pgx was left
+	}
 	s.mu.Lock()
 	s.running, s.result = false, nil
 	closed, conn := s.closed, s.conn
@@ -155,13 +182,6 @@ func (s *Session) isClosed() bool {
 // begins reports whether the next statement has to begin a transaction.
 func (s *Session) begins(c *pgx.Conn) bool {
 	return !s.opts.Autocommit && c.PgConn().TxStatus() == 'I'
-}
-
-// open notes that the statement's result is now with the caller.
-func (s *Session) open(r *result) {
-	s.mu.Lock()
-	s.result = r
-	s.mu.Unlock()
 }
 
 // Commit commits the transaction, if one is open, and releases the connection,
@@ -247,35 +267,45 @@ func (s *Session) Close() error {
 	return rollback(context.Background(), conn.Conn())
 }
 
-// rollback ends a transaction that is open, although ctx may have ended. A
-// connection on which that fails is closed, so that its pool drops it.
+// rollback ends a transaction that is open.
 func rollback(ctx context.Context, c *pgx.Conn) error {
 	if c.IsClosed() || c.PgConn().TxStatus() == 'I' {
 		return nil
 	}
+	return undo(ctx, c, "rollback")
+}
+
+// undo runs what rolls back, although ctx may have ended. A connection on which that
+// fails is closed, and whatever is left with it.
+func undo(ctx context.Context, c *pgx.Conn, sql string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	if _, err := c.Exec(ctx, "rollback"); err != nil {
+	_, err := c.Exec(ctx, sql)
+	if err != nil {
 		c.Close(ctx)
-		return err
 	}
-	return nil
+	return err
+}
+
+// discard closes a connection, so that its pool drops it.
+func discard(c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	c.Close(ctx)
 }
 
 // Exec runs a statement and returns what the server says of it, as pgx does. Without
 // arguments the text may be several statements, also where it is the session's first;
 // what it returns is the last one's.
-func (s *Session) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	c, err := s.enter(ctx)
-	if err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	tag, err := s.exec(ctx, c, sql, args)
-	s.leave(err)
+func (s *Session) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+		tag, err = s.execOn(ctx, c, sql, args)
+		return nil, err
+	})
 	return tag, err
 }
 
-func (s *Session) exec(ctx context.Context, c *pgx.Conn, sql string, args []any) (pgconn.CommandTag, error) {
+func (s *Session) execOn(ctx context.Context, c *pgx.Conn, sql string, args []any) (pgconn.CommandTag, error) {
 	switch {
 	case !s.begins(c):
 		return c.Exec(ctx, sql, args...)
@@ -302,53 +332,54 @@ func (s *Session) exec(ctx context.Context, c *pgx.Conn, sql string, args []any)
 // are not nil but carry the same error, so that pgx.CollectRows can be given them
 // unseen.
 func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	c, err := s.enter(ctx)
-	if err != nil {
-		return failedRows{err}, err
-	}
-	var br pgx.BatchResults
-	if s.begins(c) {
-		if br, err = s.begin(ctx, c, sql, args); err != nil {
-			s.leave(err)
-			return failedRows{err}, err
+	var r *rows
+	err := s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+		var br pgx.BatchResults
+		if s.begins(c) {
+			if br, err = s.begin(ctx, c, sql, args); err != nil {
+				return nil, err
+			}
 		}
-	}
-	var of pgx.Rows
-	if br != nil {
-		of, err = br.Query()
-	} else {
-		of, err = c.Query(ctx, sql, args...)
-	}
-	r := newRows(s, of, br)
+		var of pgx.Rows
+		if br != nil {
+			of, err = br.Query()
+		} else {
+			of, err = c.Query(ctx, sql, args...)
+		}
+		r = newRows(s, of, br)
+		if err != nil {
+			r.finish()
+			return nil, err
+		}
+		return r.result, nil
+	})
 	if err != nil {
-		r.Close()
 		return failedRows{err}, err
 	}
-	s.open(r.result)
 	return r, nil
 }
 
 // QueryRow runs a statement that returns one row, as pgx does: its error comes
 // with Scan, which must be called. pgx.ErrNoRows means that there was none.
 func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	c, err := s.enter(ctx)
+	r := &row{result: result{session: s}}
+	r.finish = func() error { return r.scan(nil) }
+	err := s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+		if s.begins(c) {
+			if r.batch, err = s.begin(ctx, c, sql, args); err != nil {
+				return nil, err
+			}
+		}
+		if r.batch != nil {
+			r.row = r.batch.QueryRow()
+		} else {
+			r.row = c.QueryRow(ctx, sql, args...)
+		}
+		return &r.result, nil
+	})
 	if err != nil {
 		return failedRow{err}
 	}
-	r := &row{result: result{session: s}}
-	if s.begins(c) {
-		if r.batch, err = s.begin(ctx, c, sql, args); err != nil {
-			s.leave(err)
-			return failedRow{err}
-		}
-	}
-	if r.batch != nil {
-		r.row = r.batch.QueryRow()
-	} else {
-		r.row = c.QueryRow(ctx, sql, args...)
-	}
-	r.finish = func() error { return r.scan(nil) }
-	s.open(&r.result)
 	return r
 }
 
