@@ -12,11 +12,15 @@ import (
 // them. The session can run nothing else until the results are closed. The
 // batch must not begin a transaction itself.
 func (s *Session) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	return s.sendBatch(ctx, nil, b)
+}
+
+func (s *Session) sendBatch(ctx context.Context, t *tx, b *pgx.Batch) pgx.BatchResults {
 	if b == nil {
 		return failedBatch{errors.New("session: SendBatch needs a batch, and got nil")}
 	}
 	var r *batchResults
-	err := s.run(ctx, func(c *pgx.Conn) (*result, error) {
+	err := s.run(ctx, t, func(c *pgx.Conn) (*result, error) {
 		var br pgx.BatchResults
 		if s.begins(c) {
 			with := s.beginning()
@@ -98,11 +102,15 @@ func (r batchRow) Scan(dest ...any) (err error) {
 // CopyFrom copies rows into a table, as pgx does. Where it is the first
 // statement, BEGIN is a round trip of its own: COPY cannot share one. A source
 // that panics ends the process: pgx asks it in a goroutine of its own.
-func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
+func (s *Session) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
+	return s.copyFrom(ctx, nil, table, columns, src)
+}
+
+func (s *Session) copyFrom(ctx context.Context, t *tx, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
 	if src == nil {
 		return 0, errors.New("session: CopyFrom needs a source of rows, and got nil")
 	}
-	err = s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+	err = s.run(ctx, t, func(c *pgx.Conn) (_ *result, err error) {
 		if s.begins(c) {
 			_, err = s.begin(ctx, c, "", nil)
 		}

@@ -34,6 +34,17 @@
 // Commit would succeed without what failed. What does not fail the session: a pool that
 // has no connection, and with autocommit any statement.
 //
+// # Savepoints, and code that takes a pgx.Tx
+//
+// [Session.BeginNested] makes a savepoint, as SQLAlchemy's begin_nested does: a statement
+// that fails in it is undone by rolling back to it, and the session goes on. [Session.Tx]
+// is the session's transaction as a [pgx.Tx], for WithTx of sqlc's code, pgx.BeginFunc and
+// helpers. Savepoints are [pgx.Tx], too. Their errors are pgx's, also after the end. Two
+// things differ from pgx: Commit of a savepoint in which a statement has failed undoes
+// it (pgx.ErrTxCommitRollback) where pgx leaves the transaction failed; and a savepoint
+// that was rolled back is released at once, where pgx's and SQLAlchemy's stay to the
+// end of the transaction, each later one nested in them.
+//
 // # Pools
 //
 // A session works on anything that hands out pgx connections: [From] takes a

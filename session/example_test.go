@@ -2,11 +2,13 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pghold/pghold/session"
@@ -54,6 +56,48 @@ func ExamplePerRequest() {
 		}
 	})
 	log.Fatal(http.ListenAndServe("127.0.0.1:8080", session.PerRequest(pool, session.Options{})(mux)))
+}
+
+// Queries is as sqlc generates it for pgx.
+type Queries struct{ db DBTX }
+
+type DBTX interface {
+	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
+	Query(context.Context, string, ...any) (pgx.Rows, error)
+	QueryRow(context.Context, string, ...any) pgx.Row
+}
+
+func New(db DBTX) *Queries { return &Queries{db} }
+
+func (q *Queries) WithTx(tx pgx.Tx) *Queries { return &Queries{tx} }
+
+func (q *Queries) AddUser(ctx context.Context, name string) error {
+	_, err := q.db.Exec(ctx, "insert into users (name) values ($1)", name)
+	return err
+}
+
+// Code that takes a pgx.Tx works inside of a session. A name that is taken fails its
+// insert; the savepoint around that keeps the others.
+func ExampleSession_Tx() {
+	var pool session.Pool // From or FromDB
+	var queries *Queries  // as made elsewhere, on a pool
+	ctx := context.Background()
+	err := session.Local(ctx, pool, session.Options{}, func(s *session.Session) error {
+		for _, name := range []string{"Ada", "Grace"} {
+			err := pgx.BeginFunc(ctx, s.Tx(), func(tx pgx.Tx) error {
+				return queries.WithTx(tx).AddUser(ctx, name)
+			})
+			var taken *pgconn.PgError
+			if errors.As(err, &taken) && taken.Code == "23505" {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil // and Local commits
+	})
+	fmt.Println(err)
 }
 
 // Work that only reads can do without BEGIN and COMMIT: one round trip each.

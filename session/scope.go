@@ -42,8 +42,10 @@ func Local(ctx context.Context, pool Pool, opts Options, fn func(*Session) error
 //	err := s.Outside(ctx, func(ctx context.Context) error { return charge(ctx, order) })
 //
 // What was read before may have changed when the session goes on: it is another
-// transaction. Where the commit fails fn is not run. Using the session inside fn is
-// ErrOutside. The error is the commit's or fn's.
+// transaction. Savepoints that are open end with the one that is committed, and what was
+// done in them is committed with it: they cannot be rolled back to afterwards. Where the
+// commit fails fn is not run. Using the session inside fn is ErrOutside. The error is the
+// commit's or fn's.
 func (s *Session) Outside(ctx context.Context, fn func(context.Context) error) error {
 	if fn == nil {
 		return errors.New("session: Outside needs a function to run, and got nil")

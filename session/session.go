@@ -62,6 +62,7 @@ type Session struct {
 	running bool       // a statement runs, or its result is open
 	result  *result    // the open result, if that is the reason for running
 	failed  error      // of the statement that has ended the transaction, or kept it from beginning
+	txs     []*tx      // the transaction as a pgx.Tx, and its open savepoints, the innermost last
 	outside bool       // Outside runs
 	closed  bool
 }
@@ -82,11 +83,12 @@ func (s *Session) Held() bool {
 	return s.conn != nil
 }
 
-// run runs a statement: it marks the session as running, checks a connection out where
-// there is none yet, and leaves when the statement has returned or panicked, or with the
-// end of the result that it leaves open.
-func (s *Session) run(ctx context.Context, statement func(*pgx.Conn) (*result, error)) error {
-	if err := s.lock(); err != nil {
+// run runs a statement of the session, or of t where that is not nil: it marks the
+// session as running, checks a connection out where there is none yet, and leaves when
+// the statement has returned or panicked, or with the end of the result that it leaves
+// open.
+func (s *Session) run(ctx context.Context, t *tx, statement func(*pgx.Conn) (*result, error)) error {
+	if err := s.lock(t); err != nil {
 		return err
 	}
 	var open *result
@@ -102,18 +104,20 @@ func (s *Session) run(ctx context.Context, statement func(*pgx.Conn) (*result, e
 		return err
 	}
 	if open, failed = statement(c); open != nil {
-		s.mu.Lock()
-		s.result = open
-		s.mu.Unlock()
+		s.guarded(func() { s.result = open })
 	}
 	return failed
 }
 
-// lock marks the session as running.
-func (s *Session) lock() error {
+// lock marks the session as running, for itself or for t.
+func (s *Session) lock(t *tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case t != nil && t.ended != nil:
+		return t.ended
+	case t != nil && s.closed:
+		return errTxOfClosed
 	case s.closed:
 		return ErrClosed
 	case s.outside:
@@ -140,11 +144,16 @@ func (s *Session) connection(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.guarded(func() { s.conn = c })
+	return c.Conn(), nil
+}
+
+// guarded makes a few assignments to what mu guards, while a connection is held.
+func (s *Session) guarded(assign func()) {
 	//pghold:ignore mu is held for a few assignments, never while something waits
 	s.mu.Lock()
-	s.conn = c
-	s.mu.Unlock()
-	return c.Conn(), nil
+	defer s.mu.Unlock()
+	assign()
 }
 
 // leave ends a statement, with its error. Where the session was closed meanwhile, by
@@ -162,6 +171,7 @@ func (s *Session) leave(failed error) error {
 		s.conn = nil
 	case failed != nil && conn != nil && !s.opts.Autocommit && !inTransaction(conn.Conn()):
 		s.failed = failed // the next would begin anew, as if this had never been
+		s.endTxs(1, fmt.Errorf("%w: %w: %w", ErrFailed, failed, pgx.ErrTxClosed))
 	}
 	s.mu.Unlock()
 	if !closed || conn == nil {
@@ -184,13 +194,15 @@ func (s *Session) begins(c *pgx.Conn) bool {
 	return !s.opts.Autocommit && c.PgConn().TxStatus() == 'I'
 }
 
-// Commit commits the transaction, if one is open, and releases the connection,
-// whether or not that worked. The session can be used again: its next statement
-// begins anew. A transaction in which a statement has failed cannot be
+// Commit commits the transaction, if one is open, with what was done in its savepoints,
+// and releases the connection, whether or not that worked. The session can be used again:
+// its next statement begins anew. A transaction in which a statement has failed cannot be
 // committed: the error is pgx.ErrTxCommitRollback, also where that statement was the
 // first, and no transaction was begun for it.
-func (s *Session) Commit(ctx context.Context) error {
-	return s.end(func(c *pgx.Conn, failed error) error {
+func (s *Session) Commit(ctx context.Context) error { return s.commit(ctx, nil) }
+
+func (s *Session) commit(ctx context.Context, t *tx) error {
+	return s.end(t, func(c *pgx.Conn, failed error) error {
 		if failed != nil {
 			return fmt.Errorf("%w, because a statement failed: %w", pgx.ErrTxCommitRollback, failed)
 		}
@@ -214,20 +226,26 @@ func (s *Session) Commit(ctx context.Context) error {
 
 // Rollback rolls the transaction back, if one is open, and releases the
 // connection. The session can be used again. It works although ctx has ended.
-func (s *Session) Rollback(ctx context.Context) error {
-	return s.end(func(c *pgx.Conn, _ error) error { return rollback(ctx, c) })
+func (s *Session) Rollback(ctx context.Context) error { return s.rollback(ctx, nil) }
+
+func (s *Session) rollback(ctx context.Context, t *tx) error {
+	return s.end(t, func(c *pgx.Conn, _ error) error { return rollback(ctx, c) })
 }
 
 // end runs finish where a transaction is open, or has failed, and releases the
-// connection.
-func (s *Session) end(finish func(c *pgx.Conn, failed error) error) error {
-	if err := s.lock(); err != nil {
+// connection. It is the session that asks for it, or t where that is not nil.
+func (s *Session) end(t *tx, finish func(c *pgx.Conn, failed error) error) error {
+	if err := s.lock(t); err != nil {
 		return err
 	}
 	defer s.leave(nil)
 	s.mu.Lock()
 	conn, failed := s.conn, s.failed
 	s.conn, s.failed = nil, nil
+	s.endTxs(0, errTxEnded)
+	if t != nil {
+		t.ended = pgx.ErrTxClosed
+	}
 	s.mu.Unlock()
 	if conn == nil {
 		return nil
@@ -297,8 +315,12 @@ func discard(c *pgx.Conn) {
 // Exec runs a statement and returns what the server says of it, as pgx does. Without
 // arguments the text may be several statements, also where it is the session's first;
 // what it returns is the last one's.
-func (s *Session) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	err = s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+func (s *Session) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return s.exec(ctx, nil, sql, args)
+}
+
+func (s *Session) exec(ctx context.Context, t *tx, sql string, args []any) (tag pgconn.CommandTag, err error) {
+	err = s.run(ctx, t, func(c *pgx.Conn) (_ *result, err error) {
 		tag, err = s.execOn(ctx, c, sql, args)
 		return nil, err
 	})
@@ -332,8 +354,12 @@ func (s *Session) execOn(ctx context.Context, c *pgx.Conn, sql string, args []an
 // are not nil but carry the same error, so that pgx.CollectRows can be given them
 // unseen.
 func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return s.query(ctx, nil, sql, args)
+}
+
+func (s *Session) query(ctx context.Context, t *tx, sql string, args []any) (pgx.Rows, error) {
 	var r *rows
-	err := s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+	err := s.run(ctx, t, func(c *pgx.Conn) (_ *result, err error) {
 		var br pgx.BatchResults
 		if s.begins(c) {
 			if br, err = s.begin(ctx, c, sql, args); err != nil {
@@ -362,9 +388,13 @@ func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 // QueryRow runs a statement that returns one row, as pgx does: its error comes
 // with Scan, which must be called. pgx.ErrNoRows means that there was none.
 func (s *Session) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return s.queryRow(ctx, nil, sql, args)
+}
+
+func (s *Session) queryRow(ctx context.Context, t *tx, sql string, args []any) pgx.Row {
 	r := &row{result: result{session: s}}
 	r.finish = func() error { return r.scan(nil) }
-	err := s.run(ctx, func(c *pgx.Conn) (_ *result, err error) {
+	err := s.run(ctx, t, func(c *pgx.Conn) (_ *result, err error) {
 		if s.begins(c) {
 			if r.batch, err = s.begin(ctx, c, sql, args); err != nil {
 				return nil, err
