@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -52,6 +53,8 @@ func (p *Pool) Lost() {
 		"a tracer that is wrapped around pgxhold's does not pass pgxpool's TraceRelease on. Put them together with pgx's multitracer, or update that wrapper.", p.name))
 }
 
+const recipes = "https://github.com/pghold/pghold/blob/main/docs/recipes.md"
+
 // noPattern is httphold.NoPattern.
 const noPattern = "(no pattern)"
 
@@ -66,7 +69,8 @@ func (s *shard) look(r *Recorder) {
 		pool string
 		site Site
 	}
-	var holds, nameless uint64
+	var holds, nameless, subtree uint64
+	handlers := 0 // lines of a subtree
 	routes, of := map[line]int{}, map[line]uint64{}
 	for _, series := range s.series {
 		n := series.Held.Count()
@@ -77,6 +81,10 @@ func (s *shard) look(r *Recorder) {
 		if series.Route == noPattern {
 			nameless += n
 		}
+		if strings.HasSuffix(series.Route, "/") && !strings.Contains(series.Route, " ") {
+			subtree += n
+			handlers++
+		}
 		if series.Site != (Site{}) {
 			routes[line{series.Pool, series.Site}]++
 			of[line{series.Pool, series.Site}] += n
@@ -84,7 +92,11 @@ func (s *shard) look(r *Recorder) {
 	}
 	if holds > 0 && nameless == holds {
 		go r.tell("routes", "every route is (no pattern): httphold.Middleware reads what net/http's ServeMux matched, and this service has another router, or a middleware between the two. "+
-			"docs/recipes.md has the line or two that name routes with gin, echo, chi, fiber and others.")
+			recipes+" has the line or two that name routes with gin, echo, chi, fiber and others.")
+	}
+	if 2*subtree > holds && handlers >= 3 {
+		go r.tell("subtree", "most connections are taken under a pattern that stands for a subtree, such as /: a mux within a mux, behind a middleware, has the patterns of the routes. "+
+			"Put httphold.Middleware around that mux as well: Middleware(authenticate(Middleware(mux))).")
 	}
 	if len(routes) == 0 {
 		return
@@ -96,6 +108,6 @@ func (s *shard) look(r *Recorder) {
 	most := slices.MaxFunc(lines, func(a, b line) int { return cmp.Compare(of[a], of[b]) })
 	if routes[most] >= 3 && 2*of[most] > holds {
 		go r.tell("site of "+most.pool, fmt.Sprintf("most connections of the pool %s are taken at one line, %s (%s), for %d routes or more: set Config.Skip to that package or type, so that holds have the line of who calls it. "+
-			"docs/recipes.md says how.", most.pool, most.site, most.site.Func, routes[most]))
+			recipes+"#a-layer-of-your-own says how.", most.pool, most.site, most.site.Func, routes[most]))
 	}
 }

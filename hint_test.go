@@ -61,6 +61,21 @@ func TestHints(t *testing.T) {
 				b(i)
 			}
 		}, nil},
+		"a subtree": {pghold.Config{}, func(r *pghold.Recorder) {
+			a := func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() }
+			b := func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() }
+			for range 10_000 {
+				for _, handler := range []func(*pghold.Pool, context.Context){a, b, repository} {
+					handler(r.Pool("main"), pghold.WithRoute(t.Context(), "/"))
+				}
+				repository(r.Pool("main"), pghold.WithRoute(t.Context(), "GET /users"))
+			}
+		}, []string{"most connections are taken under a pattern that stands for a subtree"}},
+		"a home page": {pghold.Config{}, func(r *pghold.Recorder) {
+			for range 10_000 {
+				repository(r.Pool("main"), pghold.WithRoute(t.Context(), "/"))
+			}
+		}, nil},
 		"too few": {pghold.Config{}, func(r *pghold.Recorder) {
 			for range 63 {
 				r.Pool("main").Checkout(pghold.WithRoute(t.Context(), httphold.NoPattern)).Release()

@@ -134,7 +134,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 		snap.Pools = append(snap.Pools, PoolSnapshot{
 			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
-			Deadlock: p.deadlocked() > 0, Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			CountsOnly: p.checkouts.Load() > 0 && !p.tellsWaits.Load(), Deadlock: p.deadlocked() > 0, Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true

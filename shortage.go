@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,8 +100,9 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 		for i, h := range s.Holders {
 			holders[i] = h.String()
 		}
+		waited := math.Round(s.Waited.Seconds()*1000) / 1000
 		attrs := []slog.Attr{slog.String("pool", s.Pool), slog.String("route", s.Route),
-			slog.Float64("waited_s", s.Waited.Round(time.Millisecond).Seconds()), slog.Int("waiting", s.Waiting), slog.Any("holders", holders)}
+			slog.Float64("waited_s", waited), slog.Int("waiting", s.Waiting), slog.String("holders", strings.Join(holders, "; "))}
 		if s.Err != nil {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
@@ -183,7 +185,11 @@ func (p *Pool) lookAfter(d time.Duration, last counts) {
 		case waits: // look again when it has been long
 			next = oldest.queued + long - now
 		case !p.tellsWaits.Load(): // it only counts
-			if waited := counted.since(last); waited >= long && p.scarce() {
+			waited := counted.since(last)
+			if n, known := p.queueingSince(last.at); known {
+				counted.pending = max(counted.pending, int64(n))
+			}
+			if waited >= long && p.scarce() {
 				p.report(Shortage{Waited: waited, Waiting: int(counted.pending)})
 			}
 		}
@@ -232,6 +238,27 @@ func (c *counts) since(last counts) time.Duration {
 		return ended / time.Duration(served)
 	}
 	return 0
+}
+
+// queueingSince is how many goroutines wait in database/sql for a connection of the pool,
+// by a profile that was taken after an instant. It is not known where none was, or another
+// pool that does not tell who waits has none left either. Counts alone take
+// every checkout for that of one who had waited, and may miss those who do.
+func (p *Pool) queueingSince(at time.Duration) (n int, known bool) {
+	r := p.recorder
+	other := !p.full()
+	r.pools.Range(func(_, v any) bool {
+		o := v.(*Pool)
+		other = other || o != p && !o.tellsWaits.Load() && o.full()
+		return !other
+	})
+	if other {
+		return 0, false
+	}
+	r.profile()
+	r.stacks.mu.Lock()
+	defer r.stacks.mu.Unlock()
+	return r.stacks.queueing, r.stacks.taken > at
 }
 
 // oldestWait is who waits longest; false where nobody waits.

@@ -43,7 +43,10 @@ type PoolSnapshot struct {
 	// Waiting is how many callers queue now, and MaxWaiting the most that ever did at
 	// once. Of a pool that does not tell Max these are all whose acquire is in
 	// progress, also those who are served without queueing.
-	Waiting    int    `json:"waiting"`
+	Waiting int `json:"waiting"`
+	// CountsOnly is that the pool does not say who waits (database/sql), so that Waiting and
+	// MaxWaiting are 0 whoever does.
+	CountsOnly bool   `json:"counts_only,omitempty"`
 	MaxWaiting int    `json:"max_waiting"`
 	Checkouts  uint64 `json:"checkouts"`
 	Releases   uint64 `json:"releases"`

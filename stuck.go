@@ -29,6 +29,7 @@ type Stack struct {
 
 	line    Site // of the application
 	waiting bool // for a connection of database/sql
+	exact   bool // there are as many goroutines as holds that may be theirs
 }
 
 // Seen is where goroutines were when they were looked at.
@@ -87,8 +88,11 @@ type stacks struct {
 
 	mu    sync.Mutex
 	taken time.Duration // since the recorder was made
-	cost  time.Duration // of the last profile and of what was done with it
-	next  time.Duration // no profile is taken before
+	// queueing is how many goroutines waited for a connection of database/sql then, of any
+	// pool, where somebody needed to know.
+	queueing int
+	cost     time.Duration // of the last profile and of what was done with it
+	next     time.Duration // no profile is taken before
 }
 
 // profileShare is the part of a core that profiles may take: after one that took a
@@ -171,16 +175,30 @@ func (r *Recorder) profile() {
 	holds := r.stuckFor(min(r.cfg.StuckAfter, r.sampleAfter()))
 	byLabel := map[string][]callsite.Goroutines{}
 	alike := map[group]int{}
+	all := r.someCount() // who waits for them may have any label, and so may a hold's goroutine
 	for _, h := range holds {
 		byLabel[h.label.String()] = nil
+		all = all || h.label == noLabel
 		if !h.label.own() {
 			alike[h.group()]++
 		}
 	}
 	if len(holds) > 0 {
-		callsite.Profile(labelKey, byLabel)
+		callsite.Profile(labelKey, byLabel, all)
 	}
-	s.taken = r.now()
+	s.taken, s.queueing = r.now(), 0
+	if all {
+		var any []callsite.Goroutines
+		for _, g := range byLabel {
+			any = append(any, g...)
+		}
+		byLabel[noLabel.String()] = any
+		for _, g := range any {
+			if inQueue(g.Frames) {
+				s.queueing += g.Count
+			}
+		}
+	}
 	taken := r.started.Add(s.taken).Round(0)
 	groups := map[group]*candidates{}
 	for _, h := range holds {
@@ -270,24 +288,26 @@ func newCandidates(goroutines []callsite.Goroutines, of stuck, holds int, taken 
 	for _, caller := range of.site.Callers() {
 		is = append(is, func(f callsite.Site) bool { return callsite.Function(f.Func) == caller })
 	}
-	for _, is := range is {
+	for i, is := range is {
+		some := false
 		for _, g := range goroutines {
 			if !slices.ContainsFunc(g.Frames, is) {
 				continue
 			}
-			if i := callsite.Application(g.Frames, skip); i >= 0 && g.Frames[i] == of.site.Site {
+			some = true
+			if at := callsite.Application(g.Frames, skip); at >= 0 && g.Frames[at] == of.site.Site {
 				continue
 			}
 			c.stacks = append(c.stacks, newStack(g.Frames, taken, skip))
 			c.counts = append(c.counts, g.Count)
 			c.all += g.Count
 		}
-		if c.all > 0 {
+		if c.all > 0 || some && i >= 2 { // who called the caller may have called much else
 			break
 		}
 	}
 	for _, s := range c.stacks {
-		s.Alike = c.all
+		s.Alike, s.exact = c.all, c.all == c.holds
 	}
 	return c
 }
@@ -339,9 +359,25 @@ func newStack(frames []callsite.Site, taken time.Time, skip []string) *Stack {
 	if i := callsite.Application(frames, skip); i >= 0 {
 		s.line = Site(frames[i])
 	}
-	inner := slices.IndexFunc(frames, func(f callsite.Site) bool { return !strings.HasPrefix(f.Func, "runtime.") })
-	s.waiting = inner >= 0 && frames[inner].Func == "database/sql.(*DB).conn"
+	s.waiting = inQueue(frames)
 	return s
+}
+
+// inQueue reports whether a goroutine is where database/sql lets callers wait.
+func inQueue(frames []callsite.Site) bool {
+	inner := slices.IndexFunc(frames, func(f callsite.Site) bool { return !strings.HasPrefix(f.Func, "runtime.") })
+	return inner >= 0 && frames[inner].Func == "database/sql.(*DB).conn"
+}
+
+// someCount reports whether there is a pool that does not tell who waits, and of which all
+// connections are held.
+func (r *Recorder) someCount() (some bool) {
+	r.pools.Range(func(_, v any) bool {
+		p := v.(*Pool)
+		some = !p.tellsWaits.Load() && p.full()
+		return !some
+	})
+	return some
 }
 
 // sampleAfter is how long a hold has to be silent until it is looked where it is.

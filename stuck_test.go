@@ -40,6 +40,31 @@ func stuckIn(t *testing.T, r *pghold.Recorder, f func(context.Context, chan stru
 
 func charge(ch chan struct{}) { <-ch }
 
+// Within Do, but without its context, a hold is found by the function that took it, and
+// its gap has a name.
+func TestOpenHolds_WithoutTheContext(t *testing.T) { synctest.Test(t, openHoldsWithoutTheContext) }
+
+func openHoldsWithoutTheContext(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	wait := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		pghold.Do(t.Context(), "job", func(context.Context) {
+			defer r.Pool("main").Checkout(context.Background()).Release()
+			charge(wait)
+		})
+	})
+	time.Sleep(3 * time.Second)
+	if h := r.OpenHolds()[0]; h.Stack == nil || !strings.Contains(h.Stack.Where, "pghold_test.charge at stuck_test.go:") || h.Stack.Alike != 1 {
+		t.Errorf("the hold has the stack %+v", h.Stack)
+	}
+	close(wait)
+	all.Wait()
+	if where, _ := r.Snapshot().Series[0].Gaps[0].Mostly(); !strings.Contains(where, "pghold_test.charge") {
+		t.Errorf("its gap was mostly in %q", where)
+	}
+}
+
 func TestOpenHolds_SaysWhereItIsStuck(t *testing.T) { synctest.Test(t, openHoldsSaysWhereItIsStuck) }
 
 func openHoldsSaysWhereItIsStuck(t *testing.T) {

@@ -187,7 +187,7 @@ func TestMiddleware_NamesTheHandlerWhereNoContextIsPassedOn(t *testing.T) {
 		routes = append(routes, s.Route)
 	}
 	slices.Sort(routes)
-	const p = "github.com/pghold/pghold/httphold_test."
+	const p = "httphold_test."
 	want := []string{"", p + "(*withoutContexts).orders", p + "(*withoutContexts).users", p + "TestMiddleware_NamesTheHandlerWhereNoContextIsPassedOn"}
 	if !slices.Equal(routes, want) {
 		t.Errorf("the routes are %q, want %q", routes, want)

@@ -2,6 +2,7 @@ package httphold
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pghold/pghold"
@@ -124,3 +125,13 @@ func mostly(g pghold.Gaps) string {
 	}
 	return where + " (" + percent(share) + " of " + strconv.FormatUint(n, 10) + " samples)"
 }
+
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.FormatUint(n, 10) + " times"
+}
+
+// short is a function's name without the path to its package.
+func short(function string) string { return function[strings.LastIndexByte(function, '/')+1:] }

@@ -10,6 +10,7 @@ import (
 // innermost frame and that of the function within, the innermost one that was called by a
 // router, which is net/http or another module; where none was, the outermost. It is ""
 // where the stack is not in that function, or has no other function of the application.
+// The name has no more than the last element of the package's path.
 // pcs and skip are as in Resolve.
 func Handler(pcs []uintptr, within string, skip []string) string {
 	if i := slices.Index(pcs, 0); i >= 0 {
@@ -35,6 +36,7 @@ func Handler(pcs []uintptr, within string, skip []string) string {
 			continue
 		}
 		outermost = declaredOn(frames[i:])
+		outermost = outermost[strings.LastIndexByte(outermost, '/')+1:]
 		if i+1 < len(frames) && router(frames[i+1], skip) {
 			return outermost
 		}

@@ -21,10 +21,10 @@ const maxGoroutines = 256
 
 // Profile takes a profile of all goroutines. Of those that have a pprof label of that
 // key, with a value that is in byLabel, it adds the stacks there, and of those that have
-// none to the value "". Collecting takes some microseconds of each goroutine; it stops
+// none to the value ""; with all, of those with any value. Collecting takes some microseconds of each goroutine; it stops
 // the program only while it begins and ends. The caller sees to it that it is seldom.
-func Profile(key string, byLabel map[string][]Goroutines) {
-	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel}, 1) // it fails only where that does
+func Profile(key string, byLabel map[string][]Goroutines, all bool) {
+	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel, all: all}, 1) // it fails only where that does
 }
 
 // goroutines reads the profile of goroutines as text while it is written. Each
@@ -37,6 +37,7 @@ func Profile(key string, byLabel map[string][]Goroutines) {
 type goroutines struct {
 	key     string
 	byLabel map[string][]Goroutines // has the labels that are wanted
+	all     bool                    // also those that it has not
 	rest    []byte                  // of a line that is not whole yet
 	count   int                     // of the stack that is being read
 	label   string
@@ -77,7 +78,7 @@ func (g *goroutines) line(line []byte) {
 	}
 	if g.last == nil {
 		stacks, wanted := g.byLabel[g.label]
-		if !wanted || len(stacks) >= maxGoroutines || g.count == 0 {
+		if !wanted && !g.all || len(stacks) >= maxGoroutines || g.count == 0 {
 			g.count = 0
 			return
 		}

@@ -2,6 +2,7 @@ package callsite
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"runtime/pprof"
 	"testing"
@@ -59,13 +60,33 @@ func TestProfile(t *testing.T) {
 		<-waits
 	}
 	byLabel := map[string][]Goroutines{"b": nil, "c": nil}
-	Profile("callsite", byLabel)
+	Profile("callsite", byLabel, false)
 	if len(byLabel) != 2 || len(byLabel["b"]) != 1 || byLabel["b"][0].Count != 1 || len(byLabel["c"]) != 0 {
 		t.Fatalf("got %+v, want one stack for b", byLabel)
 	}
 	frames := byLabel["b"][0].Frames
 	if i := Application(frames, nil); i < 0 || frames[i].Func != here+".waitFor" || frames[i].Line == 0 {
 		t.Errorf("got %+v, want the innermost line of the application in waitFor", frames)
+	}
+}
+
+// With all, goroutines of all labels are read, each kind of stack of few.
+func TestProfile_All(t *testing.T) {
+	stop, waits := make(chan struct{}), make(chan struct{})
+	defer close(stop)
+	go pprof.Do(t.Context(), pprof.Labels("callsite", "all"), func(context.Context) { waitFor(stop, waits) })
+	<-waits
+	byLabel := map[string][]Goroutines{}
+	Profile("callsite", byLabel, true)
+	if len(byLabel["all"]) != 1 || len(byLabel[""]) == 0 {
+		t.Errorf("got %+v, want one stack with the label, and some without a label", byLabel)
+	}
+	g := goroutines{key: "k", byLabel: byLabel, all: true}
+	for i := range 2 * maxGoroutines {
+		fmt.Fprintf(&g, "1 @ 0x%x\n# labels: {\"k\":\"many\"}\n#\t0x1\tmain.a+0x1\t/src/a.go:%d\n\n", i, i)
+	}
+	if n := len(byLabel["many"]); n != maxGoroutines {
+		t.Errorf("%d stacks of one label are kept, want %d", n, maxGoroutines)
 	}
 }
 

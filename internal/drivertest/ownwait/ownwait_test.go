@@ -98,7 +98,8 @@ func start(t *testing.T, open func(*testing.T, *pghold.Recorder, *pgx.ConnConfig
 	must(t, err)
 	cc.DialFunc = network.Dial
 	told := make(chan pghold.Shortage, 100)
-	r := pghold.NewRecorder(pghold.Config{OnShortage: func(s pghold.Shortage) { told <- s }})
+	skip := []string{"github.com/pghold/pghold/internal/drivertest/ownwait_test.init"} // the functions of pools
+	r := pghold.NewRecorder(pghold.Config{Skip: skip, OnShortage: func(s pghold.Shortage) { told <- s }})
 	return open(t, r, cc), r, told
 }
 
@@ -237,5 +238,99 @@ func oneConnectionEach(t *testing.T, open func(*testing.T, *pghold.Recorder, *pg
 		if s := <-told; s.Deadlock > 0 || s.Own != (pghold.Site{}) {
 			t.Errorf("told of %s", s)
 		}
+	}
+}
+
+// A pool of database/sql that was busy and then stalls is told of, whatever its counts were
+// before.
+func TestAStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		take, _, told := start(t, pools["database/sql"])
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 20 {
+					release, err := take(t.Context())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					release()
+				}
+			})
+		}
+		all.Wait()
+		began := time.Now()
+		for range size {
+			all.Go(func() {
+				release, err := take(pghold.WithRoute(t.Context(), "GET /slow"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(12 * time.Second)
+				release()
+			})
+		}
+		synctest.Wait()
+		for range 4 {
+			all.Go(func() {
+				if release, err := take(t.Context()); err == nil {
+					release()
+				}
+			})
+		}
+		select {
+		case s := <-told:
+			if after := time.Since(began); after > 3*time.Second || s.Waiting != 4 || len(s.Holders) != 1 || s.Holders[0].Route != "GET /slow" {
+				t.Errorf("told after %v of %s, with %d who wait; want within 3 s, and 4", after, s, s.Waiting)
+			}
+		case <-time.After(11 * time.Second):
+			t.Error("nobody was told within 11 s")
+		}
+		all.Wait()
+	})
+}
+
+// Handlers that pass no context on lock up all of the pool, too.
+func TestASecondConnectionWithoutContexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		take, r, told := start(t, pools["database/sql"])
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		var all sync.WaitGroup
+		for i := range 12 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Microsecond)
+				pghold.Do(t.Context(), "GET /twice", func(context.Context) { twice(ctx, take) })
+			})
+		}
+		time.Sleep(4 * time.Second)
+		var deadlock bool
+		for len(told) > 0 {
+			s := <-told
+			deadlock = deadlock || s.Deadlock == size && s.Inferred && strings.HasSuffix(s.Route, "TestASecondConnectionWithoutContexts")
+		}
+		s := r.SnapshotWithStacks()
+		if !deadlock || !s.Pools[0].Deadlock || !s.Pools[0].CountsOnly || s.Open[0].OwnWait == nil {
+			t.Errorf("told of a deadlock: %v; the pool is %+v, and the oldest hold %s", deadlock, s.Pools[0], s.Open[0].Doing())
+		}
+		all.Wait()
+		g := r.Snapshot().Series[0].Gaps[0]
+		if where, _ := g.Mostly(); !strings.Contains(where, " ← ownwait_test.go:") {
+			t.Errorf("the gaps were mostly in %q", where)
+		}
+	})
+}
+
+//go:noinline
+func twice(ctx context.Context, take pool) {
+	release, err := take(ctx)
+	if err != nil {
+		return
+	}
+	defer release()
+	if second, err := take(ctx); err == nil {
+		second()
 	}
 }
