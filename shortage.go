@@ -187,7 +187,7 @@ func (p *Pool) lookAfter(d time.Duration, last counts) {
 		case !p.tellsWaits.Load(): // it only counts
 			waited := counted.since(last)
 			if n, known := p.queueingSince(last.at); known {
-				counted.pending = max(counted.pending, int64(n))
+				counted.pending = max(counted.pending, min(int64(n), int64(counted.waits))) // some may wait in a pool that nobody recorded
 			}
 			if waited >= long && p.scarce() {
 				p.report(Shortage{Waited: waited, Waiting: int(counted.pending)})
