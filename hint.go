@@ -3,7 +3,6 @@ package pghold
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +33,7 @@ func (r *Recorder) tell(about, text string) {
 		r.cfg.OnHint(text)
 		return
 	}
-	slog.Warn("pghold: " + text)
+	defaultLogger().Warn("pghold: " + text)
 }
 
 func (h *hints) all() (texts []string) {
@@ -107,7 +106,7 @@ func (s *shard) look(r *Recorder) {
 	}
 	most := slices.MaxFunc(lines, func(a, b line) int { return cmp.Compare(of[a], of[b]) })
 	if routes[most] >= 3 && 2*of[most] > holds {
-		go r.tell("site of "+most.pool, fmt.Sprintf("most connections of the pool %s are taken at one line, %s (%s), for %d routes or more: set Config.Skip to that package or type, so that holds have the line of who calls it. "+
-			recipes+"#a-layer-of-your-own says how.", most.pool, most.site, most.site.Func, routes[most]))
+		go r.tell("site of "+most.pool, fmt.Sprintf("most connections of the pool %s are taken at one line, %s (%s), for %d routes or more. Where that is a layer between handlers and the database, set Config.Skip to its package or type, so that holds have the line of who calls it; "+
+			recipes+"#a-layer-of-your-own says how. Where it is a middleware that has a connection for each request, that is the place to look at.", most.pool, most.site, most.site.Func, routes[most]))
 	}
 }

@@ -203,25 +203,33 @@ func (h *Hold) Doing() string {
 	case h.OwnWait != nil:
 		return h.OwnWait.String()
 	}
+	// What is open now may have begun a moment ago, when another has taken most of the time.
+	var past string
+	for _, c := range h.SlowCalls {
+		if !c.Open && 2*c.Duration > h.Held {
+			past = ", after " + c.What + " for " + inSeconds(c.Duration)
+		}
+	}
+	stack := h.Stack
 	var call string
 	for _, c := range h.SlowCalls {
 		if c.Open {
 			call = "in " + c.What
-			if h.Stack == nil {
-				return call + " at " + c.Site.String()
+			if stack == nil || h.Began.Add(h.Held).Sub(stack.Taken) > c.Duration { // it is older than the call
+				return call + " at " + c.Site.String() + past
 			}
 			break
 		}
 	}
-	if h.Stack == nil {
-		return "silent since " + h.Last.String()
+	if stack == nil {
+		return "silent since " + h.Last.String() + past
 	}
-	where := "in " + h.Stack.Where
+	where := "in " + stack.Where
 	if call != "" {
 		where = call + ", " + where
 	}
-	if age := h.Began.Add(h.Held).Sub(h.Stack.Taken); age >= time.Second { // profiles are rare
+	if age := h.Began.Add(h.Held).Sub(stack.Taken); age >= time.Second { // profiles are rare
 		where += " (" + inSeconds(age) + " ago)"
 	}
-	return where
+	return where + past
 }

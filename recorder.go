@@ -23,7 +23,8 @@ type Config struct {
 	// LongWait, or whose wait ends with an error that is not the caller's own
 	// cancellation, and of who holds the connections: at most once in 10 s for each
 	// pool. It is called in a goroutine of its own, or in that of the caller whose
-	// wait has failed. LogShortage makes one that logs. Default none.
+	// wait has failed, and must not wait for a connection of the pool, as a logger does that
+	// writes to it. LogShortage makes one that logs. Default none.
 	//
 	// A pool that does not say who waits, but how many did and for how long
 	// (database/sql), is looked at every LongWait while all its connections are in

@@ -3,8 +3,11 @@ package pghold
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,6 +64,16 @@ func (s Shortage) String() string {
 	return b.String()
 }
 
+// defaultLogger is slog.Default(), or one to standard error where that is silenced by the
+// log package's output, which a service may have discarded in favour of a logger of its own.
+func defaultLogger() *slog.Logger {
+	l := slog.Default()
+	if log.Writer() == io.Discard && fmt.Sprintf("%T", l.Handler()) == "*slog.defaultHandler" {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return l
+}
+
 // own says that a request waits for itself.
 func (s Shortage) own() string {
 	route := s.Route
@@ -88,13 +101,14 @@ func deadlockText(connections int, inferred bool) string {
 }
 
 // LogShortage makes a Config.OnShortage that logs a warning, to slog.Default()
-// where logger is nil. The message is "waiting for a database connection", and that a
+// where logger is nil, and to standard error where that writes to the log package and its
+// output is discarded (log.SetOutput(io.Discard)). The message is "waiting for a database connection", and that a
 // request waits for itself, or all do, is its own.
 func LogShortage(logger *slog.Logger) func(Shortage) {
 	return func(s Shortage) {
 		l := logger
 		if l == nil {
-			l = slog.Default()
+			l = defaultLogger()
 		}
 		holders := make([]string, len(s.Holders))
 		for i, h := range s.Holders {

@@ -121,8 +121,14 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 	s := r.Snapshot()
 	r.locate(s.Open)
 	for i := range s.Pools {
-		if p := r.Pool(s.Pools[i].Name); p.allWait(s.Open) > 0 {
+		p := r.Pool(s.Pools[i].Name)
+		if p.allWait(s.Open) > 0 {
 			s.Pools[i].Deadlock = true
+		}
+		if s.Pools[i].CountsOnly {
+			if n, known := p.queueingSince(r.now() - r.cfg.LongWait); known {
+				s.Pools[i].WaitingSeen = min(n, int(s.Pools[i].Waits))
+			}
 		}
 	}
 	return s

@@ -47,10 +47,16 @@ func newView(s *pghold.Snapshot) *view {
 		return v
 	}
 	tells := map[string]bool{} // pools that say who waits
-	for _, series := range s.Series {
-		tells[series.Pool] = tells[series.Pool] || series.Wait.Count() > 0
+	for _, p := range s.Pools {
+		tells[p.Name] = !p.CountsOnly
 	}
 	v.Recent = s.Windows[:len(s.Windows)-1]
+	for i, w := range v.Recent {
+		if w.Duration < w.Asked { // and so are the longer ones: it is the same
+			v.Recent = v.Recent[:i+1]
+			break
+		}
+	}
 	all := s.Windows[len(s.Windows)-1]
 	for i, a := range all.Routes {
 		if i == maxCame {
@@ -81,7 +87,7 @@ func newView(s *pghold.Snapshot) *view {
 
 // cell is what became of a route's callers in a window.
 func cell(w pghold.Window, pool, route string, tells bool) cameCell {
-	c := cameCell{Window: spell(w), Rate: "0", Held: "–", Waited: "–", None: "0"}
+	c := cameCell{Window: spell(w), Rate: "0", Held: "–", Waited: "–", None: "–"}
 	for _, a := range w.Routes {
 		if a.Pool != pool || a.Route != route {
 			continue
@@ -90,7 +96,9 @@ func cell(w pghold.Window, pool, route string, tells bool) cameCell {
 			c.Rate = strconv.FormatFloat(float64(a.Arrivals)/s, 'f', 2, 64)
 		}
 		none := a.Timeouts + a.Cancelled + a.Failures
-		c.None = strconv.FormatUint(none, 10)
+		if c.None = strconv.FormatUint(none, 10); !tells {
+			c.None = "–"
+		}
 		if a.Holds > 0 {
 			c.Held = seconds(a.Held / time.Duration(a.Holds))
 		}
@@ -101,12 +109,14 @@ func cell(w pghold.Window, pool, route string, tells bool) cameCell {
 	return c
 }
 
-// spell names a window, with how long it is where that is another.
+// spell names a window, by how long it is where recording began within it.
 func spell(w pghold.Window) string {
-	switch w.Asked {
-	case 0:
+	switch {
+	case w.Asked == 0:
 		return "since the start"
-	case time.Minute:
+	case w.Duration < w.Asked:
+		return "last " + seconds(w.Duration)
+	case w.Asked == time.Minute:
 		return "last minute"
 	}
 	return "last " + strconv.Itoa(int(w.Asked.Minutes())) + " min"

@@ -11,7 +11,7 @@ func dependency(file string) bool {
 // libraries are packages between an application and its connection, or its slow
 // call, wherever they were compiled from. Their tests and examples are applications.
 var libraries = []string{
-	"runtime", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
+	"runtime", "reflect", "sync", "slices", "sort", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent", "google.golang.org/grpc",
 	module, module + "/internal/callsite", module + "/session", module + "/queuepool",
