@@ -70,7 +70,8 @@ func (r *Recorder) OpenPool(name string, isOpen func() bool) *Pool {
 }
 
 // SetStat says how to ask the pool for what it knows of itself. stat is called at
-// once and at each snapshot, and must not wait for a connection. Adapters do this;
+// once, at each snapshot, and now and then by goroutines of the recorder, by several at
+// the same time. It must not wait for a connection. Adapters do this;
 // pools without it have no such figures.
 func (p *Pool) SetStat(stat func() PoolStat) {
 	if stat == nil {

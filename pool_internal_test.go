@@ -2,6 +2,7 @@ package pghold
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,8 +12,9 @@ import (
 func TestPool_MaxWaiting(t *testing.T) {
 	r := NewRecorder(Config{})
 	p := r.Pool("main")
-	size := 2
-	p.SetStat(func() PoolStat { return PoolStat{Max: size} })
+	var size atomic.Int64
+	size.Store(2)
+	p.SetStat(func() PoolStat { return PoolStat{Max: int(size.Load())} })
 	waiting := func() (now, most int) {
 		s := r.Snapshot().Pools[0]
 		return s.Waiting, s.MaxWaiting
@@ -35,7 +37,7 @@ func TestPool_MaxWaiting(t *testing.T) {
 	for _, c := range held {
 		c.Release()
 	}
-	size = 0 // it no longer tells
+	size.Store(0) // it no longer tells
 	r.Snapshot()
 	e := p.Wait(t.Context())
 	if now, _ := waiting(); now != 1 {

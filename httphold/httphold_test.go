@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -289,14 +290,14 @@ func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
 func TestHandler_AHoldThatEndsMeanwhile(t *testing.T) {
 	recorder := pghold.NewRecorder(pghold.Config{})
 	pool := recorder.Pool("main")
-	var c *pghold.Checkout                    // nil while SetStat asks
+	var held atomic.Pointer[pghold.Checkout]  // nil while SetStat asks
 	pool.SetStat(func() (s pghold.PoolStat) { // the snapshot asks when it has looked at the holds
-		if c != nil {
+		if c := held.Load(); c != nil {
 			c.Release()
 		}
 		return s
 	})
-	c = pool.Checkout(pghold.WithRoute(t.Context(), "GET /"))
+	held.Store(pool.Checkout(pghold.WithRoute(t.Context(), "GET /")))
 	s, err := pghold.ReadSnapshot(get(t, httphold.Handler(recorder), "/debug/holds?format=json").Body.Bytes())
 	if err != nil {
 		t.Fatal(err)
