@@ -34,6 +34,8 @@ func held(ctx context.Context, r *Recorder, n int) (release func()) {
 // After a profile there is a pause of a hundred times its cost, whatever that is.
 func TestStacks_CostOnePercent(t *testing.T) {
 	r := NewRecorder(Config{StuckAfter: time.Nanosecond})
+	r.frames.running.Store(true) // so that nobody else asks for the time
+	r.stacks.sampling.Store(true)
 	defer held(t.Context(), r, 20)()
 	r.started = r.started.Add(-time.Hour) // so that all are old, whatever the clock's steps
 	asked := r.now()
