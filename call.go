@@ -116,9 +116,9 @@ const maxSlowCalls = 8
 // slowCalls are those of one hold. The lock of the hold guards them. Instants are
 // since the recorder was made.
 type slowCalls struct {
-	open  []slowCall // of those that have not ended, at most maxSlowCalls
-	ended []slowCall // the longest of those that have, at most maxSlowCalls
-	left  []leftCalls
+	open  []slowCall  // of those that have not ended, at most maxSlowCalls
+	ended []slowCall  // the longest of those that have, at most maxSlowCalls
+	left  []SlowCalls // sums of those that were not kept one by one, of at most maxPlaces names and lines
 
 	// more is how many are open beside these, and moreSilent the sum of how long the
 	// hold was silent before each.
@@ -142,13 +142,6 @@ type slowCall struct {
 	duration time.Duration // of its silence since
 	of       *call         // nil when it has ended
 	quiet    bool          // it began within the hold, in silence
-}
-
-// leftCalls sums up calls that were not kept one by one: of at most maxPlaces
-// names and lines, and of all others together.
-type leftCalls struct {
-	SlowCalls
-	site *place // of one of them, nil of the others together
 }
 
 func (s *slowCalls) begin(call slowCall) {
@@ -212,22 +205,7 @@ func (s *slowCalls) keep(call slowCall) {
 	if s.ended[shortest].duration < call.duration {
 		call, s.ended[shortest] = s.ended[shortest], call
 	}
-	s.leave(leftCalls{SlowCalls{What: call.what, Site: call.site.site(), Count: 1, Duration: call.duration, Longest: call.duration}, call.site})
-}
-
-func (s *slowCalls) leave(more leftCalls) {
-	if i := slices.IndexFunc(s.left, func(l leftCalls) bool { return l.samePlace(more.SlowCalls) }); i >= 0 {
-		s.left[i].add(more.SlowCalls)
-		return
-	}
-	if i := least(s.left, maxPlaces); i >= 0 && more.named() {
-		more.Missed += s.left[i].cost()
-		more, s.left[i] = s.left[i], more
-		more = leftCalls{SlowCalls: SlowCalls{What: Folded, Count: more.Count, Duration: more.Duration, Longest: more.Longest}}
-		s.leave(more)
-		return
-	}
-	s.left = append(s.left, more)
+	keepCostliest(&s.left, SlowCalls{What: call.what, Site: call.site.site(), Count: 1, Duration: call.duration, Longest: call.duration, at: call.site}, maxPlaces)
 }
 
 // endAll ends what is open: the hold is over.
@@ -237,7 +215,7 @@ func (s *slowCalls) endAll(now, silent time.Duration) {
 	}
 	if s.more > 0 {
 		d := time.Duration(s.more)*silent - s.moreSilent
-		s.leave(leftCalls{SlowCalls: SlowCalls{What: Folded, Count: uint64(s.more), Duration: d, Longest: d / time.Duration(s.more)}})
+		keepCostliest(&s.left, SlowCalls{What: Folded, Count: uint64(s.more), Duration: d, Longest: d / time.Duration(s.more)}, maxPlaces)
 	}
 	s.open, s.more, s.moreSilent = nil, 0, 0
 }

@@ -15,16 +15,17 @@ type Checkout struct {
 	shard  *shard
 	queued time.Duration // when the wait began; all instants are since the recorder was made
 
-	// The shard's lock guards these: its list is of those who wait and of those
+	intended bool // on purpose
+
+	// The shard's lock guards these: its lists are of those who wait and of those
 	// who hold.
+	waiting    bool
 	prev, next *Checkout
 	series     *Series // in which it was counted, nil before
-	waiting    bool
 
-	intended bool   // on purpose
 	sameLine bool   // whether the first statement is known to be sent by the line of site
 	depth    uint8  // of the stacks that are taken of statements
-	site     *place // before, where it waits for itself, the line that does
+	site     *place // where it waits for itself, the line that does
 	wait     time.Duration
 	began    time.Duration // these five are set when the wait is over
 
@@ -191,7 +192,7 @@ func (c *Checkout) endSilence(now time.Duration, before *place) {
 	if g.in != "" {
 		left.SlowCall = Folded
 	}
-	c.gapsLeft = addGaps(c.gapsLeft, left)
+	keepCostliest(&c.gapsLeft, left, maxPlaces)
 }
 
 // beginCall begins a slow call in the hold, which knows how long it was silent before.

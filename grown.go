@@ -11,7 +11,7 @@ type grown struct {
 	had  map[rowKey]amounts // as they were given out
 }
 
-// amounts are what a row amounts.
+// amounts are what a row counts: so many, and so long in nanoseconds.
 type amounts [5]int64
 
 // next takes what the snapshot has, and returns what is to be given out.
@@ -33,7 +33,7 @@ func (g *grown) next(now map[rowKey]amounts) map[rowKey]amounts {
 		}
 		give := func(k rowKey, n int64) int64 {
 			n = max(0, n)
-			if c, there := g.had[k]; n > 0 || !there && now[k] == (amounts{}) {
+			if c, there := g.had[k]; n > 0 || !there && now[k] == (amounts{}) { // one that has nothing yet is a row, too
 				c[i] += n
 				g.had[k] = c
 			}

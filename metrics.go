@@ -64,10 +64,9 @@ func Metrics() []Metric {
 // going down, and remembers for that what it has given out: whoever exports metrics has
 // one, for as long as it does. It is safe for concurrent use.
 //
-// Slow calls have the first 100 names that it has seen in a pool, and the name Folded,
-// and holds the first 512 routes;
-// of the routes of open holds, of which none has ended yet, it names 100 in a pool. A hold
-// without a route has the route "(no route)". Bytes that are not UTF-8 become U+FFFD.
+// Of what it has seen in a pool, slow calls have the first 100 names, holds the first 512
+// routes, and open holds 100 routes more, of which none has ended yet; further ones are
+// Folded. A hold without a route has the route "(no route)". Bytes that are not UTF-8 become U+FFFD.
 type MetricReader struct {
 	snapshot func() *Snapshot
 	metrics  []Metric

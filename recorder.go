@@ -22,15 +22,16 @@ type Config struct {
 	// OnShortage is told of callers who wait for a connection longer than
 	// LongWait, or whose wait ends with an error that is not the caller's own
 	// cancellation, and of who holds the connections: at most once in 10 s for each
-	// pool. It is called in a goroutine of its own, or in that of the caller whose
+	// pool, and apart from that of requests that wait for themselves, and of a deadlock,
+	// as often. It is called in a goroutine of its own, or in that of the caller whose
 	// wait has failed, and must not wait for a connection of the pool, as a logger does that
 	// writes to it. LogShortage makes one that logs. Default none.
 	//
 	// A pool that does not say who waits, but how many did and for how long
 	// (database/sql), is looked at every LongWait while all its connections are in
 	// use. It has a shortage when a caller who had begun to wait at the last look has
-	// not been served since, as far as counts can tell: one who gives up counts as
-	// one who waits until a connection is free; or when the waits that have ended
+	// not been served since, as far as counts, and goroutines that are seen to wait, can
+	// tell: one who gives up counts as one who waits until a connection is free; or when the waits that have ended
 	// since lasted LongWait on average. A single caller who waits long among many
 	// who do not is missed, and so is one whose wait fails.
 	OnShortage func(Shortage)
@@ -54,7 +55,8 @@ type Config struct {
 // and hosts it is told of. It has a part for each processor, at most 16. In each part
 // a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
 // slow calls and gaps, and at most maxStacks stacks of each of three kinds are known.
-// Beside these it keeps at most 384 stacks of the holds that are stuck.
+// Beside these it keeps a stack for each open hold that is stuck, those that are alike
+// once, and counts of at most 20 moments for the windows.
 type Recorder struct {
 	cfg     Config
 	started time.Time
@@ -135,7 +137,8 @@ func (r *Recorder) Snapshot() *Snapshot {
 		snap.Pools = append(snap.Pools, PoolSnapshot{
 			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
-			CountsOnly: p.checkouts.Load() > 0 && !p.tellsWaits.Load(), Deadlock: p.deadlocked() > 0, Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
+			CountsOnly: p.checkouts.Load() > 0 && !p.tellsWaits.Load(), Deadlock: waitsForItself(snap.Waiters, p.name) && p.deadlocked() > 0,
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true

@@ -40,17 +40,6 @@ type Series struct {
 	into *Series // where it is counted since it is not kept any more, nil while it is
 }
 
-// Folded is the route under which holds are counted together when there are more
-// combinations than Config.MaxSeries, and the name under which slow calls are when
-// a series has more than maxPlaces of them. Those that cost most keep their names,
-// whatever came first: who comes when there is no room takes the place of the one that
-// has cost least, and starts with an error as large as what that had (the algorithm is
-// Space-Saving: Metwally, Agrawal, El Abbadi, Efficient Computation of Frequent and Top-k
-// Elements in Data Streams, 2005). The sums under a name are what was counted under it;
-// Missed is the error. What cost much more than an equal share of the whole, of as many
-// as are kept, has its name.
-const Folded = "(other)"
-
 // maxPlaces is how many places of slow calls, and of long gaps, a series keeps apart.
 const maxPlaces = 32
 
@@ -69,6 +58,7 @@ type SlowCalls struct {
 	IDs []PlaceID
 
 	seen []from // whose names are among IDs
+	at   *place // of what a hold has left out, one of them; nil of those that were folded
 }
 
 // from is where slow calls were made, and in a hold from where.
@@ -132,7 +122,9 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 			s.slow(SlowCalls{What: call.what, Site: call.site.site(), Count: 1, Duration: call.duration, Longest: call.duration}).name(from{c.site, call.site})
 		}
 		for _, left := range c.calls.left {
-			s.slow(left.SlowCalls).name(from{c.site, left.site})
+			at := left.at
+			left.at = nil
+			s.slow(left).name(from{c.site, at})
 		}
 	}
 	for _, g := range c.gaps {
@@ -149,22 +141,7 @@ func (s *Series) add(c *Checkout, now time.Duration) {
 
 // slow adds slow calls of one name and line, and returns their sum.
 func (s *Series) slow(more SlowCalls) *SlowCalls {
-	if i := slices.IndexFunc(s.SlowCalls, more.samePlace); i >= 0 {
-		sum := &s.SlowCalls[i]
-		sum.add(more)
-		return sum
-	}
-	more.IDs, more.seen = slices.Clone(more.IDs), nil // they are another's
-	at := len(s.SlowCalls)
-	if i := least(s.SlowCalls, maxPlaces); i >= 0 && more.What != Folded {
-		at, more.Missed = i, more.Missed+s.SlowCalls[i].cost()
-		more, s.SlowCalls[i] = s.SlowCalls[i], more
-		more = SlowCalls{What: Folded, Count: more.Count, Duration: more.Duration, Longest: more.Longest}
-		s.slow(more)
-		return &s.SlowCalls[at]
-	}
-	s.SlowCalls = append(s.SlowCalls, more)
-	return &s.SlowCalls[at]
+	return keepCostliest(&s.SlowCalls, more, maxPlaces)
 }
 
 func (c *SlowCalls) add(more SlowCalls) {
@@ -191,41 +168,15 @@ func (c SlowCalls) samePlace(o SlowCalls) bool { return c.What == o.What && c.Si
 func (c SlowCalls) cost() time.Duration { return c.Duration + c.Missed }
 func (c SlowCalls) named() bool         { return c.What != Folded }
 
+func (c *SlowCalls) detach()              { c.IDs, c.seen = slices.Clone(c.IDs), nil }
+func (c *SlowCalls) miss(d time.Duration) { c.Missed += d }
+func (c *SlowCalls) fold() {
+	*c = SlowCalls{What: Folded, Count: c.Count, Duration: c.Duration, Longest: c.Longest}
+}
+
 // silent adds gaps of one place. Of more than maxPlaces, those that cost least are
 // added up: those that slow calls filled, and the others.
-func (s *Series) silent(more Gaps) {
-	if i := slices.IndexFunc(s.Gaps, more.samePlace); i >= 0 {
-		s.Gaps[i].add(more)
-		return
-	}
-	more.Seen = slices.Clone(more.Seen) // they are another's
-	if i := least(s.Gaps, maxPlaces); i >= 0 && more.named() {
-		more.Missed += s.Gaps[i].cost()
-		more, s.Gaps[i] = s.Gaps[i], more
-		more.fold()
-		s.silent(more)
-		return
-	}
-	s.Gaps = append(s.Gaps, more)
-}
-
-// fold takes the place away.
-func (g *Gaps) fold() {
-	g.After, g.Before, g.Missed = Site{}, Site{}, 0
-	if g.SlowCall != "" {
-		g.SlowCall = Folded
-	}
-}
-
-// addGaps adds gaps of one place to those of several.
-func addGaps(gaps []Gaps, more Gaps) []Gaps {
-	i := slices.IndexFunc(gaps, more.samePlace)
-	if i < 0 {
-		return append(gaps, more)
-	}
-	gaps[i].add(more)
-	return gaps
-}
+func (s *Series) silent(more Gaps) { keepCostliest(&s.Gaps, more, maxPlaces) }
 
 func (g *Gaps) add(more Gaps) {
 	g.InTransaction = g.InTransaction || more.InTransaction
@@ -245,25 +196,13 @@ func (g Gaps) samePlace(o Gaps) bool {
 func (g Gaps) cost() time.Duration { return g.Duration + g.Missed }
 func (g Gaps) named() bool         { return g.After != Site{} || g.Before != Site{} }
 
-// least is the index of what has cost least of those that have names, -1 where there
-// are fewer than most of these.
-func least[T interface {
-	cost() time.Duration
-	named() bool
-}](all []T, most int) int {
-	at, named := -1, 0
-	for i := range all {
-		if !all[i].named() {
-			continue
-		}
-		if named++; at < 0 || all[i].cost() < all[at].cost() {
-			at = i
-		}
+func (g *Gaps) detach()              { g.Seen = slices.Clone(g.Seen) }
+func (g *Gaps) miss(d time.Duration) { g.Missed += d }
+func (g *Gaps) fold() {
+	g.After, g.Before, g.Missed = Site{}, Site{}, 0
+	if g.SlowCall != "" {
+		g.SlowCall = Folded
 	}
-	if named < most {
-		return -1
-	}
-	return at
 }
 
 // Merge adds what another series has counted: of the same pool, route and site, or of

@@ -102,8 +102,8 @@ func deadlockText(connections int, inferred bool) string {
 
 // LogShortage makes a Config.OnShortage that logs a warning, to slog.Default()
 // where logger is nil, and to standard error where that writes to the log package and its
-// output is discarded (log.SetOutput(io.Discard)). The message is "waiting for a database connection", and that a
-// request waits for itself, or all do, is its own.
+// output is discarded (log.SetOutput(io.Discard)). The message is "waiting for a database
+// connection"; a request that waits for itself, and a deadlock, have messages of their own.
 func LogShortage(logger *slog.Logger) func(Shortage) {
 	return func(s Shortage) {
 		l := logger

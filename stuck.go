@@ -189,17 +189,17 @@ func (r *Recorder) profile() {
 			alike[h.group()]++
 		}
 	}
-	if len(holds) > 0 {
+	if len(holds) > 0 || all {
 		callsite.Profile(labelKey, byLabel, all)
 	}
 	s.taken, s.queueing = r.now(), 0
 	if all {
-		var any []callsite.Goroutines
+		var everybody []callsite.Goroutines
 		for _, g := range byLabel {
-			any = append(any, g...)
+			everybody = append(everybody, g...)
 		}
-		byLabel[noLabel.String()] = any
-		for _, g := range any {
+		byLabel[noLabel.String()] = everybody
+		for _, g := range everybody {
 			if inQueue(g.Frames) {
 				s.queueing += g.Count
 			}

@@ -10,9 +10,9 @@ import (
 
 // Tracer is told of checkouts. A Config.ConnConfig.Tracer that has these methods
 // beside those of pgx is used; pgxhold's has them. Where it also has a method
-// Holders(context.Context) []string, a TimeoutError names who holds the pool's connections; it is
-// asked once for each caller who timed out, by many at the same time, when that
-// caller has left the queue. A method TracePool(func() (open, most int, closed bool)) is
+// Holders(context.Context) []string, a TimeoutError names who holds the pool's
+// connections; it is asked once for each caller who timed out, by many at the same time,
+// when that caller has left the queue. A method TracePool(func() (open, most int, closed bool)) is
 // called by New, with what says how many connections are open and how many may be, 0 where
 // there is no limit, and whether the pool was closed.
 type Tracer interface {

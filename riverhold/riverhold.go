@@ -14,7 +14,8 @@
 //
 // It records no connection: pgxhold or sqlhold do that, in the pool that the workers use.
 // Where river has the same pool, the connections that river takes for itself, to fetch
-// jobs, to complete them and to listen, are recorded too, without a route.
+// jobs, to complete them and to listen, are recorded too, without a route. Started
+// with client.Start(pghold.Intend(ctx, "river")), river holds them on purpose.
 //
 // It requires river's types alone, and not river.
 package riverhold

@@ -21,8 +21,9 @@ const maxGoroutines = 256
 
 // Profile takes a profile of all goroutines. Of those that have a pprof label of that
 // key, with a value that is in byLabel, it adds the stacks there, and of those that have
-// none to the value ""; with all, of those with any value. Collecting takes some microseconds of each goroutine; it stops
-// the program only while it begins and ends. The caller sees to it that it is seldom.
+// none to the value ""; with all, of those with any value. Collecting takes some
+// microseconds of each goroutine; it stops the program only while it begins and ends. The
+// caller sees to it that it is seldom.
 func Profile(key string, byLabel map[string][]Goroutines, all bool) {
 	pprof.Lookup("goroutine").WriteTo(&goroutines{key: key, byLabel: byLabel, all: all}, 1) // it fails only where that does
 }
