@@ -1,6 +1,7 @@
 package httphold
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 type view struct {
 	*pghold.Snapshot
 	Refresh   int             // seconds; 0 is not at all
-	Recent    []pghold.Window // all but that since the start
+	Recent    []pghold.Window // the windows but that since the start, and those that are as long as another
+	Shown     []pghold.Window // these and that since the start
 	Came      []cameRow
 	CameMore  int // routes that are not among these
 	PoolWaits []poolRow
@@ -58,6 +60,7 @@ func newView(s *pghold.Snapshot) *view {
 		}
 	}
 	all := s.Windows[len(s.Windows)-1]
+	v.Shown = append(slices.Clone(v.Recent), all)
 	for i, a := range all.Routes {
 		if i == maxCame {
 			v.CameMore = len(all.Routes) - maxCame
@@ -71,7 +74,7 @@ func newView(s *pghold.Snapshot) *view {
 	}
 	for _, p := range all.Pools {
 		row := poolRow{Pool: p.Pool}
-		for _, w := range s.Windows {
+		for _, w := range v.Shown {
 			c := poolCell{Window: spell(w), Waited: "0"}
 			for _, of := range w.Pools {
 				if of.Pool == p.Pool {

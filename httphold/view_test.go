@@ -56,6 +56,9 @@ func handlerShowsAnIncident(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
+	if n := strings.Count(page, "last 38.0 s: waits"); n != 2 { // of the column, and of its cell
+		t.Errorf("the same window is on the page %d times, want 2", n)
+	}
 	if t.Failed() {
 		t.Log(page)
 	}
