@@ -4,7 +4,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // lanes are the connections as the server sees them, a character each, the oldest
@@ -28,7 +28,7 @@ const (
 	maxLanes = 40
 )
 
-func lanesOf(s watch.Sample) lanes {
+func lanesOf(s activity.Sample) lanes {
 	l := lanes{color: os.Getenv("NO_COLOR") == ""}
 	if len(s.Sessions) > maxLanes {
 		return l
@@ -37,7 +37,7 @@ func lanesOf(s watch.Sample) lanes {
 		switch {
 		case session.State.InTransaction():
 			l.text = append(l.text, laneSilent)
-		case session.State == watch.Busy, session.State == watch.LockWait, session.State == watch.ClientSlow:
+		case session.State == activity.Busy, session.State == activity.LockWait, session.State == activity.ClientSlow:
 			l.text = append(l.text, laneBusy)
 		default:
 			l.text = append(l.text, laneIdle)

@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/report/chart"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // On a terminal connections have the colours that they have in the report: each is nearer
 // to its own there, light or dark, than to any other.
 func TestLanes_haveTheColorsOfTheReport(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
-	shown := lanesOf(watch.Sample{Sessions: []watch.Session{{State: watch.SilentInTransaction}, {State: watch.Busy}}}).String()
+	shown := lanesOf(activity.Sample{Sessions: []activity.Session{{State: activity.SilentInTransaction}, {State: activity.Busy}}}).String()
 	codes := regexp.MustCompile(`\x1b\[38;5;(\d+)m`).FindAllStringSubmatch(shown, -1)
 	if len(codes) != 2 {
 		t.Fatalf("got %q", shown)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // progress shows how a run goes: on a terminal one line that is rewritten, and a
@@ -82,7 +82,7 @@ func counts(s lab.Progress) string {
 	} else {
 		parts = append(parts, fmt.Sprintf("%d waiting", s.Sent-s.OK-s.Failed))
 	}
-	silent := s.Sessions.Count(watch.State.InTransaction)
+	silent := s.Sessions.Count(activity.State.InTransaction)
 	parts = append(parts, fmt.Sprintf("%d connections (%d silent in transaction)", len(s.Sessions.Sessions), silent))
 	return strings.Join(parts, ", ")
 }

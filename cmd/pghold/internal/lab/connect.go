@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
@@ -31,7 +31,7 @@ func listen(n Network) (net.Listener, error) {
 }
 
 // openSampler connects what watches the server's sessions.
-func (db *Database) openSampler(ctx context.Context) (*watch.Sampler, error) {
+func (db *Database) openSampler(ctx context.Context) (*activity.Sampler, error) {
 	cc, err := connstring.Parse(db.dsn)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (db *Database) openSampler(ctx context.Context) (*watch.Sampler, error) {
 	if db.network != nil {
 		cc.DialFunc = db.network.Dial
 	}
-	return watch.OpenConfig(ctx, cc)
+	return activity.OpenConfig(ctx, cc)
 }
 
 // exactly returns what waits for a time that should not be too long by a millisecond.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // Checkouts returns how many connections the app has taken and given back.
@@ -85,7 +85,7 @@ func (db *Database) Connect(ctx context.Context, parameters map[string]string) (
 }
 
 // OpenSampler connects what watches the server's sessions.
-func (db *Database) OpenSampler(ctx context.Context) (*watch.Sampler, error) {
+func (db *Database) OpenSampler(ctx context.Context) (*activity.Sampler, error) {
 	return db.openSampler(ctx)
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // samplePeriod is how often the server's sessions are sampled, in the
@@ -21,7 +21,7 @@ const (
 
 // observer watches the app's connections on the server while a route runs.
 type observer struct {
-	sampler     *watch.Sampler
+	sampler     *activity.Sampler
 	application string
 	speed       float64
 	file        *bufio.Writer // of samples
@@ -34,7 +34,7 @@ type observer struct {
 // are the experiment's own, at_s since the first sample.
 const connectionsHeader = "at_s,pid,state,in_state_s,transaction_s,wait_event\n"
 
-func newObserver(sampler *watch.Sampler, application string, speed float64, w io.Writer) (*observer, error) {
+func newObserver(sampler *activity.Sampler, application string, speed float64, w io.Writer) (*observer, error) {
 	o := &observer{sampler: sampler, application: application, speed: speed, file: bufio.NewWriter(w)}
 	_, err := o.file.WriteString(connectionsHeader)
 	return o, err
@@ -42,7 +42,7 @@ func newObserver(sampler *watch.Sampler, application string, speed float64, w io
 
 // watch samples until ctx ends, and tells what it saw each time. It fails when
 // Postgres does not answer.
-func (o *observer) watch(ctx context.Context, tell func(watch.Sample)) error {
+func (o *observer) watch(ctx context.Context, tell func(activity.Sample)) error {
 	var ticker *time.Ticker // after the first, so that no sample falls on the instant of a request
 	for {
 		sample, err := o.sample(ctx)
@@ -67,7 +67,7 @@ func (o *observer) watch(ctx context.Context, tell func(watch.Sample)) error {
 
 // sample takes one sample and writes it down. It is not cut short by ctx: that
 // would cost the sampler its connection.
-func (o *observer) sample(ctx context.Context) (watch.Sample, error) {
+func (o *observer) sample(ctx context.Context) (activity.Sample, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sampleTimeout)
 	defer cancel()
 	s, err := o.sampler.Sample(ctx, o.application)
@@ -77,7 +77,7 @@ func (o *observer) sample(ctx context.Context) (watch.Sample, error) {
 	if o.first.IsZero() {
 		o.first = s.At
 	}
-	silent := s.Count(watch.State.InTransaction)
+	silent := s.Count(activity.State.InTransaction)
 	o.seen.Max = max(o.seen.Max, len(s.Sessions))
 	o.seen.MaxSilentInTransaction = max(o.seen.MaxSilentInTransaction, silent)
 	if !o.last.IsZero() { // between two samples, half of each

@@ -16,7 +16,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/internal/memnet"
 	"github.com/pghold/pghold/internal/pg/pgmem"
 	"github.com/pghold/pghold/internal/pg/pgtest"
@@ -59,7 +59,7 @@ type talk struct {
 	db        *lab.Database
 	sql       map[string]string
 	clients   map[string]*client
-	observer  *watch.Sampler
+	observer  *activity.Sampler
 	terminate func(pid uint32)
 	said      []string
 }
@@ -174,9 +174,9 @@ func (k *talk) wait(name, sql string, args ...any) {
 	k.t.Helper()
 	c := k.clients[name]
 	go func() { c.answer <- k.ask(c, sql, args) }()
-	k.until(func(s watch.Sample) bool {
-		return slices.ContainsFunc(s.Sessions, func(s watch.Session) bool {
-			return s.PID == int32(c.conn.PgConn().PID()) && s.State == watch.LockWait
+	k.until(func(s activity.Sample) bool {
+		return slices.ContainsFunc(s.Sessions, func(s activity.Session) bool {
+			return s.PID == int32(c.conn.PgConn().PID()) && s.State == activity.LockWait
 		})
 	})
 	k.said = append(k.said, fmt.Sprint(name, ": ", sql, " waits"))
@@ -188,7 +188,7 @@ func (k *talk) heard(name string) {
 }
 
 // until asks the server for its sessions until they are as they should be.
-func (k *talk) until(is func(watch.Sample) bool) {
+func (k *talk) until(is func(activity.Sample) bool) {
 	k.t.Helper()
 	for {
 		s, err := k.observer.Sample(k.t.Context(), talkers)
@@ -222,7 +222,7 @@ func (k *talk) see() {
 // gone waits until the server has only rest sessions left.
 func (k *talk) gone(rest int) {
 	k.t.Helper()
-	k.until(func(s watch.Sample) bool { return len(s.Sessions) == rest })
+	k.until(func(s activity.Sample) bool { return len(s.Sessions) == rest })
 }
 
 func (k *talk) two() {

@@ -14,7 +14,7 @@ import (
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // Options say how a run is carried out.
@@ -67,7 +67,7 @@ type Progress struct {
 	// Killing is true while the app is killed and started again, to see what it
 	// leaves behind.
 	Killing  bool
-	Sessions watch.Sample // the app's, on the server
+	Sessions activity.Sample // the app's, on the server
 	// SoFar returns what was measured of the route until now, and what happened one by
 	// one. It costs time that the attack may need: call it where somebody looks.
 	SoFar func() (*experiment.RouteResult, *experiment.Trace)
@@ -162,7 +162,7 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 
 // runCase runs one case. When ctx ends, what it returns is incomplete, and its files
 // are removed.
-func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Options, c experiment.Case) (_ *experiment.RouteResult, failed error) {
+func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Options, c experiment.Case) (_ *experiment.RouteResult, failed error) {
 	defer func() {
 		if failed != nil {
 			for _, kind := range rundir.Kinds() {
@@ -222,7 +222,7 @@ func runCase(ctx context.Context, db *Database, sampler *watch.Sampler, o Option
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)
 	go func() {
-		err := observer.watch(observing, func(s watch.Sample) {
+		err := observer.watch(observing, func(s activity.Sample) {
 			progress.Elapsed, progress.Sessions = stretch(time.Since(began), speed), s
 			attack.count(&progress)
 			progress.InFlight = int(app.inFlight.Load())

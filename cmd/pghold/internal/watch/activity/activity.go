@@ -1,10 +1,10 @@
-// Package watch looks at a Postgres from outside: who is connected, what each
+// Package activity looks at a Postgres from outside: who is connected, what each
 // session is doing, and for how long it has been silent. It reads
 // pg_stat_activity and needs no extension. Without the role pg_monitor it sees
 // the details of its own role's sessions only.
 //
 // It changes nothing on the server and ends nobody's session.
-package watch
+package activity
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package watch_test
+package activity_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
@@ -41,9 +41,9 @@ func exec(t *testing.T, conn *pgx.Conn, sql string) {
 	}
 }
 
-func open(t *testing.T, dsn string) *watch.Sampler {
+func open(t *testing.T, dsn string) *activity.Sampler {
 	t.Helper()
-	s, err := watch.Open(t.Context(), dsn)
+	s, err := activity.Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func open(t *testing.T, dsn string) *watch.Sampler {
 // sampleUntil samples the one session of an application until it is in a state, and
 // where it has a transaction, until the age of that is known: a backend says that it is
 // active, and a moment later when its transaction began.
-func sampleUntil(t *testing.T, s *watch.Sampler, application string, want watch.State, transaction bool) watch.Session {
+func sampleUntil(t *testing.T, s *activity.Sampler, application string, want activity.State, transaction bool) activity.Session {
 	t.Helper()
 	giveUp := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
@@ -84,23 +84,23 @@ func TestSampler_States(t *testing.T) {
 
 	states := []struct {
 		name        string
-		want        watch.State
+		want        activity.State
 		transaction bool // its age is known
 		enter       func(t *testing.T, conn *pgx.Conn)
 	}{
-		{"idle", watch.Silent, false, func(t *testing.T, c *pgx.Conn) { exec(t, c, "select 1") }},
-		{"idle in transaction", watch.SilentInTransaction, true, func(t *testing.T, c *pgx.Conn) { exec(t, c, "begin; select 1") }},
-		{"aborted", watch.Aborted, false, func(t *testing.T, c *pgx.Conn) {
+		{"idle", activity.Silent, false, func(t *testing.T, c *pgx.Conn) { exec(t, c, "select 1") }},
+		{"idle in transaction", activity.SilentInTransaction, true, func(t *testing.T, c *pgx.Conn) { exec(t, c, "begin; select 1") }},
+		{"aborted", activity.Aborted, false, func(t *testing.T, c *pgx.Conn) {
 			exec(t, c, "begin")
 			c.Exec(t.Context(), "select 1/0")
 		}},
-		{"busy", watch.Busy, true, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
-		{"waiting for a lock", watch.LockWait, true, func(t *testing.T, c *pgx.Conn) {
+		{"busy", activity.Busy, true, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
+		{"waiting for a lock", activity.LockWait, true, func(t *testing.T, c *pgx.Conn) {
 			holder := connect(t, dsn, "holder")
 			exec(t, holder, "begin; update t set n = 1 where n = 1")
 			background(t, c, "update t set n = 1 where n = 1")
 		}},
-		{"fed slowly", watch.ClientSlow, true, func(t *testing.T, c *pgx.Conn) {
+		{"fed slowly", activity.ClientSlow, true, func(t *testing.T, c *pgx.Conn) {
 			r, w := io.Pipe()
 			t.Cleanup(func() { w.Close() })
 			done := make(chan struct{})
@@ -123,12 +123,12 @@ func TestSampler_States(t *testing.T) {
 			if !state.transaction && first.TransactionFor != 0 {
 				t.Errorf("its transaction's age is %v, want none", first.TransactionFor)
 			}
-			if state.want.InTransaction() != (state.want == watch.SilentInTransaction || state.want == watch.Aborted) {
+			if state.want.InTransaction() != (state.want == activity.SilentInTransaction || state.want == activity.Aborted) {
 				t.Errorf("%s: InTransaction is %v", state.want, state.want.InTransaction())
 			}
 			// Its age grows from sample to sample, by the server's clock. Each is read a
 			// moment after the sample's time, and before the next sample's.
-			var samples [20]watch.Sample
+			var samples [20]activity.Sample
 			const last = len(samples) - 1
 			for i := range samples {
 				sample, err := s.Sample(t.Context(), application)
@@ -164,7 +164,7 @@ func background(t *testing.T, conn *pgx.Conn, sql string) {
 
 func TestOpen_SaysWhatFails(t *testing.T) {
 	for dsn, want := range map[string]string{"postgres://[": "IPv6 address", "postgres://127.0.0.1:1/x": "connect"} {
-		if _, err := watch.Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := activity.Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", dsn, err, want)
 		}
 	}
@@ -192,7 +192,7 @@ func TestOpen_SaysWhatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	cc.DialFunc = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
-	if _, err := watch.OpenConfig(t.Context(), cc); err == nil || !strings.Contains(err.Error(), "no settings here") {
+	if _, err := activity.OpenConfig(t.Context(), cc); err == nil || !strings.Contains(err.Error(), "no settings here") {
 		t.Errorf("got %v, want the server's refusal", err)
 	}
 	select {
@@ -216,7 +216,7 @@ func TestSampler_SeesOnlyTheApplication(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := sample.Count(func(watch.State) bool { return true }); n != want {
+		if n := sample.Count(func(activity.State) bool { return true }); n != want {
 			t.Errorf("%q has %d sessions, want %d", application, n, want)
 		}
 		if sample.At.IsZero() {
@@ -240,7 +240,7 @@ func TestSampler_WithoutPermission(t *testing.T) {
 	}
 	u.User = url.UserPassword(role, "x")
 	s := open(t, u.String())
-	session := sampleUntil(t, s, "owner", watch.Unknown, false)
+	session := sampleUntil(t, s, "owner", activity.Unknown, false)
 	if session.StateFor != 0 || !session.BackendStart.IsZero() {
 		t.Errorf("got %+v, want nothing but its PID", session)
 	}
