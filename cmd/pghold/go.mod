@@ -28,6 +28,7 @@ require (
 )
 
 require (
+	github.com/DataDog/go-sqllexer v0.2.6
 	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
 	github.com/charmbracelet/colorprofile v0.4.3 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20260811164956-006e29f97886 // indirect

@@ -1,0 +1,275 @@
+package watch
+
+import (
+	"sync"
+	"time"
+)
+
+// Client is who has a session.
+type Client struct {
+	PID         uint32 `json:"pid"` // of the server's process
+	Application string `json:"application_name"`
+	User        string `json:"user"`
+	Database    string `json:"database"`
+	Address     string `json:"client_addr"` // without its port; "local" for a Unix socket
+}
+
+// Session is what is known of one of the server's sessions. Its methods are for sources
+// that see each message, in order; several goroutines may call them. A time that is
+// before the last one counts as that.
+type Session struct {
+	ledger *Ledger
+
+	mu     sync.Mutex // guards what follows. Who has it may take the ledger's, not the other way round
+	client Client
+	state  state
+	since  time.Time     // when the state began
+	slow   time.Duration // of the time since then, the client's
+	tx     *transaction  // nil where none is open
+	last   last
+	sums   Sums // but for the transaction that is open
+}
+
+type state uint8
+
+const (
+	idle    state = iota // no transaction is open, no statement runs
+	busy                 // a statement runs
+	silent               // a transaction is open, no statement runs
+	aborted              // the same, after an error: only a rollback helps
+)
+
+// inGap reports whether it is one of the two in which a transaction waits for its client.
+func (s state) inGap() bool { return s == silent || s == aborted }
+
+// last is the statement that was sent last: its text, or what is known of it already.
+type last struct {
+	text []byte // reused
+	of   *Statement
+}
+
+// Sums are what time was spent on.
+type Sums struct {
+	Busy       Seconds `json:"busy_s"`        // statements ran
+	LockWait   Seconds `json:"lock_wait_s"`   // statements waited for a lock; on the wire that is busy
+	Silent     Seconds `json:"silent_s"`      // a transaction was open, and no statement ran
+	SlowClient Seconds `json:"slow_client_s"` // a statement waited for its client to take or to send data
+	Aborted    Seconds `json:"aborted_s"`     // the same as silent, after an error
+}
+
+func (s *Sums) add(o Sums) {
+	s.Busy += o.Busy
+	s.LockWait += o.LockWait
+	s.Silent += o.Silent
+	s.SlowClient += o.SlowClient
+	s.Aborted += o.Aborted
+}
+
+// Total is the whole of it.
+func (s Sums) Total() time.Duration {
+	return time.Duration(s.Busy + s.LockWait + s.Silent + s.SlowClient + s.Aborted)
+}
+
+// transaction is one that is open.
+type transaction struct {
+	started time.Time
+	sums    Sums
+	route   string
+	gaps    []Gap         // the longest
+	more    int           // gaps that are not among them
+	moreFor time.Duration // how long these were, together
+}
+
+// Known changes what is known of the session's client.
+func (s *Session) Known(change func(*Client)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.client)
+}
+
+// Text says what was sent: the gap that may follow is after this statement.
+func (s *Session) Text(sql []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last.text = append(s.last.text[:0], sql...)
+	s.last.of = nil
+}
+
+// Runs is Text, for a statement of Ledger.Prepare; nil is the text that was given last.
+func (s *Session) Runs(of *Statement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last.of = of
+}
+
+// Sent says that the client has sent something that the server will answer: a gap ends.
+func (s *Session) Sent(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == busy {
+		return
+	}
+	at = s.notBefore(at)
+	s.leaveGap(at)
+	s.enter(busy, at)
+}
+
+// Ready says that the server has answered, and the transaction's status as
+// ReadyForQuery has it: 'I' none, 'T' open, 'E' failed. More says that the client has
+// sent further statements already, so that no gap begins.
+func (s *Session) Ready(at time.Time, status byte, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at = s.notBefore(at)
+	if s.state == busy {
+		s.ledger.statements.Add(1)
+	}
+	if status != 'I' && s.tx == nil {
+		s.tx = &transaction{started: at}
+		if s.state == busy {
+			s.tx.started = s.since
+		}
+	}
+	s.leaveBusy(at)
+	if status == 'I' {
+		s.finish(at, false)
+	}
+	switch {
+	case more:
+		s.enter(busy, at)
+	case status == 'T':
+		s.enter(silent, at)
+	case status == 'E':
+		s.enter(aborted, at)
+	default:
+		s.enter(idle, at)
+	}
+}
+
+// Slow says that of the time of the statement that runs so much was its client's.
+func (s *Session) Slow(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == busy {
+		s.slow += d
+	}
+}
+
+// End says that the session has ended. What is called after it does nothing.
+func (s *Session) End(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at = s.notBefore(at)
+	s.leaveGap(at)
+	s.leaveBusy(at)
+	s.finish(at, true)
+	s.enter(idle, at)
+
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	if s.ledger.sessions[s] {
+		delete(s.ledger.sessions, s)
+		s.ledger.ended.add(s.sums) // which a report that goes on still counts here
+	}
+}
+
+// What follows is called with the lock.
+
+func (s *Session) notBefore(at time.Time) time.Time {
+	if at.Before(s.since) {
+		return s.since
+	}
+	return at
+}
+
+func (s *Session) enter(state state, at time.Time) { s.state, s.since, s.slow = state, at, 0 }
+
+// leaveBusy counts the time of the statement that ran.
+func (s *Session) leaveBusy(at time.Time) {
+	if s.state != busy {
+		return
+	}
+	d := at.Sub(s.since)
+	slow := min(s.slow, d)
+	s.sumsNow().add(Sums{Busy: Seconds(d - slow), SlowClient: Seconds(slow)})
+	s.enter(idle, at)
+}
+
+// sumsNow is where time is counted.
+func (s *Session) sumsNow() *Sums {
+	if s.tx != nil {
+		return &s.tx.sums
+	}
+	return &s.sums
+}
+
+// leaveGap counts the gap that was.
+func (s *Session) leaveGap(at time.Time) {
+	if !s.state.inGap() {
+		return
+	}
+	d := at.Sub(s.since)
+	tx := s.tx
+	tx.sums.add(gapSums(s.state, d))
+	s.ledger.histogram.add(d)
+	g := Gap{S: Seconds(d), Exact: true, Aborted: s.state == aborted}
+	if d >= shortGap {
+		st := s.ledger.statement(&s.last)
+		g.After = st.Shape()
+		if st.Route() != "" {
+			tx.route = st.Route()
+		}
+		s.ledger.gap(s.client, st, tx.route, s.state, s.since, at)
+	} else {
+		s.ledger.gap(s.client, shortStatement, "", s.state, s.since, at)
+	}
+	tx.keep(g)
+}
+
+func gapSums(s state, d time.Duration) Sums {
+	if s == aborted {
+		return Sums{Aborted: Seconds(d)}
+	}
+	return Sums{Silent: Seconds(d)}
+}
+
+// finish ends the transaction, if one is open.
+func (s *Session) finish(at time.Time, lost bool) {
+	if s.tx == nil {
+		return
+	}
+	s.sums.add(s.tx.sums)
+	s.ledger.finished(s.described(at, lost))
+	s.tx = nil
+}
+
+// described is the transaction that is open.
+func (s *Session) described(at time.Time, lost bool) Transaction {
+	tx := s.tx
+	return Transaction{
+		Client: s.client, Route: tx.route, StartedAt: tx.started, S: Seconds(at.Sub(tx.started)), Lost: lost,
+		Sums: tx.sums, Gaps: tx.gaps, MoreGaps: tx.more, MoreGapsS: Seconds(tx.moreFor),
+	}
+}
+
+// soFar is the transaction that is open and what there is of the present state, at a
+// moment; false where none is open.
+func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
+	if s.tx == nil {
+		return Transaction{}, false
+	}
+	t = s.described(at, false)
+	t.Open = true
+	d := max(0, at.Sub(s.since))
+	switch {
+	case s.state.inGap():
+		t.Sums.add(gapSums(s.state, d))
+		copied := transaction{gaps: append([]Gap(nil), t.Gaps...), more: t.MoreGaps, moreFor: time.Duration(t.MoreGapsS)}
+		copied.keep(Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: true, Open: true, Aborted: s.state == aborted})
+		t.Gaps, t.MoreGaps, t.MoreGapsS = copied.gaps, copied.more, Seconds(copied.moreFor)
+	case s.state == busy:
+		slow := min(s.slow, d)
+		t.Sums.add(Sums{Busy: Seconds(d - slow), SlowClient: Seconds(slow)})
+	}
+	return t, true
+}

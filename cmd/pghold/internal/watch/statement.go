@@ -1,0 +1,160 @@
+package watch
+
+import (
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/DataDog/go-sqllexer"
+)
+
+// Statement is what is kept of a statement's text.
+type Statement struct {
+	text  string
+	once  sync.Once
+	shape string
+	route string
+}
+
+// MaxText is how much of a statement's text is looked at, in bytes.
+const MaxText = 16 << 10
+
+// maxShape is how much of a shape is kept, in bytes.
+const maxShape = 400
+
+// Shape is the statement without its values and comments, and at most 400 bytes of it:
+// "SELECT name FROM users WHERE id = ?".
+func (s *Statement) Shape() string {
+	s.once.Do(s.look)
+	return s.shape
+}
+
+// Route is the route that a comment names, "" where none does: route in sqlcommenter's
+// form (/*route='%2Fusers'*/), else controller and action in its or marginalia's
+// (/*controller:users,action:show*/), else action or job.
+func (s *Statement) Route() string {
+	s.once.Do(s.look)
+	return s.route
+}
+
+var (
+	shortStatement   = known("(gaps under 1 ms)")
+	unknownStatement = known("(statement not seen)")
+)
+
+func known(shape string) *Statement {
+	s := &Statement{shape: shape}
+	s.once.Do(func() {})
+	return s
+}
+
+var (
+	obfuscator = sqllexer.NewObfuscator(
+		sqllexer.WithReplaceBoolean(true), sqllexer.WithReplaceNull(true), sqllexer.WithReplaceBindParameter(true))
+	normalizer = sqllexer.NewNormalizer(
+		sqllexer.WithCollectComments(true), sqllexer.WithUppercaseKeywords(true),
+		sqllexer.WithKeepSQLAlias(true), sqllexer.WithKeepIdentifierQuotation(true))
+)
+
+func (s *Statement) look() {
+	text := strings.ToValidUTF8(s.text, "\uFFFD")
+	shape, about, err := sqllexer.ObfuscateAndNormalize(text, obfuscator, normalizer, sqllexer.WithDBMS(sqllexer.DBMSPostgres))
+	if err != nil {
+		shape = "(a statement that cannot be read)"
+	}
+	s.shape = cut(strings.Clone(shape), maxShape)
+	if about != nil {
+		s.route = routeIn(about.Comments)
+	}
+	s.text = ""
+}
+
+// cut cuts text to so many bytes, and marks that.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	most -= len("…")
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}
+
+// maxRoute is how much of a route's name is kept, in bytes.
+const maxRoute = 100
+
+// routeIn is the route that comments name. The last one that names one counts: a
+// framework's own stands before what is put at the end.
+func routeIn(comments []string) (route string) {
+	for _, c := range comments {
+		tags := map[string]string{}
+		body, ok := strings.CutPrefix(c, "/*")
+		if !ok {
+			continue
+		}
+		for pair := range strings.SplitSeq(strings.TrimSuffix(body, "*/"), ",") {
+			pair = strings.TrimSpace(pair)
+			i := strings.IndexAny(pair, "=:")
+			if i < 0 {
+				continue
+			}
+			key, value := pair[:i], pair[i+1:]
+			if quoted, ok := strings.CutPrefix(value, "'"); ok {
+				value = strings.ReplaceAll(strings.TrimSuffix(quoted, "'"), `\'`, "'")
+			}
+			if pair[i] == '=' {
+				if plain, err := url.PathUnescape(value); err == nil {
+					value = plain
+				}
+			}
+			tags[key] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+		controller, action := tags["controller"], tags["action"]
+		switch {
+		case tags["route"] != "":
+			route = tags["route"]
+		case controller != "" && action != "":
+			route = controller + "#" + action
+		case action != "":
+			route = action
+		case tags["job"] != "":
+			route = tags["job"]
+		}
+	}
+	return cut(strings.Clone(route), maxRoute)
+}
+
+// statements remembers what texts are like, those of late: two halves, of which the
+// older is dropped when the newer is full.
+type statements struct {
+	mu         sync.Mutex // guards what follows
+	new, old   map[string]*Statement
+	bytes, max int // of texts in new, and how many are kept
+}
+
+func newStatements() *statements {
+	return &statements{new: map[string]*Statement{}, max: 4 << 20}
+}
+
+// of is the statement of a text, of which it keeps a copy where it is not known.
+func (s *statements) of(text []byte) *Statement {
+	if len(text) > MaxText {
+		text = text[:MaxText]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.new[string(text)]; st != nil {
+		return st
+	}
+	st := s.old[string(text)]
+	if st == nil {
+		st = &Statement{text: string(text)}
+	}
+	if s.bytes += len(text) + 200; s.bytes > s.max { // with what a Statement and a map take
+		s.old, s.new, s.bytes = s.new, map[string]*Statement{}, len(text)+200
+	}
+	s.new[string(text)] = st
+	return st
+}

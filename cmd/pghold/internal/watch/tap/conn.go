@@ -1,0 +1,403 @@
+package tap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// conn is an app's connection and the one that it was given to the server.
+type conn struct {
+	tap               *Tap
+	app, server       net.Conn
+	appTLS, serverTLS bool
+	uncounted         bool // replication: it passes, and has no session in the ledger
+
+	mu     sync.Mutex // guards what follows, and keeps the two directions in order
+	client watch.Client
+	// session is nil until the server lets the client in.
+	session *watch.Session
+	// asked is what the client has asked for and the server has not answered with
+	// ReadyForQuery, in order: 'Q' and 'F', each of which has an answer, 'S' for Sync, and
+	// 'c' for the end of data that it sent before the server asked for any.
+	asked    []byte
+	unsynced bool      // an extended query is begun, and its Sync not sent
+	copying  bool      // the client sends data
+	quiet    time.Time // since when none has come
+
+	prepared map[string]*watch.Statement // by name
+	texts    int                         // bytes of those
+}
+
+// buffers of this size carry what passes.
+const bufferSize = 16 << 10
+
+const (
+	// maxPrepared and maxTexts are how many prepared statements of a session are known by
+	// name, and how many bytes of their texts are kept.
+	maxPrepared = 2000
+	maxTexts    = 256 << 10
+	// slowWrite is how long a client has to keep us waiting to count as slow.
+	slowWrite = time.Millisecond
+)
+
+// pass passes bytes in both directions until one side ends the connection.
+func (c *conn) pass() {
+	var other sync.WaitGroup
+	other.Go(func() {
+		defer c.app.Close()
+		c.fromServer()
+	})
+	c.fromApp()
+	c.server.Close()
+	other.Wait()
+	if c.session != nil {
+		c.session.End(time.Now())
+	}
+}
+
+// refused is an error that the app is told.
+type refused struct{ code, message string }
+
+func (r refused) Error() string { return r.message }
+
+// fromApp passes on what the app sends.
+func (c *conn) fromApp() {
+	buffer := make([]byte, bufferSize)
+	var in scanner
+	for {
+		n, err := c.app.Read(buffer)
+		now := time.Now()
+		if n > 0 {
+			if failed := c.read(&in, buffer[:n], now, &fromApp{c, now}); failed != nil {
+				c.broken("the app", failed)
+				return
+			}
+			if _, err := c.server.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			c.ended(now)
+			return
+		}
+	}
+}
+
+// fromServer passes on what the server sends.
+func (c *conn) fromServer() {
+	buffer, has, err := c.letIn(make([]byte, bufferSize))
+	if err != nil {
+		c.broken("the server", err)
+		return
+	}
+	var in scanner
+	for {
+		n := has
+		if has = 0; n == 0 {
+			n, err = c.server.Read(buffer)
+		}
+		now := time.Now()
+		if n > 0 {
+			if failed := c.read(&in, buffer[:n], now, &fromServer{c, now}); failed != nil {
+				c.broken("the server", failed)
+				return
+			}
+			if _, err := c.app.Write(buffer[:n]); err != nil {
+				c.ended(time.Now())
+				return
+			}
+			if took := time.Since(now); took >= slowWrite && c.session != nil {
+				c.session.Slow(took)
+			}
+		}
+		if err != nil {
+			c.ended(now)
+			return
+		}
+	}
+}
+
+// read reads a piece of one direction.
+func (c *conn) read(in *scanner, b []byte, now time.Time, to reader) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return in.feed(b, to)
+}
+
+// ended says that one side has ended the connection.
+func (c *conn) ended(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session != nil {
+		c.session.End(at)
+	}
+}
+
+// broken ends a connection that cannot go on.
+func (c *conn) broken(who string, err error) {
+	c.ended(time.Now())
+	c.server.Close()
+	var told refused
+	switch {
+	case errors.As(err, &told):
+		c.tap.cfg.Log(printable.Line(fmt.Sprintf("%s: %s", c.client.Address, told.message)))
+		refuse(c.app, told.code, "pghold watch: "+told.message)
+	case !gone(err):
+		c.tap.cfg.Log(printable.Line(fmt.Sprintf("%s of %s sent what is not Postgres' protocol, and the connection was closed: %v", who, c.client.Address, err)))
+		refuse(c.app, "08P01", fmt.Sprintf("pghold watch: what %s sent is not Postgres' protocol: %v", who, err))
+	}
+	c.app.Close()
+}
+
+// fromApp is told of the app's messages. Its methods have the connection's lock.
+type fromApp struct {
+	*conn
+	now time.Time
+}
+
+func (c *fromApp) message(typ byte, length int) (want int) {
+	if c.session == nil {
+		if typ == 'p' && c.appTLS && c.serverTLS {
+			return 64 // a mechanism's name
+		}
+		return 0
+	}
+	switch typ {
+	case 'd':
+		if c.copying {
+			if waited := c.now.Sub(c.quiet); waited >= slowWrite {
+				c.session.Slow(waited)
+			}
+			c.quiet = c.now
+		}
+		return 0
+	case 'c', 'f':
+		if c.copying {
+			c.copying = false
+			if waited := c.now.Sub(c.quiet); waited >= slowWrite {
+				c.session.Slow(waited)
+			}
+		} else if len(c.asked) > 0 {
+			c.asked = append(c.asked, 'c')
+		}
+		return 0
+	case 'X':
+		c.session.End(c.now)
+		return 0
+	case 'Q', 'F':
+		c.asked = append(c.asked, typ)
+	case 'S':
+		if c.copying { // which the server overlooks
+			return 0
+		}
+		c.asked = append(c.asked, 'S')
+		c.unsynced = false
+	case 'P', 'B', 'E', 'D', 'C', 'H':
+		c.unsynced = true
+	}
+	c.session.Sent(c.now)
+	switch typ {
+	case 'Q', 'P':
+		return watch.MaxText
+	case 'B', 'C':
+		return 256 // names: PostgreSQL has them of 63 bytes at most
+	}
+	return 0
+}
+
+func (c *fromApp) body(typ byte, b []byte, whole bool) error {
+	if c.session == nil {
+		mechanism, _, _ := bytes.Cut(b, []byte{0})
+		if typ == 'p' && string(mechanism) == "SCRAM-SHA-256-PLUS" {
+			return refused{"28000", "an app's password cannot be bound to a channel with TLS on both sides of the tap: set channel_binding=disable in the app's connection string"}
+		}
+		return nil
+	}
+	switch typ {
+	case 'Q':
+		text, _, _ := bytes.Cut(b, []byte{0})
+		c.session.Text(text)
+	case 'P':
+		name, rest, ok := bytes.Cut(b, []byte{0})
+		if !ok {
+			return nil
+		}
+		text, _, _ := bytes.Cut(rest, []byte{0})
+		if len(name) == 0 {
+			c.session.Text(text)
+			return nil
+		}
+		c.session.Runs(c.prepare(string(name), text))
+	case 'B':
+		_, rest, ok := bytes.Cut(b, []byte{0})
+		name, _, named := bytes.Cut(rest, []byte{0})
+		switch {
+		case !ok || !named:
+		case len(name) == 0:
+			c.session.Runs(nil)
+		default:
+			c.session.Runs(c.prepared[string(name)])
+		}
+	case 'C':
+		if name, _, ok := bytes.Cut(b, []byte{0}); ok && len(name) > 1 && name[0] == 'S' {
+			delete(c.prepared, string(name[1:]))
+		}
+	}
+	return nil
+}
+
+// prepare remembers a statement by its name.
+func (c *conn) prepare(name string, text []byte) *watch.Statement {
+	st := c.tap.cfg.Ledger.Prepare(text)
+	c.texts += len(name) + len(text)
+	if c.texts > maxTexts || len(c.prepared) >= maxPrepared {
+		clear(c.prepared) // gaps after those that are run again are of statements not seen
+		c.texts = len(name) + len(text)
+	}
+	c.prepared[name] = st
+	return st
+}
+
+// fromServer is told of the server's messages. Its methods have the connection's lock.
+type fromServer struct {
+	*conn
+	now time.Time
+}
+
+func (c *fromServer) message(typ byte, length int) (want int) {
+	switch typ {
+	case 'Z':
+		return 1
+	case 'K':
+		return 4
+	case 'S':
+		return 256
+	case 'G':
+		c.begun()
+	case 'E':
+		c.copying = false
+	}
+	return 0
+}
+
+func (c *fromServer) body(typ byte, b []byte, whole bool) error {
+	switch typ {
+	case 'Z':
+		if len(b) == 1 {
+			c.ready(b[0])
+		}
+	case 'K':
+		if len(b) == 4 {
+			c.client.PID = binary.BigEndian.Uint32(b)
+		}
+	case 'S':
+		name, rest, _ := bytes.Cut(b, []byte{0})
+		if string(name) == "application_name" {
+			value, _, _ := bytes.Cut(rest, []byte{0})
+			c.client.Application = string(value)
+			if c.session != nil {
+				c.session.Known(func(k *watch.Client) { k.Application = c.client.Application })
+			}
+		}
+	}
+	return nil
+}
+
+// ready is called at ReadyForQuery.
+func (c *fromServer) ready(status byte) {
+	if c.session == nil {
+		if !c.uncounted {
+			c.session = c.tap.cfg.Ledger.Open(c.client)
+		}
+		return
+	}
+	for len(c.asked) > 0 {
+		answered := c.asked[0]
+		c.asked = c.asked[1:]
+		if answered != 'c' {
+			break
+		}
+	}
+	c.copying = false
+	c.session.Ready(c.now, status, len(c.asked) > 0 || c.unsynced)
+}
+
+// begun is called when the server asks for data. It overlooks a Sync that comes before
+// the end of the data.
+func (c *fromServer) begun() {
+	for i, asked := range c.asked {
+		if asked == 'c' {
+			c.asked = slices.Delete(c.asked, i, i+1)
+			return
+		}
+		if asked != 'S' {
+			break
+		}
+		c.asked = c.asked[1:]
+	}
+	c.copying, c.quiet = true, c.now
+}
+
+// maxGreeting is how long a message of the server may be before the client is let in.
+const maxGreeting = 1 << 20
+
+// letIn passes on what the server says until the client is let in, or is not. It
+// returns the buffer, and how many bytes in it came after that.
+func (c *conn) letIn(buffer []byte) (_ []byte, has int, err error) {
+	for {
+		n, err := c.server.Read(buffer[has:])
+		has += n
+		for has >= 5 {
+			length := int(binary.BigEndian.Uint32(buffer[1:])) + 1
+			if length < 5 || length > maxGreeting {
+				return nil, 0, fmt.Errorf("a message of type %q says that it is %d bytes long", buffer[0], length-1)
+			}
+			if has < length {
+				if length > len(buffer) {
+					buffer = append(buffer, make([]byte, length-len(buffer))...)
+				}
+				break
+			}
+			m := buffer[:length]
+			in := m[0] == 'R' && length >= 9 && binary.BigEndian.Uint32(m[5:]) == pgproto3.AuthTypeOk
+			if m[0] == 'R' && c.serverTLS && !c.appTLS {
+				m = withoutPlus(m)
+			}
+			if _, err := c.app.Write(m); err != nil {
+				return nil, 0, err
+			}
+			has = copy(buffer, buffer[length:has])
+			if in {
+				return buffer, has, nil
+			}
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// withoutPlus is the offer of SASL mechanisms without the one that needs TLS.
+func withoutPlus(m []byte) []byte {
+	var offer pgproto3.AuthenticationSASL
+	if len(m) < 9 || binary.BigEndian.Uint32(m[5:]) != pgproto3.AuthTypeSASL || offer.Decode(m[5:]) != nil {
+		return m
+	}
+	offer.AuthMechanisms = slices.DeleteFunc(offer.AuthMechanisms, func(name string) bool { return name == "SCRAM-SHA-256-PLUS" })
+	b, err := offer.Encode(nil)
+	if err != nil {
+		return m
+	}
+	return b
+}

@@ -1,0 +1,221 @@
+package tap
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// Config says where the server is, and who is told.
+type Config struct {
+	// Server is where connections are passed on to: hosts, ports and TLS of it are used,
+	// user, password and database are the app's.
+	Server *pgconn.Config
+	Ledger *watch.Ledger
+	// TLS is for apps that ask for it. By default they are told that there is none.
+	TLS *tls.Config
+	// Log is told what went wrong, a line each. By default nothing is.
+	Log func(line string)
+}
+
+// Tap passes connections on.
+type Tap struct {
+	cfg     Config
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	serving sync.WaitGroup
+
+	unreachable atomic.Bool // the last connection to the server failed
+
+	mu    sync.Mutex // guards what follows
+	conns map[net.Conn]bool
+}
+
+// New makes a Tap. Close ends it.
+func New(cfg Config) *Tap {
+	if cfg.Log == nil {
+		cfg.Log = func(string) {}
+	}
+	t := &Tap{cfg: cfg, conns: map[net.Conn]bool{}}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t
+}
+
+// Serve takes connections from a listener until Close, or until that fails.
+func (t *Tap) Serve(l net.Listener) error {
+	stop := context.AfterFunc(t.ctx, func() { l.Close() })
+	defer stop()
+	pause := time.Duration(0)
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			if !t.track(c) {
+				return nil
+			}
+			t.serving.Go(func() {
+				defer t.untrack(c)
+				t.serve(c)
+			})
+		case t.ctx.Err() != nil:
+			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
+			if pause == 0 {
+				t.cfg.Log(fmt.Sprintf("a connection could not be taken: %v (each needs two open files: see \"ulimit -n\")", err))
+			}
+			pause = min(max(2*pause, 10*time.Millisecond), time.Second)
+			select {
+			case <-time.After(pause):
+			case <-t.ctx.Done():
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// Close ends all connections and returns when they are gone.
+func (t *Tap) Close() {
+	t.cancel()
+	t.mu.Lock()
+	for c := range t.conns {
+		c.Close()
+	}
+	t.mu.Unlock()
+	t.serving.Wait()
+}
+
+// track remembers a connection for Close, and closes it where that has been called.
+func (t *Tap) track(c net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		c.Close()
+		return false
+	}
+	t.conns[c] = true
+	return true
+}
+
+// untrack closes a connection.
+func (t *Tap) untrack(c net.Conn) {
+	c.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.conns, c)
+}
+
+// dialTimeout is how long a server may take to be reached where its connection string
+// does not say.
+const dialTimeout = 15 * time.Second
+
+// dial reaches the server: its hosts, with TLS and without, in the order in which its
+// connection string asks for them. The caller closes the connection by calling done.
+func (t *Tap) dial() (c net.Conn, encrypted bool, done func(), err error) {
+	cc := t.cfg.Server
+	ctx, cancel := context.WithTimeout(t.ctx, cmp.Or(cc.ConnectTimeout, dialTimeout))
+	defer cancel()
+	var failures []error
+	for _, at := range append([]*pgconn.FallbackConfig{{Host: cc.Host, Port: cc.Port, TLSConfig: cc.TLSConfig}}, cc.Fallbacks...) {
+		raw, err := t.reach(ctx, at.Host, at.Port)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		done := func() { t.untrack(raw) }
+		if at.TLSConfig == nil {
+			return raw, false, done, nil
+		}
+		encrypted, err := encrypt(ctx, raw, at.TLSConfig, cc.SSLNegotiation == "direct")
+		if err == nil {
+			return encrypted, true, done, nil
+		}
+		done()
+		failures = append(failures, err)
+	}
+	return nil, false, nil, errors.Join(failures...)
+}
+
+// reach connects to one of the host's addresses.
+func (t *Tap) reach(ctx context.Context, host string, port uint16) (net.Conn, error) {
+	network, address := pgconn.NetworkAddress(host, port)
+	addresses := []string{address}
+	if network != "unix" && t.cfg.Server.LookupFunc != nil {
+		found, err := t.cfg.Server.LookupFunc(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		addresses = addresses[:0]
+		for _, ip := range found {
+			_, address := pgconn.NetworkAddress(ip, port)
+			addresses = append(addresses, address)
+		}
+	}
+	var last error = fmt.Errorf("%s has no address", host)
+	for _, address := range addresses {
+		c, err := t.cfg.Server.DialFunc(ctx, network, address)
+		if err != nil {
+			last = err
+			continue
+		}
+		if !t.track(c) {
+			return nil, net.ErrClosed
+		}
+		return c, nil
+	}
+	return nil, last
+}
+
+// encrypt asks the server for TLS.
+func encrypt(ctx context.Context, c net.Conn, cfg *tls.Config, direct bool) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if direct {
+		cfg = cfg.Clone()
+		cfg.NextProtos = []string{"postgresql"}
+	} else {
+		if _, err := c.Write(sslRequest); err != nil {
+			return nil, err
+		}
+		var answer [1]byte
+		if _, err := io.ReadFull(c, answer[:]); err != nil {
+			return nil, fmt.Errorf("the server closes the connection where it is asked for TLS: %w", err)
+		}
+		if answer[0] != 'S' {
+			return nil, errors.New("the server has no TLS: sslmode=disable does without")
+		}
+	}
+	client := tls.Client(c, cfg)
+	if err := client.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("the server's TLS: %w", err)
+	}
+	return client, nil
+}
+
+// address is who a client is: its host, without the port.
+func address(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return "local"
+}
+
+// gone reports whether an error is no more than the end of a connection.
+func gone(err error) bool {
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
+}
