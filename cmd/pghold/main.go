@@ -44,6 +44,7 @@ type commands struct {
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
 	Plan    planCmd          `cmd:"" help:"Predict what the lab would measure, and say how many connections are needed, without running anything."`
 	Report  reportCmd        `cmd:"" help:"Show the result of a run again, or two side by side."`
+	Watch   watchCmd         `cmd:"" help:"Show who holds a Postgres in transactions without using it, for an app in any language."`
 	Check   checkCmd         `cmd:"" help:"Find slow calls that Go source makes while it holds a database connection."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

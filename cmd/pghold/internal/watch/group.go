@@ -29,6 +29,7 @@ type Group struct {
 	LastMinute Seconds `json:"last_minute_s"`
 	// Connections is how many sessions are in such a gap now.
 	Connections int     `json:"connections"`
+	Sessions    int     `json:"sessions"`       // of the same client that are open now
 	LongestOpen Seconds `json:"longest_open_s"` // of these
 	// Missed is by how much more time the group may have had before it got its name: there
 	// are names for the 1,000 that cost most.

@@ -21,7 +21,6 @@ const maxTransactions = 100
 type Ledger struct {
 	began      time.Time
 	texts      *statements
-	histogram  histogram
 	statements atomic.Uint64
 
 	mu           sync.Mutex // guards what follows
@@ -29,17 +28,20 @@ type Ledger struct {
 	most         int  // sessions at a time
 	opened       int  // sessions
 	ended        Sums // of sessions that are no more
+	histograms   map[histogramKey]*histogram
 	groups       *groups
 	transactions int
+	inside       Sums          // of transactions that have ended
 	longest      []Transaction // of those that have ended
 	rest         Rest
-	longestGap   time.Duration
+	longestGaps  [2]time.Duration // in transactions that were well, and in failed ones
+	longestTx    time.Duration
 	onFinish     func(Transaction)
 }
 
 // New makes a ledger that begins now.
 func New(now time.Time) *Ledger {
-	return &Ledger{began: now, texts: newStatements(), sessions: map[*Session]bool{}, groups: newGroups()}
+	return &Ledger{began: now, texts: newStatements(), sessions: map[*Session]bool{}, histograms: map[histogramKey]*histogram{}, groups: newGroups()}
 }
 
 // OnFinish has f called with each transaction that ends, one at a time. Set it before
@@ -51,6 +53,7 @@ func (l *Ledger) Open(c Client) *Session {
 	s := &Session{ledger: l, client: c}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.histogram = l.histogramOf(c)
 	l.sessions[s] = true
 	l.opened++
 	l.most = max(l.most, len(l.sessions))
@@ -76,13 +79,24 @@ func (l *Ledger) gap(c Client, after *Statement, route string, state state, from
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.groups.add(k, state, from, to, true)
-	l.longestGap = max(l.longestGap, to.Sub(from))
+	longest := &l.longestGaps[kind(state == aborted)]
+	*longest = max(*longest, to.Sub(from))
+}
+
+// kind is the index of the gaps of transactions that were well, or had failed.
+func kind(aborted bool) int {
+	if aborted {
+		return 1
+	}
+	return 0
 }
 
 func (l *Ledger) finished(t Transaction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.transactions++
+	l.inside.add(t.Sums)
+	l.longestTx = max(l.longestTx, time.Duration(t.S))
 	if l.onFinish != nil {
 		l.onFinish(t)
 	}
@@ -118,19 +132,29 @@ type Report struct {
 	SessionsAll  int    `json:"sessions_all"`
 	Statements   uint64 `json:"statements"` // answers to what clients asked for
 	Transactions int    `json:"transactions_ended"`
-	// Sums are all sessions' time, with what goes on. Busy has statements outside of
-	// transactions too.
+
+	// Sums are the time of all sessions, with what goes on; busy has statements outside of
+	// transactions too. Inside is that of transactions only.
 	Sums
-	InTransaction int           `json:"in_transaction"`    // sessions in a gap now
-	LongestOpen   Seconds       `json:"longest_open_s"`    // of these gaps
-	LongestGap    Seconds       `json:"longest_gap_s"`     // of all
-	Unseen        Seconds       `json:"unseen_s"`          // idle in transaction by the server's counter, and not seen
-	UnseenKnown   bool          `json:"unseen_known"`      // whether the server has that counter, and it was asked
-	Histogram     []Bin         `json:"gaps"`              // how long gaps were that have ended
-	Groups        []Group       `json:"groups"`            // the costliest first
-	Other         *Group        `json:"other,omitempty"`   // all groups without a name
-	Listed        []Transaction `json:"transactions"`      // that waited longest for their clients, these first
-	Rest          Rest          `json:"transactions_rest"` // the others
+	Inside Sums `json:"in_transactions"`
+
+	InTransaction      int     `json:"idle_in_transaction"`   // sessions in a gap now
+	LongestOpen        Seconds `json:"longest_open_s"`        // of these gaps
+	LongestSilent      Seconds `json:"longest_silent_s"`      // of all gaps, with those that go on
+	LongestAborted     Seconds `json:"longest_aborted_s"`     // of those in failed transactions
+	LongestTransaction Seconds `json:"longest_transaction_s"` // with those that go on
+
+	// Unseen is how much more the server has counted as idle in transaction than was seen.
+	// None where its source sees all, or the server does not count.
+	Unseen *Seconds `json:"unseen_s,omitempty"`
+
+	Groups []Group `json:"groups"`          // the costliest first
+	Other  *Group  `json:"other,omitempty"` // all groups without a name
+	// Listed are the transactions that waited longest for their clients, at most 100, these
+	// first. The others are in Rest.
+	Listed     []Transaction `json:"transactions"`
+	Rest       Rest          `json:"transactions_rest"`
+	Histograms []Histogram   `json:"gaps_histograms"`
 }
 
 // Report describes the ledger at a moment that is not before anything that it was told.
@@ -150,8 +174,12 @@ func (l *Ledger) Report(at time.Time) *Report {
 		gaps []openGap
 		open []Transaction
 	)
+	type client struct{ application, user, database, address string }
+	present := map[client]int{}
 	for _, s := range sessions {
 		s.mu.Lock()
+		c := s.client
+		present[client{c.Application, c.User, c.Database, c.Address}]++
 		sums.add(s.sums)
 		if t, ok := s.soFar(at); ok {
 			open = append(open, t)
@@ -166,7 +194,6 @@ func (l *Ledger) Report(at time.Time) *Report {
 			if at.Sub(s.since) >= shortGap {
 				after = l.statement(&s.last)
 			}
-			c := s.client
 			gaps = append(gaps, openGap{
 				key{c.Application, c.User, c.Database, c.Address, after.Shape(), cmp.Or(after.Route(), s.tx.route)}, s.since, s.state == aborted,
 			})
@@ -180,8 +207,10 @@ func (l *Ledger) Report(at time.Time) *Report {
 	r.Sessions, r.SessionsMost, r.SessionsAll = len(sessions), l.most, l.opened
 	r.Statements, r.Transactions = l.statements.Load(), l.transactions
 	r.InTransaction = len(gaps)
-	r.LongestGap = Seconds(l.longestGap)
-	r.Histogram = l.histogram.bins()
+	r.LongestSilent, r.LongestAborted = Seconds(l.longestGaps[0]), Seconds(l.longestGaps[1])
+	r.LongestTransaction = Seconds(l.longestTx)
+	r.Inside = l.inside
+	r.Histograms = l.describeHistograms()
 
 	groups := map[key]*Group{}
 	of := func(g *group) *Group {
@@ -203,16 +232,19 @@ func (l *Ledger) Report(at time.Time) *Report {
 		d := Seconds(max(0, at.Sub(o.from)))
 		if o.aborted {
 			g.Aborted += d
+			r.LongestAborted = max(r.LongestAborted, d)
 		} else {
 			g.Silent += d
+			r.LongestSilent = max(r.LongestSilent, d)
 		}
 		g.Longest, g.LongestOpen = max(g.Longest, d), max(g.LongestOpen, d)
 		g.LastMinute += min(d, Seconds(time.Minute))
 		g.Connections++
 		r.LongestOpen = max(r.LongestOpen, d)
 	}
-	r.LongestGap = max(r.LongestGap, r.LongestOpen)
+	r.Groups = []Group{}
 	for _, g := range groups {
+		g.Sessions = present[client{g.Application, g.User, g.Database, g.Address}]
 		r.Groups = append(r.Groups, *g)
 	}
 	slices.SortFunc(r.Groups, func(a, b Group) int {
@@ -226,9 +258,11 @@ func (l *Ledger) Report(at time.Time) *Report {
 	}
 
 	r.Rest = l.rest
-	r.Listed = slices.Clone(l.longest)
+	r.Listed = append([]Transaction{}, l.longest...)
 	slices.SortFunc(open, func(a, b Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
 	for _, t := range open {
+		r.Inside.add(t.Sums)
+		r.LongestTransaction = max(r.LongestTransaction, t.S)
 		if len(r.Listed) == maxTransactions {
 			out := r.Listed[maxTransactions-1]
 			if t.waited() <= out.waited() {
@@ -237,6 +271,11 @@ func (l *Ledger) Report(at time.Time) *Report {
 			r.Rest.add(out)
 		}
 		r.Listed = keepLongest(r.Listed, t, maxTransactions)
+	}
+	for i := range r.Listed {
+		if r.Listed[i].Gaps == nil {
+			r.Listed[i].Gaps = []Gap{}
+		}
 	}
 	return r
 }

@@ -20,14 +20,15 @@ type Client struct {
 type Session struct {
 	ledger *Ledger
 
-	mu     sync.Mutex // guards what follows. Who has it may take the ledger's, not the other way round
-	client Client
-	state  state
-	since  time.Time     // when the state began
-	slow   time.Duration // of the time since then, the client's
-	tx     *transaction  // nil where none is open
-	last   last
-	sums   Sums // but for the transaction that is open
+	mu        sync.Mutex // guards what follows. Who has it may take the ledger's, not the other way round
+	client    Client
+	histogram *histogram // of its client
+	state     state
+	since     time.Time     // when the state began
+	slow      time.Duration // of the time since then, the client's
+	tx        *transaction  // nil where none is open
+	last      last
+	sums      Sums // but for the transaction that is open
 }
 
 type state uint8
@@ -85,6 +86,9 @@ func (s *Session) Known(change func(*Client)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.client)
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.histogram = s.ledger.histogramOf(s.client)
 }
 
 // Text says what was sent: the gap that may follow is after this statement.
@@ -211,19 +215,19 @@ func (s *Session) leaveGap(at time.Time) {
 	d := at.Sub(s.since)
 	tx := s.tx
 	tx.sums.add(gapSums(s.state, d))
-	s.ledger.histogram.add(d)
-	g := Gap{S: Seconds(d), Exact: true, Aborted: s.state == aborted}
-	if d >= shortGap {
-		st := s.ledger.statement(&s.last)
-		g.After = st.Shape()
-		if st.Route() != "" {
-			tx.route = st.Route()
-		}
-		s.ledger.gap(s.client, st, tx.route, s.state, s.since, at)
-	} else {
+	s.histogram.add(d)
+	if d < shortGap {
+		tx.more++
+		tx.moreFor += d
 		s.ledger.gap(s.client, shortStatement, "", s.state, s.since, at)
+		return
 	}
-	tx.keep(g)
+	st := s.ledger.statement(&s.last)
+	if st.Route() != "" {
+		tx.route = st.Route()
+	}
+	tx.keep(Gap{After: st.Shape(), S: Seconds(d), Exact: true, Aborted: s.state == aborted})
+	s.ledger.gap(s.client, st, tx.route, s.state, s.since, at)
 }
 
 func gapSums(s state, d time.Duration) Sums {
@@ -264,6 +268,9 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 	switch {
 	case s.state.inGap():
 		t.Sums.add(gapSums(s.state, d))
+		if d < shortGap {
+			break
+		}
 		copied := transaction{gaps: append([]Gap(nil), t.Gaps...), more: t.MoreGaps, moreFor: time.Duration(t.MoreGapsS)}
 		copied.keep(Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: true, Open: true, Aborted: s.state == aborted})
 		t.Gaps, t.MoreGaps, t.MoreGapsS = copied.gaps, copied.more, Seconds(copied.moreFor)

@@ -38,8 +38,12 @@ func (s *Statement) Route() string {
 	return s.route
 }
 
+// ShortGaps is what stands for the statements before gaps under a millisecond, which are
+// counted together: a client's way to the server and back.
+const ShortGaps = "(gaps under 1 ms)"
+
 var (
-	shortStatement   = known("(gaps under 1 ms)")
+	shortStatement   = known(ShortGaps)
 	unknownStatement = known("(statement not seen)")
 )
 

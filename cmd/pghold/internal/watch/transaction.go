@@ -34,8 +34,8 @@ type Transaction struct {
 	Sums
 	Open bool `json:"open,omitempty"` // it goes on
 	Lost bool `json:"lost,omitempty"` // its session ended before it did
-	// Gaps are its longest, at most 20, in the order in which they ended. The others are
-	// counted in MoreGaps.
+	// Gaps are its longest, at most 20, in the order in which they ended. The others, and
+	// those under a millisecond, are counted in MoreGaps.
 	Gaps      []Gap   `json:"gaps"`
 	MoreGaps  int     `json:"more_gaps,omitempty"`
 	MoreGapsS Seconds `json:"more_gaps_s,omitempty"`
@@ -43,7 +43,7 @@ type Transaction struct {
 
 // Gap is a time in which a transaction was open and no statement ran.
 type Gap struct {
-	After string  `json:"after"` // the shape of the statement before it; "" for one under a millisecond
+	After string  `json:"after"` // the shape of the statement before it
 	S     Seconds `json:"s"`
 	// Exact is whether S is the time between two messages. Where it is not, S is what of
 	// the gap was surely seen, and AtMost how long it may have been.

@@ -1,0 +1,208 @@
+// Package screen says what a ledger has in sentences, for a terminal and for a log. It
+// keeps to the width that it is given, and quotes what comes from outside.
+package screen
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
+)
+
+// Options say how.
+type Options struct {
+	Width int    // by default 80
+	Rows  int    // of groups; by default 5
+	Title string // what is watched
+	// Final has the groups by all of their time, not by that of the last minute.
+	Final bool
+}
+
+// Write writes a page of a ledger.
+func Write(w io.Writer, r *watch.Report, o Options) error {
+	o.Width, o.Rows = cmp.Or(o.Width, 80), cmp.Or(o.Rows, 5)
+	var b strings.Builder
+	line := func(format string, args ...any) {
+		b.WriteString(wrap(fmt.Sprintf(format, args...), o.Width))
+	}
+	if o.Title != "" {
+		line("%s", o.Title)
+	}
+	line("%s", now(r))
+	if total := r.Inside.Total(); total > 0 {
+		line("Of %s in transactions: %s.", words.Short(total), shares(r.Inside))
+	}
+	if r.Unseen != nil {
+		line("%s", Seen(r))
+	}
+	b.WriteString("\n")
+	groups := ranked(r, o.Final)
+	for _, g := range groups[:min(len(groups), o.Rows)] {
+		line("%s", Sentence(g, o.Final))
+	}
+	if rest := groups[min(len(groups), o.Rows):]; len(rest) > 0 || r.Other != nil {
+		if r.Other != nil {
+			rest = append(slices.Clone(rest), *r.Other)
+		}
+		var spent watch.Seconds
+		for _, g := range rest {
+			spent += weight(g, o.Final)
+		}
+		line("%s more: %s connection-seconds%s.", words.Count(len(rest), "group"), connectionSeconds(spent), when(o.Final))
+	}
+	if len(groups) == 0 && r.Other == nil {
+		line("No transaction was idle.")
+	}
+	b.WriteString("\n")
+	line("A connection that is held outside of a transaction is not seen here.")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Line says it in one line, for a log.
+func Line(r *watch.Report) string {
+	s := now(r)
+	if groups := ranked(r, false); len(groups) > 0 && weight(groups[0], false) > 0 {
+		s += " Most: " + Sentence(groups[0], false)
+	}
+	return s
+}
+
+// now says what goes on at the moment.
+func now(r *watch.Report) string {
+	s := fmt.Sprintf("%s, %d idle in transaction", words.Count(r.Sessions, "session"), r.InTransaction)
+	if r.InTransaction > 0 {
+		s += fmt.Sprintf(" (the longest for %s)", words.Short(time.Duration(r.LongestOpen)))
+	}
+	s += fmt.Sprintf("; %s and %s in %s.", words.Count(r.Transactions, "transaction"), words.Count(int(r.Statements), "statement"),
+		words.Short(r.To.Sub(r.From).Round(time.Second)))
+	return s
+}
+
+// shares says what time was spent on.
+func shares(s watch.Sums) string {
+	total := float64(s.Total())
+	var parts []string
+	for _, p := range []struct {
+		d    watch.Seconds
+		what string
+	}{
+		{s.Silent, "idle in transaction"}, {s.Busy, "busy"}, {s.LockWait, "waiting for a lock"},
+		{s.SlowClient, "waiting for a slow client"}, {s.Aborted, "aborted and idle"},
+	} {
+		if p.d > 0 {
+			parts = append(parts, words.Ratio(float64(p.d)/total)+" "+p.what)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Seen says how much of the server's own count was seen.
+func Seen(r *watch.Report) string {
+	seen := r.Silent + r.Aborted
+	counted := seen + *r.Unseen
+	if counted <= 0 {
+		return "The server counted no time idle in transaction."
+	}
+	return fmt.Sprintf("Saw %s of the %s idle in transaction that the server counted.", words.Ratio(float64(seen)/float64(counted)), words.Short(time.Duration(counted)))
+}
+
+// Sentence says what a group is: "checkout: idle in transaction for 4.1 s after SELECT …
+// FROM carts, on 12 of 15 connections; 37 connection-seconds in the last minute."
+func Sentence(g watch.Group, final bool) string {
+	state := "idle in transaction"
+	if g.Aborted > g.Silent {
+		state = "idle in a failed transaction"
+	}
+	after := "after " + printable.Line(cut(g.After, 120))
+	if g.After == watch.ShortGaps {
+		after = "between statements, under 1 ms each"
+	}
+	s := subject(g) + ": "
+	switch {
+	case g.Connections > 0:
+		s += fmt.Sprintf("%s for %s %s, on %d of %s", state, words.Short(time.Duration(g.LongestOpen)), after, g.Connections, words.Count(g.Sessions, "connection"))
+		if g.Longest > g.LongestOpen {
+			s += fmt.Sprintf(", before for up to %s", words.Short(time.Duration(g.Longest)))
+		}
+	default:
+		s += fmt.Sprintf("was %s %s, for up to %s, %s", state, words.Times(g.Gaps), words.Short(time.Duration(g.Longest)), after)
+	}
+	return s + fmt.Sprintf("; %s connection-seconds%s.", connectionSeconds(weight(g, final)), when(final))
+}
+
+// subject is who it was: the route, where a comment names it, and the application.
+func subject(g watch.Group) string {
+	application := printable.Line(cmp.Or(g.Application, g.User+"@"+g.Database))
+	if g.Route == "" {
+		return application
+	}
+	return printable.Line(g.Route) + " (" + application + ")"
+}
+
+func when(final bool) string {
+	if final {
+		return " in all"
+	}
+	return " in the last minute"
+}
+
+func connectionSeconds(d watch.Seconds) string {
+	return words.Rounded(time.Duration(d).Seconds())
+}
+
+func weight(g watch.Group, final bool) watch.Seconds {
+	if final {
+		return g.Silent + g.Aborted
+	}
+	return g.LastMinute
+}
+
+// ranked are the groups, the costliest first.
+func ranked(r *watch.Report, final bool) []watch.Group {
+	groups := slices.Clone(r.Groups)
+	slices.SortStableFunc(groups, func(a, b watch.Group) int { return cmp.Compare(weight(b, final), weight(a, final)) })
+	return groups
+}
+
+func cut(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
+}
+
+// wrap breaks a line between words where it is wider, and indents what follows. A word
+// that is wider than a line is broken too.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	room := width
+	for i, word := range strings.Split(text, " ") {
+		switch need := lipgloss.Width(word); {
+		case i == 0:
+		case need+1 <= room:
+			b.WriteString(" ")
+			room--
+		default:
+			b.WriteString("\n  ")
+			room = width - 2
+		}
+		for lipgloss.Width(word) > room {
+			part := ansi.Truncate(word, room, "")
+			b.WriteString(part + "\n  ")
+			word, room = word[len(part):], width-2
+		}
+		b.WriteString(word)
+		room -= lipgloss.Width(word)
+	}
+	return b.String() + "\n"
+}

@@ -1,0 +1,73 @@
+package screen_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/screen"
+)
+
+func seconds(f float64) watch.Seconds { return watch.Seconds(f * float64(time.Second)) }
+
+var report = &watch.Report{
+	From: time.Unix(0, 0), To: time.Unix(62, 0),
+	Sessions: 15, Statements: 1204, Transactions: 301,
+	Inside:        watch.Sums{Silent: seconds(83), Busy: seconds(16), SlowClient: seconds(1)},
+	InTransaction: 12, LongestOpen: seconds(4.1),
+	Groups: []watch.Group{
+		{Application: "shop", Route: "/checkout/{id}", After: "SELECT total FROM carts WHERE id = ?", Connections: 12, Sessions: 15,
+			LongestOpen: seconds(4.1), Longest: seconds(5), Silent: seconds(70), LastMinute: seconds(37.04), Gaps: 20},
+		{Application: "worker", After: "UPDATE jobs", Gaps: 3, Aborted: seconds(13), Longest: seconds(6), LastMinute: seconds(40)},
+		{Application: "", User: "me", Database: "db", After: watch.ShortGaps, Gaps: 2000, Silent: seconds(1), Longest: seconds(0.0009)},
+	},
+}
+
+func TestWrite(t *testing.T) {
+	var b strings.Builder
+	if err := screen.Write(&b, report, screen.Options{Title: "14:03:22", Rows: 2}); err != nil {
+		t.Fatal(err)
+	}
+	want := `14:03:22
+15 sessions, 12 idle in transaction (the longest for 4.1 s); 301 transactions
+  and 1204 statements in 62 s.
+Of 100 s in transactions: 83.0 % idle in transaction, 16.0 % busy, 1.0 % waiting
+  for a slow client.
+
+worker: was idle in a failed transaction 3 times, for up to 6 s, after UPDATE
+  jobs; 40 connection-seconds in the last minute.
+/checkout/{id} (shop): idle in transaction for 4.1 s after SELECT total FROM
+  carts WHERE id = ?, on 12 of 15 connections, before for up to 5 s; 37
+  connection-seconds in the last minute.
+1 group more: 0 connection-seconds in the last minute.
+
+A connection that is held outside of a transaction is not seen here.
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestWrite_KeepsToTheWidthAndQuotes(t *testing.T) {
+	hostile := *report
+	hostile.Groups = []watch.Group{{
+		Application: "\x1b]0;owned\a" + strings.Repeat("宽", 200), Route: "/\u202e", After: strings.Repeat("x", 500), Gaps: 1, Silent: seconds(1), Longest: seconds(1),
+	}}
+	for _, width := range []int{30, 80, 200} {
+		var b strings.Builder
+		if err := screen.Write(&b, &hostile, screen.Options{Width: width, Final: true}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if got := lipgloss.Width(strings.TrimSuffix(line, "\n")); got > width {
+				t.Errorf("a line is %d wide, of %d: %q", got, width, line)
+			}
+		}
+		if strings.ContainsAny(b.String(), "\x1b\a\u202e") {
+			t.Errorf("what does not print is printed: %q", b.String())
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"crypto/tls"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/screen"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
+	"github.com/pghold/pghold/internal/pg/connstring"
+)
+
+type watchCmd struct {
+	Listen string `placeholder:"ADDRESS" help:"Listen here (HOST:PORT, or a folder for a Unix socket) and pass connections on to the server: the app's connection string gets this host and port, and keeps the rest." group:"Source:"`
+	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. Its host, port and TLS settings are used; user, password and database are the app's own." group:"Source:"`
+
+	TLSCert string `name:"tls-cert" type:"path" placeholder:"FILE" help:"A certificate, for apps that ask for TLS." group:"Source:"`
+	TLSKey  string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its key." group:"Source:"`
+	Beyond  bool   `name:"listen-beyond-loopback" help:"Let --listen name an address that other machines reach." group:"Source:"`
+
+	For      time.Duration `placeholder:"DURATION" help:"End after this time. By default it goes on until Ctrl-C." group:"Output:"`
+	JSON     bool          `name:"json" help:"Print the ledger as one JSON document at the end, and nothing else on standard output." group:"Output:"`
+	FailOver string        `placeholder:"CLASS>DURATION" help:"Exit with 3 where this was so, as in 'silent>2s': silent and aborted are gaps in a transaction that was well, or had failed; transaction is a whole one." group:"Output:"`
+}
+
+func (watchCmd) Help() string {
+	return `Shows who holds this Postgres in a transaction without using it, for an app in any language: how long transactions are idle, after which statement, on how many connections. What is held outside of a transaction looks to the server like a connection in a pool, and is not seen.
+
+With --listen it is exact: every byte passes on as it is, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
+
+On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows all of it.
+
+Examples:
+  pghold watch --listen 127.0.0.1:6432 --dsn postgres://db.example:5432?sslmode=require
+  pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --json > ledger.json
+  pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --fail-over 'silent>2s'
+  pghold watch --listen /tmp --dsn "$DATABASE_URL"      # psql -h /tmp`
+}
+
+func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
+	over, err := parseFailOver(c.FailOver)
+	if err != nil {
+		return usage(err)
+	}
+	if c.For < 0 {
+		return usage(fmt.Errorf("--for must not be below zero, and is %s", c.For))
+	}
+	if c.Listen == "" {
+		return usage(errors.New("say where to listen, as in --listen 127.0.0.1:6432: the app connects there, and --dsn names the server"))
+	}
+	dsn, source := postgresFlags{c.DSN}.dsn()
+	if dsn == "" {
+		return usage(errors.New("name the server with --dsn, PGHOLD_DSN or DATABASE_URL: its host, port and TLS settings are used, user and password are the app's own"))
+	}
+	cc, err := connstring.Parse(dsn)
+	if err != nil {
+		return usage(fmt.Errorf("%s: %w", source, err))
+	}
+	if cc.ValidateConnect != nil {
+		return usage(fmt.Errorf("%s has target_session_attrs: the tap has no session of its own to ask with; name the one server", source))
+	}
+	certificate, err := c.certificate()
+	if err != nil {
+		return usage(err)
+	}
+	listener, err := c.listen()
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	ledger := watch.New(time.Now())
+	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
+	defer t.Close()
+	served := make(chan error, 1)
+	go func() { served <- t.Serve(listener) }()
+	where := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
+	fmt.Fprintf(s.err, "Passing %s: %s\n", printable.Line(where), connectHere(listener.Addr()))
+	if !c.loopback(listener) {
+		fmt.Fprintln(s.err, "Whoever reaches this address reaches the server as if from here: what pg_hba.conf lets in from this machine (trust, peer, ident) is open to them.")
+	}
+
+	ended := c.show(ctx, s, ledger, where, served)
+	t.Close() // all that was open is counted
+	r := ledger.Report(time.Now())
+	if c.JSON {
+		err = writeReport(s.out, r)
+	} else {
+		err = screen.Write(s.out, r, screen.Options{Width: terminalWidth(s.out), Title: "In all:", Final: true, Rows: 20})
+	}
+	if err != nil {
+		return err
+	}
+	if ended != nil && !errors.Is(ended, errInterrupted) {
+		return ended
+	}
+	if what := over.found(r); what != "" {
+		fmt.Fprintf(s.err, "pghold: --fail-over: %s\n", what)
+		return errFound
+	}
+	return ended
+}
+
+const (
+	screenEvery = 2 * time.Second
+	lineEvery   = 10 * time.Second
+)
+
+// show shows the ledger as it grows, until it is time to end.
+func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, title string, served <-chan error) error {
+	width := terminalWidth(s.out)
+	every := lineEvery
+	if width > 0 {
+		every = screenEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var over <-chan time.Time
+	if c.For > 0 {
+		timer := time.NewTimer(c.For)
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-over:
+			return nil
+		case err := <-served:
+			return err
+		case now := <-tick.C:
+			r := ledger.Report(now)
+			switch {
+			case c.JSON: // standard output has the document, and nothing else
+				fmt.Fprintln(s.err, screen.Line(r))
+			case width > 0:
+				var page strings.Builder
+				screen.Write(&page, r, screen.Options{Width: width, Title: now.Format(time.TimeOnly) + "  " + printable.Line(title)})
+				io.WriteString(s.out, "\x1b[H\x1b[2J"+page.String()) // from the top of an empty screen
+			default:
+				fmt.Fprintln(s.out, now.Format(time.TimeOnly)+"  "+screen.Line(r))
+			}
+		}
+	}
+}
+
+// writeReport writes a ledger as a document of JSON.
+func writeReport(w io.Writer, r *watch.Report) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(printable.JSON(b), '\n'))
+	return err
+}
+
+// certificate is what apps that ask for TLS are shown; nil for none.
+func (c *watchCmd) certificate() (*tls.Config, error) {
+	switch {
+	case c.TLSCert == "" && c.TLSKey == "":
+		return nil, nil
+	case c.TLSCert == "" || c.TLSKey == "":
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"postgresql"}}, nil
+}
+
+// socketName is what Postgres' clients look for in a folder.
+const socketName = ".s.PGSQL.5432"
+
+func (c *watchCmd) listen() (net.Listener, error) {
+	if strings.ContainsRune(c.Listen, filepath.Separator) {
+		path := c.Listen
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			path = filepath.Join(path, socketName)
+		}
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("--listen: %w", err)
+		}
+		return l, nil
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w: name another address", err)
+	}
+	if !c.Beyond && !c.loopback(l) {
+		l.Close()
+		return nil, usage(fmt.Errorf("--listen %s is reached by other machines, which then reach the server as if from here: name 127.0.0.1, or add --listen-beyond-loopback", c.Listen))
+	}
+	return l, nil
+}
+
+func (c *watchCmd) loopback(l net.Listener) bool {
+	return l.Addr().Network() == "unix" || !beyondLoopback(l.Addr())
+}
+
+// connectHere says what to change in an app's connection string.
+func connectHere(a net.Addr) string {
+	if a.Network() == "unix" {
+		return fmt.Sprintf("give the app's connection string host=%s and keep the rest.", filepath.Dir(a.String()))
+	}
+	host, port, _ := net.SplitHostPort(a.String())
+	return fmt.Sprintf("give the app's connection string the host %s and the port %s, and keep the rest.", host, port)
+}
+
+// failOver is what a ledger must not have.
+type failOver struct {
+	class string
+	over  time.Duration
+}
+
+// failClasses are what may be asked, and where a report has it.
+var failClasses = []struct {
+	name, what string
+	of         func(*watch.Report) watch.Seconds
+}{
+	{"silent", "a transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestSilent }},
+	{"aborted", "a failed transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestAborted }},
+	{"transaction", "a transaction took", func(r *watch.Report) watch.Seconds { return r.LongestTransaction }},
+}
+
+func parseFailOver(text string) (f failOver, err error) {
+	if text == "" {
+		return f, nil
+	}
+	class, limit, ok := strings.Cut(text, ">")
+	f.class = strings.TrimSpace(class)
+	if f.over, err = time.ParseDuration(strings.TrimSpace(limit)); err != nil || !ok || f.over < 0 {
+		return f, fmt.Errorf("--fail-over %q: write a class and a duration, as in 'silent>2s'", text)
+	}
+	for _, known := range failClasses {
+		if known.name == f.class {
+			return f, nil
+		}
+	}
+	return f, fmt.Errorf("--fail-over %q: the classes are silent, aborted and transaction", text)
+}
+
+// found says what was found, if anything.
+func (f failOver) found(r *watch.Report) string {
+	for _, known := range failClasses {
+		if longest := time.Duration(known.of(r)); known.name == f.class && longest > f.over {
+			return fmt.Sprintf("%s for %s, more than %s", known.what, longest.Round(time.Millisecond), f.over)
+		}
+	}
+	return ""
+}
