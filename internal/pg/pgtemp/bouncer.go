@@ -14,6 +14,8 @@ type BouncerConfig struct {
 	// PoolSize is the number of connections to the database, at least 1. Each
 	// belongs to one client for as long as that has a transaction.
 	PoolSize int
+	// Sessions makes a connection belong to one client for as long as that is there.
+	Sessions bool
 	// MaxClients is the number of clients; further ones are refused. The default
 	// is 1000.
 	MaxClients int
@@ -21,7 +23,7 @@ type BouncerConfig struct {
 	Log func(string)
 }
 
-// Bouncer is a running PgBouncer that pools transactions. Its methods may be
+// Bouncer is a running PgBouncer that pools transactions, or sessions. Its methods may be
 // called by many goroutines.
 type Bouncer struct {
 	dsn     string

@@ -276,6 +276,9 @@ func (b *bouncer) settings(cfg BouncerConfig) string {
 		"server_tls_sslmode":        b.sslmode(),
 		"stats_users":               b.behind.User, // may ask the console
 	}
+	if cfg.Sessions {
+		settings["pool_mode"] = "session"
+	}
 	// What pgx does by default needs it. PgBouncer has it from 1.21, and from 1.24
 	// without being told.
 	var major, minor int

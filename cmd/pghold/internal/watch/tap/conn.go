@@ -79,7 +79,7 @@ func (c *conn) fromApp() {
 		n, err := c.app.Read(buffer)
 		now := time.Now()
 		if n > 0 {
-			if failed := c.read(&in, buffer[:n], now, &fromApp{c, now}); failed != nil {
+			if failed := c.read(&in, buffer[:n], &fromApp{c, now}); failed != nil {
 				c.broken("the app", failed)
 				return
 			}
@@ -109,7 +109,7 @@ func (c *conn) fromServer() {
 		}
 		now := time.Now()
 		if n > 0 {
-			if failed := c.read(&in, buffer[:n], now, &fromServer{c, now}); failed != nil {
+			if failed := c.read(&in, buffer[:n], &fromServer{c, now}); failed != nil {
 				c.broken("the server", failed)
 				return
 			}
@@ -129,7 +129,7 @@ func (c *conn) fromServer() {
 }
 
 // read reads a piece of one direction.
-func (c *conn) read(in *scanner, b []byte, now time.Time, to reader) error {
+func (c *conn) read(in *scanner, b []byte, to reader) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return in.feed(b, to)
@@ -147,7 +147,6 @@ func (c *conn) ended(at time.Time) {
 // broken ends a connection that cannot go on.
 func (c *conn) broken(who string, err error) {
 	c.ended(time.Now())
-	c.server.Close()
 	var told refused
 	switch {
 	case errors.As(err, &told):
@@ -157,6 +156,7 @@ func (c *conn) broken(who string, err error) {
 		c.tap.cfg.Log(printable.Line(fmt.Sprintf("%s of %s sent what is not Postgres' protocol, and the connection was closed: %v", who, c.client.Address, err)))
 		refuse(c.app, "08P01", fmt.Sprintf("pghold watch: what %s sent is not Postgres' protocol: %v", who, err))
 	}
+	c.server.Close() // the other direction then closes the app's, which is told before
 	c.app.Close()
 }
 
@@ -336,15 +336,12 @@ func (c *fromServer) ready(status byte) {
 // begun is called when the server asks for data. It overlooks a Sync that comes before
 // the end of the data.
 func (c *fromServer) begun() {
-	for i, asked := range c.asked {
-		if asked == 'c' {
-			c.asked = slices.Delete(c.asked, i, i+1)
-			return
-		}
-		if asked != 'S' {
-			break
-		}
+	for len(c.asked) > 0 && c.asked[0] == 'S' {
 		c.asked = c.asked[1:]
+	}
+	if len(c.asked) > 0 && c.asked[0] == 'c' { // the data has come, and its end
+		c.asked = c.asked[1:]
+		return
 	}
 	c.copying, c.quiet = true, c.now
 }

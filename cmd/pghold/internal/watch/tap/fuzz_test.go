@@ -1,0 +1,119 @@
+package tap
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// messages are some, as they come from an app and from a server.
+var messages = []string{
+	"Q\x00\x00\x00\x0dselect 1\x00", "P\x00\x00\x00\x12a\x00select 1\x00\x00\x00", "B\x00\x00\x00\x0d\x00a\x00\x00\x00\x00\x00\x00\x00",
+	"E\x00\x00\x00\x09\x00\x00\x00\x00\x00", "S\x00\x00\x00\x04", "H\x00\x00\x00\x04", "C\x00\x00\x00\x07Sa\x00", "d\x00\x00\x00\x06xy",
+	"c\x00\x00\x00\x04", "X\x00\x00\x00\x04", "Z\x00\x00\x00\x05T", "Z\x00\x00\x00\x05I", "Z\x00\x00\x00\x05E", "G\x00\x00\x00\x07\x00\x00\x00",
+	"E\x00\x00\x00\x05\x00", "S\x00\x00\x00\x17application_name\x00me\x00", "K\x00\x00\x00\x0c12345678", "R\x00\x00\x00\x08\x00\x00\x00\x00",
+	"R\x00\x00\x00\x2a\x00\x00\x00\x0aSCRAM-SHA-256-PLUS\x00SCRAM-SHA-256\x00\x00",
+}
+
+// Whatever both sides send, in any order and cut anywhere: nothing panics, times are
+// what passed, and nothing is kept beyond its bound.
+func FuzzConn(f *testing.F) {
+	for _, m := range messages {
+		f.Add([]byte("\x00\xff"+m), []byte("\x00\xff"+m))
+	}
+	f.Add([]byte("\x00\x02\x05\x04\x03\x10"), []byte(messages[0]+messages[10]+messages[4]))
+	f.Fuzz(func(t *testing.T, script, stream []byte) {
+		began := time.Unix(1e9, 0)
+		ledger := watch.New(began)
+		c := &conn{tap: New(Config{Ledger: ledger}), prepared: map[string]*watch.Statement{}, appTLS: true, serverTLS: true}
+		var app, server scanner
+		now := began
+		// Two bytes of the script say who sends how much, with a moment between.
+		for i := 0; i+1 < len(script) && len(stream) > 0; i += 2 {
+			n := min(int(script[i+1]), len(stream))
+			part := stream[:n]
+			stream = stream[n:]
+			now = now.Add(time.Duration(script[i]) * time.Millisecond)
+			var err error
+			if script[i]%2 == 0 {
+				err = c.read(&app, part, &fromApp{c, now})
+			} else {
+				err = c.read(&server, part, &fromServer{c, now})
+			}
+			if err != nil {
+				break
+			}
+		}
+		if cap(app.kept) > watch.MaxText+keptCap && cap(app.kept) > 4*watch.MaxText {
+			t.Errorf("%d bytes are kept of a message", cap(app.kept))
+		}
+		c.ended(now)
+		r := ledger.Report(now)
+		for _, d := range []watch.Seconds{r.Busy, r.Silent, r.SlowClient, r.Aborted, r.LockWait} {
+			if d < 0 {
+				t.Errorf("a time below zero: %+v", r.Sums)
+			}
+		}
+		if total := r.Sums.Total(); total > now.Sub(began) {
+			t.Errorf("%v were spent in %v", total, now.Sub(began))
+		}
+		if r.Sessions != 0 || r.InTransaction != 0 {
+			t.Errorf("%d sessions are open, %d in a gap", r.Sessions, r.InTransaction)
+		}
+	})
+}
+
+// Whatever a server says before it lets the app in: it passes, or the connection ends.
+func FuzzLetIn(f *testing.F) {
+	for _, m := range messages {
+		f.Add([]byte(m+messages[17]), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
+		app := &peer{}
+		c := &conn{tap: New(Config{}), app: app, server: &peer{in: bytes.NewReader(stream), most: int(size) + 1}, prepared: map[string]*watch.Statement{}}
+		buffer, has, err := c.letIn(make([]byte, 64))
+		if err != nil {
+			return
+		}
+		// What went through and what is left is what came.
+		left := append(app.out.Bytes(), buffer[:has]...)
+		rest, _ := io.ReadAll(c.server)
+		if got := append(left, rest...); !bytes.Equal(got, stream) {
+			t.Errorf("%q became %q", stream, got)
+		}
+	})
+}
+
+// Whatever comes first on a connection: it ends, or is a message.
+func FuzzGreet(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x08\x04\xd2\x16\x2f\x00\x00\x00\x11\x00\x03\x00\x00user\x00me\x00\x00"))
+	f.Add([]byte("\x16\x03\x01"))
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		tap := New(Config{})
+		app, _, hello, err := tap.greet(&peer{in: bytes.NewReader(stream), most: 1 << 20})
+		if err != nil {
+			return
+		}
+		if app == nil || len(hello.raw) < 8 || len(hello.raw) > maxStartup {
+			t.Errorf("%q is %+v", stream, hello)
+		}
+		(&conn{tap: tap}).introduce(hello, "127.0.0.1")
+	})
+}
+
+// peer is a connection that sends some bytes, at most so many at a time.
+type peer struct {
+	net.Conn
+	in   io.Reader
+	most int
+	out  bytes.Buffer
+}
+
+func (p *peer) Read(b []byte) (int, error)  { return p.in.Read(b[:min(len(b), p.most)]) }
+func (p *peer) Write(b []byte) (int, error) { return p.out.Write(b) }
+func (p *peer) RemoteAddr() net.Addr        { return &net.TCPAddr{} }

@@ -1,0 +1,314 @@
+package tap_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/internal/pg/pgtest"
+)
+
+// pause is a gap that is long enough to have a name.
+const pause = 20 * time.Millisecond
+
+// after is the time in gaps after a statement of that shape, and how many there were.
+func after(r *watch.Report, shape string) (time.Duration, int) {
+	for _, g := range r.Groups {
+		if strings.EqualFold(g.After, shape) {
+			return time.Duration(g.Silent + g.Aborted), g.Gaps
+		}
+	}
+	return 0, 0
+}
+
+// tappedApp is an app behind a tap, and ended, which closes both and is the ledger.
+func tappedApp(t *testing.T, more string) (app *pgx.Conn, ended func() *watch.Report) {
+	t.Helper()
+	dsn := pgtest.DSN(t)
+	tt := start(t, dsn)
+	app = connect(t, tt.through(t, dsn)+" "+more, "app")
+	return app, func() *watch.Report {
+		t.Helper()
+		app.Close(context.Background())
+		tt.Close()
+		if lines := tt.lines(); len(lines) > 0 {
+			t.Errorf("the log has %q", lines)
+		}
+		return tt.ledger.Report(time.Now())
+	}
+}
+
+// Statements that are sent before the answer to the last one has come leave no gap.
+func TestTap_Pipelines(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	p := app.PgConn().StartPipeline(t.Context())
+	for _, sql := range []string{"begin", "select 1", "select 2", "commit"} {
+		p.SendQueryParams(sql, nil, nil, nil, nil)
+		if err := p.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A batch is one Sync.
+	batch := &pgx.Batch{}
+	for _, sql := range []string{"begin", "select 1", "commit"} {
+		batch.Queue(sql)
+	}
+	if err := app.SendBatch(t.Context(), batch).Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := ended()
+	if r.Transactions == 0 || r.Silent != 0 || r.Aborted != 0 || len(r.Groups) != 0 || r.Inside.Total() <= 0 {
+		t.Errorf("%d transactions, silent for %v, groups %+v; want some, and no gap", r.Transactions, time.Duration(r.Silent), r.Groups)
+	}
+}
+
+// While data is copied no gap is open, whoever waits: the client is slow.
+func TestTap_Copies(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	exec(t, app, "begin")
+	exec(t, app, "create table t (n int)")
+	r, w := io.Pipe()
+	go func() {
+		fmt.Fprintln(w, 1)
+		time.Sleep(pause)
+		fmt.Fprintln(w, 2)
+		time.Sleep(pause)
+		w.Close()
+	}()
+	if _, err := app.PgConn().CopyFrom(t.Context(), r, "copy t from stdin"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(pause)
+	exec(t, app, "select 1")
+	if _, err := app.PgConn().CopyTo(t.Context(), &slowly{}, "copy (select repeat('x', 1000) from generate_series(1, 40000)) to stdout"); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, app, "commit")
+	report := ended()
+	if d, n := after(report, "COPY t FROM stdin"); n != 1 || d < pause {
+		t.Errorf("after the first copy there were %d gaps, of %v in all; want the one of %v: %+v", n, d, pause, report.Groups)
+	}
+	if slow := time.Duration(report.Inside.SlowClient); slow < 2*pause+pause/2 {
+		t.Errorf("the client was slow for %v, want %v and what it was slow to read", slow, 2*pause)
+	}
+}
+
+// slowly takes a rest when it has read some megabytes.
+type slowly struct{ n, rested int }
+
+func (s *slowly) Write(b []byte) (int, error) {
+	if s.n += len(b); s.n > 10<<20 && s.rested == 0 {
+		s.rested++
+		time.Sleep(10 * pause)
+	}
+	return len(b), nil
+}
+
+// A COPY by the extended protocol has a Sync that the server overlooks, whether the
+// client waits for the server to ask for the data or not.
+func TestTap_ExtendedCopy(t *testing.T) {
+	t.Run("asked for", func(t *testing.T) { extendedCopy(t, true) })
+	t.Run("sent at once", func(t *testing.T) { extendedCopy(t, false) })
+}
+
+func extendedCopy(t *testing.T, wait bool) {
+	app, ended := tappedApp(t, "")
+	exec(t, app, "begin; create table t (n int)")
+	h, err := app.PgConn().Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := pgproto3.NewFrontend(h.Conn, h.Conn)
+	until := func(done func(pgproto3.BackendMessage) bool) {
+		t.Helper()
+		if err := wire.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, err := wire.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e, ok := m.(*pgproto3.ErrorResponse); ok {
+				t.Fatal(e.Message)
+			}
+			if done(m) {
+				return
+			}
+		}
+	}
+	ready := func(m pgproto3.BackendMessage) bool { _, ok := m.(*pgproto3.ReadyForQuery); return ok }
+	wire.Send(&pgproto3.Parse{Query: "copy t from stdin"})
+	wire.Send(&pgproto3.Bind{})
+	wire.Send(&pgproto3.Execute{})
+	wire.Send(&pgproto3.Sync{})
+	if wait {
+		until(func(m pgproto3.BackendMessage) bool { _, ok := m.(*pgproto3.CopyInResponse); return ok })
+	}
+	wire.Send(&pgproto3.CopyData{Data: []byte("1\n")})
+	wire.Send(&pgproto3.CopyDone{})
+	wire.Send(&pgproto3.Sync{})
+	until(ready)
+	time.Sleep(pause)
+	wire.Send(&pgproto3.Query{String: "rollback"})
+	until(ready)
+	wire.Send(&pgproto3.Terminate{})
+	wire.Flush()
+	h.Conn.Close()
+	r := ended()
+	if d, n := after(r, "COPY t FROM stdin"); n != 1 || d < pause {
+		t.Errorf("after the copy there were %d gaps, of %v in all; want the one of %v: %+v", n, d, pause, r.Groups)
+	}
+}
+
+// A gap is after the statement that ran, whatever was prepared meanwhile.
+func TestTap_PreparedStatements(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	for name, sql := range map[string]string{"one": "select 1 as one", "two": "select 2 as two"} {
+		if _, err := app.Prepare(t.Context(), name, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, app, "begin")
+	exec(t, app, "one")
+	time.Sleep(pause)
+	exec(t, app, "two")
+	time.Sleep(2 * pause)
+	if _, err := app.Exec(t.Context(), "select $1::int as three", pgx.QueryExecModeExec, 3); err != nil { // by no name
+		t.Fatal(err)
+	}
+	time.Sleep(3 * pause)
+	exec(t, app, "one")
+	time.Sleep(pause)
+	exec(t, app, "commit")
+	r := ended()
+	for shape, want := range map[string]struct {
+		d time.Duration
+		n int
+	}{"SELECT ? AS one": {2 * pause, 2}, "SELECT ? AS two": {2 * pause, 1}, "SELECT $1 :: int AS three": {3 * pause, 1}} {
+		if d, n := after(r, shape); n != want.n || d < want.d {
+			t.Errorf("after %q there were %d gaps, of %v in all; want %d, of at least %v: %+v", shape, n, d, want.n, want.d, r.Groups)
+		}
+	}
+}
+
+// What an application calls itself may change.
+func TestTap_ApplicationName(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	exec(t, app, "set application_name = 'another'")
+	exec(t, app, "begin")
+	time.Sleep(pause)
+	exec(t, app, "commit")
+	if r := ended(); len(r.Listed) != 1 || r.Listed[0].Application != "another" || r.Groups[0].Application != "another" {
+		t.Errorf("transactions are %+v, want one of another", r.Listed)
+	}
+}
+
+func TestTap_Cancel(t *testing.T) {
+	for _, more := range []string{"", "max_protocol_version=3.2"} {
+		app, ended := tappedApp(t, more)
+		ctx, cancel := context.WithCancel(t.Context())
+		running := make(chan error, 1)
+		go func() {
+			_, err := app.Exec(context.WithoutCancel(ctx), "select pg_sleep(600)")
+			running <- err
+		}()
+		// It is cancelled when it runs, which the server says.
+		for other := connectNow(t, pgtestAddress(app)); ; {
+			var n int
+			if err := other.QueryRow(t.Context(), "select count(*) from pg_stat_activity where pid = $1 and state = 'active' and query like '%pg_sleep%'", app.PgConn().PID()).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			if n == 1 {
+				other.Close(t.Context())
+				break
+			}
+		}
+		if err := app.PgConn().CancelRequest(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var pgErr *pgconn.PgError
+		if err := <-running; !errors.As(err, &pgErr) || pgErr.Code != "57014" {
+			t.Errorf("the statement ended with %v, want that it was cancelled", err)
+		}
+		cancel()
+		ended()
+	}
+}
+
+// pgtestAddress is the connection string of a connection.
+func pgtestAddress(c *pgx.Conn) string {
+	cc := c.Config()
+	return fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", cc.Host, cc.Port, cc.User, cc.Password, cc.Database)
+}
+
+func TestTap_Notifications(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	other := connectNow(t, pgtestAddress(app))
+	exec(t, app, "listen news")
+	exec(t, other, "notify news, 'hello'")
+	n, err := app.WaitForNotification(t.Context())
+	if err != nil || n.Payload != "hello" {
+		t.Errorf("got %+v, %v", n, err)
+	}
+	other.Close(t.Context())
+	if r := ended(); r.Silent != 0 || r.Transactions != 0 {
+		t.Errorf("who waits for news is silent in transaction for %v", time.Duration(r.Silent))
+	}
+}
+
+// A replication connection passes, and is not counted.
+func TestTap_Replication(t *testing.T) {
+	app, ended := tappedApp(t, "replication=database")
+	r, err := app.PgConn().Exec(t.Context(), "IDENTIFY_SYSTEM").ReadAll()
+	if err != nil || len(r) != 1 || len(r[0].Rows) != 1 {
+		t.Errorf("got %v, %v", r, err)
+	}
+	if r := ended(); r.SessionsAll != 0 {
+		t.Errorf("%d sessions are counted, want none", r.SessionsAll)
+	}
+}
+
+// Unix sockets work on both sides.
+func TestTap_UnixSockets(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	cc, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(folder, ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := serve(t, cc, l)
+	far := start(t, "host="+folder+" sslmode=disable")
+	for _, app := range []string{
+		fmt.Sprintf("host=%s user=%s password=%s dbname=%s", folder, cc.User, cc.Password, cc.Database), far.through(t, dsn),
+	} {
+		conn := connect(t, app, "app")
+		exec(t, conn, "begin")
+		time.Sleep(pause)
+		exec(t, conn, "commit")
+		conn.Close(t.Context())
+	}
+	far.Close()
+	near.Close()
+	if r := near.ledger.Report(time.Now()); r.Transactions != 2 || r.Listed[0].Address != "local" {
+		t.Errorf("got %+v, want two transactions of local clients", r.Listed)
+	}
+}
