@@ -30,6 +30,23 @@ func Handler(pcs []uintptr, within string, skip []string) string {
 	if !inside {
 		return ""
 	}
+	return handler(frames, skip)
+}
+
+// HandlerOf is Handler for a stack of a profile.
+func HandlerOf(stack []Site, within string, skip []string) string {
+	inside := slices.IndexFunc(stack, func(f Site) bool { return f.Func == within })
+	if inside < 0 {
+		return ""
+	}
+	frames := make([]runtime.Frame, inside)
+	for i, f := range stack[:inside] {
+		frames[i] = runtime.Frame{Function: f.Func, File: f.File, Line: f.Line}
+	}
+	return handler(frames, skip)
+}
+
+func handler(frames []runtime.Frame, skip []string) string {
 	outermost := ""
 	for i, f := range frames {
 		if f.Function == "" || library(f.Function, f.File, skip) || dependency(f.File) {
