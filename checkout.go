@@ -105,6 +105,9 @@ func (c *Checkout) begin() {
 	}
 	s.add(c)
 	s.mu.Unlock()
+	if c.scope == nil {
+		c.pool.unscoped.Add(1)
+	}
 	c.scope.add(c)
 	if !r.stacks.sampling.Load() {
 		r.sample()

@@ -71,3 +71,57 @@ func (s *labelSet) give(l label) {
 		s.taken[(l-1)/64].And(^(uint64(1) << ((l - 1) % 64)))
 	}
 }
+
+// owners are the calls of Do that have a label of their own now, by their labels.
+var owners [sharedLabel + 1]atomic.Pointer[scope]
+
+// shareLabel gives the scope of a Do its label: that of the one around it, or else one of its
+// own. It returns whose it is, nil where all share it.
+func (s *scope) shareLabel() (owner *scope) {
+	if s.label == sharedLabel {
+		return nil
+	}
+	if owner = owners[s.label].Load(); owner != nil && s.within(owner) && owner.join() {
+		return owner
+	}
+	// There is none around it, or that has ended and this is in a goroutine that goes on.
+	if s.label = labels.take(); !s.label.own() {
+		return nil
+	}
+	s.users.Store(1)
+	owners[s.label].Store(s)
+	return s
+}
+
+// endLabel gives the label back when the Do that has it, and all that share it, have ended:
+// one in a goroutine of its own may be the last.
+func (s *scope) endLabel(owner *scope) {
+	if owner == nil {
+		return
+	}
+	if owner == s {
+		owners[s.label].Store(nil)
+	}
+	if owner.users.Add(-1) == 0 {
+		labels.give(owner.label)
+	}
+}
+
+// join is one user more, unless all have ended.
+func (s *scope) join() bool {
+	for n := s.users.Load(); n > 0; n = s.users.Load() {
+		if s.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether another scope is around s.
+func (s *scope) within(other *scope) bool {
+	o := s.outer
+	for o != nil && o != other {
+		o = o.outer
+	}
+	return o != nil
+}

@@ -22,13 +22,25 @@ type OwnWait struct {
 // Waiter is who waits for a connection of a pool now: all callers of one route, and
 // apart from these those that wait for themselves.
 type Waiter struct {
-	Pool    string
+	Pool string
+	// Route is, of callers who were only seen to wait, that of their Do, as it was told
+	// last. Where more than 128 calls of Do run at once, where others are within theirs, and
+	// where none was told, it is the handler that is on the stack, "api.(*Server).list";
+	// outside of Do, and in goroutines that a handler starts, it is "(unknown)".
 	Route   string
 	Count   int
 	Longest time.Duration // how long that one has waited that has waited longest
 	// Own is where their own requests took a connection of the same pool, which they
-	// hold; none where they hold none.
+	// hold; none where they hold none or, of callers who were only seen, where that is
+	// not known.
 	Own Site
+	// Seen is when they were seen to wait, of a pool that does not say who does
+	// (database/sql): in a profile of goroutines, while it was the only such pool of which
+	// all connections were held. They may wait for a connection of a pool that no recorder
+	// knows. Longest is then how long at least: since an earlier profile, if the same
+	// request was seen to wait in each since that one, and has got no connection; else 0.
+	// It is the zero time where the pool says who waits.
+	Seen time.Time
 }
 
 type (
@@ -38,11 +50,12 @@ type (
 		Inferred bool    `json:"inferred,omitempty"`
 	}
 	waiterJSON struct {
-		Pool    string  `json:"pool"`
-		Route   string  `json:"route"`
-		Count   int     `json:"count"`
-		Longest seconds `json:"longest_s"`
-		Own     *Site   `json:"own,omitempty"`
+		Pool    string    `json:"pool"`
+		Route   string    `json:"route"`
+		Count   int       `json:"count"`
+		Longest seconds   `json:"longest_s"`
+		Own     *Site     `json:"own,omitempty"`
+		Seen    time.Time `json:"seen_at,omitzero"`
 	}
 )
 
@@ -63,7 +76,7 @@ func (w *OwnWait) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes the duration as seconds.
 func (w Waiter) MarshalJSON() ([]byte, error) {
-	j := waiterJSON{w.Pool, w.Route, w.Count, seconds(w.Longest), nil}
+	j := waiterJSON{w.Pool, w.Route, w.Count, seconds(w.Longest), nil, w.Seen}
 	if w.Own != (Site{}) {
 		j.Own = &w.Own
 	}
@@ -76,7 +89,7 @@ func (w *Waiter) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*w = Waiter{j.Pool, j.Route, j.Count, time.Duration(j.Longest), Site{}}
+	*w = Waiter{j.Pool, j.Route, j.Count, time.Duration(j.Longest), Site{}, j.Seen}
 	if j.Own != nil {
 		w.Own = *j.Own
 	}

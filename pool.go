@@ -26,6 +26,7 @@ type Pool struct {
 	waiting                       atomic.Int64 // acquires in progress
 	maxWaiting                    atomic.Int64 // of those who queued
 	checkouts, releases           atomic.Uint64
+	unscoped                      atomic.Uint64 // checkouts in no WithRoute or Do
 	timeouts, cancelled, failures atomic.Uint64 // of waits
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/pghold/pghold/internal/naming"
 )
 
 type scopeKey struct{}
@@ -13,7 +15,7 @@ type scopeKey struct{}
 // WithRoute names the route of what happens in the context: for a web request its
 // pattern, "GET /users/{id}", never its path. There should be few of them.
 func WithRoute(ctx context.Context, route string) context.Context {
-	return WithRouteFunc(ctx, func() string { return route })
+	return context.WithValue(ctx, scopeKey{}, newNamedScope(ctx, route))
 }
 
 // WithRouteFunc is WithRoute for a name that is known only later, as that of a web
@@ -44,7 +46,7 @@ func Do(ctx context.Context, route string, f func(context.Context)) {
 	if f == nil {
 		panic("pghold: Do needs a function to run, and got nil")
 	}
-	DoFunc(ctx, func() string { return route }, f)
+	do(ctx, newNamedScope(ctx, route), f)
 }
 
 // DoFunc is Do for a name that is known only later, as in WithRouteFunc.
@@ -55,19 +57,20 @@ func DoFunc(ctx context.Context, route func() string, f func(context.Context)) {
 	case f == nil:
 		panic("pghold: DoFunc needs a function to run, and got nil")
 	}
+	do(ctx, newScope(ctx, route), f)
+}
+
+// doFrame is the function that is on the stack of a goroutine in Do.
+const doFrame = "github.com/pghold/pghold.do"
+
+func do(ctx context.Context, s *scope, f func(context.Context)) {
 	doing.Add(1)
-	s := newScope(ctx, route)
 	s.do = true
-	own := s.label == noLabel
-	if own {
-		s.label = labels.take()
-	}
+	owner := s.shareLabel()
 	defer func(outer context.Context) {
 		doing.Add(-1)
 		pprof.SetGoroutineLabels(outer)
-		if own {
-			labels.give(s.label)
-		}
+		s.endLabel(owner)
 		if v := recover(); v != nil { // nil where f returned or called runtime.Goexit
 			s.panicked()
 			panic(v)
@@ -84,16 +87,21 @@ var doing atomic.Int64
 // scope is a request, a job or whatever else has a route: it knows the holds that
 // are open in it, so that its slow calls find them.
 type scope struct {
-	route func() string
+	route func() string          // asked by who makes a checkout only
 	set   atomic.Pointer[string] // by SetRoute, in the place of route's
+	told  atomic.Pointer[string] // what route said last, or what it will say
 	outer *scope                 // within which it is, or nil
+	inner atomic.Bool            // others are within
 	label label                  // of the goroutine, also where an outer one has set it
 	do    bool                   // it is that of Do
+	users atomic.Int32           // calls of Do that have its label, where that is its own
 
 	intended bool // it is that of Intend
 
 	mu    sync.Mutex
 	open  []*Checkout
+	takes uint64    // of connections
+	queue *queueing // nil where it was not seen to wait
 	calls []*call   // that have not ended, of those within too, at most maxOpenCalls
 	last  *Checkout // that was released, of Do
 }
@@ -103,6 +111,16 @@ func newScope(ctx context.Context, route func() string) *scope {
 	if s.outer != nil {
 		s.label = s.outer.label
 	}
+	for o := s.outer; o != nil; o = o.outer {
+		o.inner.Store(true)
+	}
+	return s
+}
+
+// newNamedScope is newScope for a name that is known.
+func newNamedScope(ctx context.Context, route string) *scope {
+	s := newScope(ctx, nil)
+	s.set.Store(&route)
 	return s
 }
 
@@ -135,7 +153,31 @@ func (s *scope) name() string {
 	if route := s.set.Load(); route != nil {
 		return *route
 	}
-	return s.route()
+	route := s.route()
+	if told := s.told.Load(); told == nil || *told != route {
+		s.tell(route)
+	}
+	return route
+}
+
+func (s *scope) tell(route string) { s.told.Store(&route) }
+
+func init() {
+	naming.Told = func(ctx context.Context, route string) {
+		if s := scopeOf(ctx); s != nil {
+			s.tell(route)
+		}
+	}
+}
+
+// knownName is name for others than who makes a checkout: as far as it was told.
+func (s *scope) knownName() string {
+	for _, route := range []*string{s.set.Load(), s.told.Load()} {
+		if route != nil {
+			return *route
+		}
+	}
+	return ""
 }
 
 func scopeOf(ctx context.Context) *scope {
@@ -149,6 +191,7 @@ func (s *scope) add(c *Checkout) {
 	}
 	s.mu.Lock()
 	s.open = append(s.open, c)
+	s.takes++
 	for _, k := range s.calls {
 		k.join(c, c.began, false)
 	}

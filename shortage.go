@@ -28,6 +28,9 @@ type Shortage struct {
 	Waiting int
 	Err     error    // of the wait that failed; nil where it goes on
 	Holders []Holder // who holds the connections, at most the first five
+	// Waiters are those who were seen to wait, at most the first five routes; only of a
+	// pool that does not say who waits, as Waiter.Seen has it.
+	Waiters []Waiter
 
 	// Own is where the caller's own request took a connection of the same pool that it
 	// holds, and At where it waits for another; none where it holds none. Inferred is as
@@ -117,6 +120,13 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 		waited := math.Round(s.Waited.Seconds()*1000) / 1000
 		attrs := []slog.Attr{slog.String("pool", s.Pool), slog.String("route", s.Route),
 			slog.Float64("waited_s", waited), slog.Int("waiting", s.Waiting), slog.String("holders", strings.Join(holders, "; "))}
+		if len(s.Waiters) > 0 {
+			seen := make([]string, len(s.Waiters))
+			for i, w := range s.Waiters {
+				seen[i] = fmt.Sprintf("%d of %s", w.Count, w.Route)
+			}
+			attrs = append(attrs, slog.String("seen_waiting", strings.Join(seen, "; ")))
+		}
 		if s.Err != nil {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
@@ -134,7 +144,7 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 
 const (
 	shortageEvery = 10 * time.Second // for each pool and kind
-	maxHolders    = 5                // that a shortage names
+	maxHolders    = 5                // that a shortage names, and routes of waiters
 )
 
 // shortage is what a pool needs to notice one.
@@ -255,24 +265,14 @@ func (c *counts) since(last counts) time.Duration {
 }
 
 // queueingSince is how many goroutines wait in database/sql for a connection of the pool,
-// by a profile that was taken after an instant. It is not known where none was, or another
-// pool that does not tell who waits has none left either. Counts alone take
-// every checkout for that of one who had waited, and may miss those who do.
+// by a profile that was taken after an instant; it is not known where none was. Counts
+// alone take every checkout for that of one who had waited, and may miss those who do.
 func (p *Pool) queueingSince(at time.Duration) (n int, known bool) {
-	r := p.recorder
-	other := !p.full()
-	r.pools.Range(func(_, v any) bool {
-		o := v.(*Pool)
-		other = other || o != p && !o.tellsWaits.Load() && o.full()
-		return !other
-	})
-	if other {
-		return 0, false
+	all, taken := p.queuers()
+	for _, q := range all {
+		n += q.count
 	}
-	r.profile()
-	r.stacks.mu.Lock()
-	defer r.stacks.mu.Unlock()
-	return r.stacks.queueing, r.stacks.taken > at
+	return n, taken > at
 }
 
 // oldestWait is who waits longest; false where nobody waits.
@@ -349,6 +349,8 @@ func (p *Pool) report(s Shortage) {
 func (p *Pool) infer(s *Shortage) {
 	holds := p.recorder.openHolds(nil)
 	p.recorder.locate(holds)
+	s.Waiters, _ = p.seenWaiters(holds)
+	s.Waiters = s.Waiters[:min(len(s.Waiters), maxHolders)]
 	for _, h := range holds {
 		if h.of.pool == p && h.OwnWait != nil {
 			s.Route, s.Own, s.At, s.Inferred = h.Route, h.Site, h.OwnWait.At, true

@@ -81,7 +81,7 @@ func (s *shard) handler(skip []string) string {
 	defer s.mu.Unlock()
 	found := s.sites.handlers[key]
 	if found == nil {
-		name := callsite.Handler(slices.Clone(pcs[:n]), "github.com/pghold/pghold.DoFunc", skip)
+		name := callsite.Handler(slices.Clone(pcs[:n]), doFrame, skip)
 		found = &name
 		s.sites.handlers = remember(s.sites.handlers, key, found)
 	}

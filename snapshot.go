@@ -28,8 +28,9 @@ type Snapshot struct {
 	// Windows are the last minute, the last ten minutes, and all of the time since recording
 	// began.
 	Windows []Window `json:"windows,omitempty"`
-	// Waiters are those who waited for a connection, as far as their pools say so
-	// (database/sql does not): those who wait for themselves first.
+	// Waiters are those who waited for a connection, as far as their pools say so: those
+	// who wait for themselves first. Of database/sql, which does not say so, those who were
+	// seen to wait are among them (Waiter.Seen); only SnapshotWithStacks looks.
 	Waiters []Waiter `json:"waiters,omitempty"`
 	// Hints are what Config.OnHint was told.
 	Hints []string `json:"hints,omitempty"`
@@ -88,7 +89,7 @@ func (s *Snapshot) Merge(o *Snapshot) {
 	s.Open = append(s.Open, o.Open...)
 	for _, w := range o.Waiters {
 		i := slices.IndexFunc(s.Waiters, func(mine Waiter) bool {
-			return mine.Pool == w.Pool && mine.Route == w.Route && mine.Own == w.Own
+			return mine.Pool == w.Pool && mine.Route == w.Route && mine.Own == w.Own && mine.Seen.IsZero() == w.Seen.IsZero()
 		})
 		if i < 0 {
 			s.Waiters = append(s.Waiters, w)
@@ -96,6 +97,9 @@ func (s *Snapshot) Merge(o *Snapshot) {
 		}
 		s.Waiters[i].Count += w.Count
 		s.Waiters[i].Longest = max(s.Waiters[i].Longest, w.Longest)
+		if w.Seen.Before(s.Waiters[i].Seen) {
+			s.Waiters[i].Seen = w.Seen
+		}
 	}
 	for _, w := range o.Windows {
 		i := slices.IndexFunc(s.Windows, func(mine Window) bool { return mine.Asked == w.Asked })

@@ -86,13 +86,12 @@ type sighting struct {
 type stacks struct {
 	sampling atomic.Bool // a timer runs
 
-	mu    sync.Mutex
-	taken time.Duration // since the recorder was made
-	// queueing is how many goroutines waited for a connection of database/sql then, of any
-	// pool, where somebody needed to know.
-	queueing int
-	cost     time.Duration // of the last profile and of what was done with it
-	next     time.Duration // no profile is taken before
+	mu     sync.Mutex
+	taken  time.Duration // since the recorder was made
+	queued []queued      // who waited for a connection of database/sql then
+	of     *Pool         // for which they did, as far as can be known; else nil
+	cost   time.Duration // of the last profile and of what was done with it
+	next   time.Duration // no profile is taken before
 }
 
 // profileShare is the part of a core that profiles may take: after one that took a
@@ -126,11 +125,12 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 			s.Pools[i].Deadlock = true
 		}
 		if s.Pools[i].CountsOnly {
-			if n, known := p.queueingSince(r.now() - r.cfg.LongWait); known {
-				s.Pools[i].WaitingSeen = min(n, int(s.Pools[i].Waits))
-			}
+			seen, n := p.seenWaiters(s.Open)
+			s.Waiters = append(s.Waiters, seen...)
+			s.Pools[i].WaitingSeen = min(n, int(s.Pools[i].Waits))
 		}
 	}
+	sortWaiters(s.Waiters)
 	return s
 }
 
@@ -181,7 +181,8 @@ func (r *Recorder) profile() {
 	holds := r.stuckFor(min(r.cfg.StuckAfter, r.sampleAfter()))
 	byLabel := map[string][]callsite.Goroutines{}
 	alike := map[group]int{}
-	all := r.someCount() // who waits for them may have any label, and so may a hold's goroutine
+	full := r.onlyFull()
+	all := full != nil // who waits for it may have any label, and so may a hold's goroutine
 	for _, h := range holds {
 		byLabel[h.label.String()] = nil
 		all = all || h.label == noLabel
@@ -189,21 +190,21 @@ func (r *Recorder) profile() {
 			alike[h.group()]++
 		}
 	}
+	look := r.lookAt(full)
 	if len(holds) > 0 || all {
 		callsite.Profile(labelKey, byLabel, all)
 	}
-	s.taken, s.queueing = r.now(), 0
+	look.last, s.taken = s.taken, r.now()
+	s.queued, s.of = nil, nil
+	if full != nil && r.onlyFull() == full {
+		s.queued, s.of = look.queued(byLabel, s.taken), full
+	}
 	if all {
 		var everybody []callsite.Goroutines
 		for _, g := range byLabel {
 			everybody = append(everybody, g...)
 		}
 		byLabel[noLabel.String()] = everybody
-		for _, g := range everybody {
-			if inQueue(g.Frames) {
-				s.queueing += g.Count
-			}
-		}
 	}
 	taken := r.started.Add(s.taken).Round(0)
 	groups := map[group]*candidates{}
@@ -341,7 +342,7 @@ func holding(goroutines []callsite.Goroutines, site, last Site, skip []string) [
 	for _, is := range []func(callsite.Site) bool{
 		func(f callsite.Site) bool { return f.Func == site.Func },
 		func(f callsite.Site) bool { return f.Func == last.Func },
-		func(f callsite.Site) bool { return f.Func == "github.com/pghold/pghold.DoFunc" },
+		func(f callsite.Site) bool { return f.Func == doFrame },
 	} {
 		for _, g := range goroutines {
 			if slices.ContainsFunc(g.Frames, is) {
@@ -373,17 +374,6 @@ func newStack(frames []callsite.Site, taken time.Time, skip []string) *Stack {
 func inQueue(frames []callsite.Site) bool {
 	inner := slices.IndexFunc(frames, func(f callsite.Site) bool { return !strings.HasPrefix(f.Func, "runtime.") })
 	return inner >= 0 && frames[inner].Func == "database/sql.(*DB).conn"
-}
-
-// someCount reports whether there is a pool that does not tell who waits, and of which all
-// connections are held.
-func (r *Recorder) someCount() (some bool) {
-	r.pools.Range(func(_, v any) bool {
-		p := v.(*Pool)
-		some = !p.tellsWaits.Load() && p.full()
-		return !some
-	})
-	return some
 }
 
 // sampleAfter is how long a hold has to be silent until it is looked where it is.

@@ -192,7 +192,7 @@ func stacksOfAnEarlierHold(t *testing.T) {
 
 // The goroutine that has the hold is told from others that have its label.
 func TestHolding(t *testing.T) {
-	inDo := []callsite.Site{{Func: "net/http.(*Client).Do"}, {Func: "main.charge"}, {Func: "github.com/pghold/pghold.DoFunc"}}
+	inDo := []callsite.Site{{Func: "net/http.(*Client).Do"}, {Func: "main.charge"}, {Func: doFrame}}
 	loop := []callsite.Site{{Func: "internal/poll.runtime_pollWait"}, {Func: "net/http.(*persistConn).readLoop"}}
 	loop2 := []callsite.Site{{Func: "golang.org/x/net/http2.(*ClientConn).readLoop"}}
 	taker := []callsite.Site{{Func: "time.Sleep"}, {Func: "main.serve"}}

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+
+	"github.com/pghold/pghold/internal/naming"
 )
 
 // request is a web request, whatever copies are made of it, and tells the pattern that
@@ -64,6 +66,7 @@ func (q *request) see(next http.Handler, r *http.Request, own bool) {
 	pattern := matched(next, r)
 	if pattern != "" {
 		q.known.Store(&pattern)
+		naming.Told(r.Context(), pattern)
 	}
 	switch {
 	case pattern != "" && !strings.HasSuffix(pattern, "/") && !strings.HasSuffix(pattern, "...}"):

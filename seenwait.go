@@ -1,0 +1,172 @@
+package pghold
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+	"weak"
+
+	"github.com/pghold/pghold/internal/callsite"
+)
+
+// unknownRoute is that of goroutines of which it is not known for whom they wait.
+const unknownRoute = "(unknown)"
+
+// queued are goroutines that were seen where database/sql lets callers wait.
+type queued struct {
+	route   string
+	request weak.Pointer[scope] // the one, where it is known; the last profile keeps none alive
+	count   int
+	longest time.Duration // at least; 0 is not known
+}
+
+// queueing is what was seen of a request that waited in each of some profiles, one after
+// the other.
+type queueing struct {
+	of              *Pool
+	first, last     time.Duration // profiles
+	takes, unscoped uint64        // checkouts, of the request and of nobody known, before the last
+}
+
+// look is what is known before a profile of those who may be seen to wait in it. Labels
+// are given out again: a goroutine belongs to who has its label before and after.
+type look struct {
+	recorder *Recorder
+	pool     *Pool
+	owners   [sharedLabel + 1]*scope
+	takes    [sharedLabel + 1]uint64
+	unscoped uint64
+	last     time.Duration // when the profile before was taken
+}
+
+// lookAt begins to look at who waits for a connection of a pool, nil where it is of none.
+func (r *Recorder) lookAt(p *Pool) *look {
+	l := &look{recorder: r, pool: p}
+	if p == nil {
+		return l
+	}
+	l.unscoped = p.unscoped.Load()
+	for i := range owners {
+		if s := owners[i].Load(); s != nil {
+			s.mu.Lock()
+			l.owners[i], l.takes[i] = s, s.takes
+			s.mu.Unlock()
+		}
+	}
+	return l
+}
+
+// queued are those who wait, by a profile that was taken at an instant.
+func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Duration) (all []queued) {
+	for value, goroutines := range byLabel {
+		label, _ := strconv.ParseUint(value, 10, 8) // of a label that all share, of none, and of another's: 0
+		for _, g := range goroutines {
+			if !inQueue(g.Frames) {
+				continue
+			}
+			q := queued{route: callsite.HandlerOf(g.Frames, doFrame, l.recorder.cfg.Skip), count: g.Count}
+			// What a request has started may outlive it, and have its label: only who is in Do
+			// is in that one. Who is in one within another may have either's route.
+			inDo := slices.ContainsFunc(g.Frames, func(f callsite.Site) bool { return f.Func == doFrame })
+			if s := l.owner(label); s != nil && inDo && !s.inner.Load() {
+				if name := s.knownName(); name != "" && (name != noPattern || q.route == "") {
+					q.route = name
+				}
+				q.request, q.longest = weak.Make(s), taken-l.since(s, l.takes[label], taken)
+			}
+			q.route = cmp.Or(q.route, unknownRoute)
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+// owner is who has had a label since before the profile, or nil.
+func (l *look) owner(label uint64) *scope {
+	if label >= uint64(len(owners)) || l.owners[label] == nil || owners[label].Load() != l.owners[label] {
+		return nil
+	}
+	return l.owners[label]
+}
+
+// since is the first profile in which a request was seen to wait, if it was in each since,
+// and got no connection meanwhile. Where connections are taken without its context, that
+// is known where nobody got one so.
+func (l *look) since(s *scope, takes uint64, taken time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.queue; q == nil || q.of != l.pool || q.last != l.last || q.takes != s.takes || q.unscoped != l.pool.unscoped.Load() {
+		s.queue = &queueing{of: l.pool, first: taken}
+	}
+	s.queue.last, s.queue.takes, s.queue.unscoped = taken, takes, l.unscoped
+	return s.queue.first
+}
+
+// onlyFull is the pool that does not tell who waits, and of which all connections are
+// held, if it is the only one; else nil: a stack does not say for which pool it waits.
+func (r *Recorder) onlyFull() (only *Pool) {
+	n := 0
+	r.pools.Range(func(_, v any) bool {
+		if p := v.(*Pool); !p.tellsWaits.Load() && p.full() {
+			only = p
+			n++
+		}
+		return n < 2
+	})
+	if n > 1 {
+		return nil
+	}
+	return only
+}
+
+// queuers are those who wait for a connection of the pool by the last profile, and when
+// that was taken: 0 where it is not known.
+func (p *Pool) queuers() ([]queued, time.Duration) {
+	r := p.recorder
+	if r.onlyFull() != p {
+		return nil, 0
+	}
+	r.profile()
+	r.stacks.mu.Lock()
+	defer r.stacks.mu.Unlock()
+	if r.stacks.of != p {
+		return nil, 0
+	}
+	return r.stacks.queued, r.stacks.taken
+}
+
+// seenWaiters are those who were seen to wait for a connection of the pool, in the order of
+// a snapshot, and how many there are. Their routes are not told where they are more than have
+// ever waited for one, for some wait elsewhere. holds are those that are open: they say who
+// waits for himself.
+func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, n int) {
+	type key struct {
+		route string
+		own   Site
+	}
+	queuers, taken := p.queuers()
+	seen := p.recorder.started.Add(taken).Round(0)
+	groups := map[key]*Waiter{}
+	for _, q := range queuers {
+		k := key{route: q.route}
+		for _, h := range holds {
+			if h.of.pool == p && h.OwnWait != nil && h.of.scope != nil && weak.Make(h.of.scope) == q.request {
+				k.own = h.Site
+			}
+		}
+		sum := rowOf(groups, k)
+		sum.Pool, sum.Route, sum.Own, sum.Seen = p.name, k.route, k.own, seen
+		sum.Count += q.count
+		sum.Longest = max(sum.Longest, q.longest)
+		n += q.count
+	}
+	if uint64(n) > p.Stat().Waits {
+		return nil, n
+	}
+	for _, w := range groups {
+		all = append(all, *w)
+	}
+	sortWaiters(all)
+	return all, n
+}
