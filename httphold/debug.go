@@ -17,7 +17,7 @@ import (
 var pageText string
 
 var page = template.Must(template.New("holds").Funcs(template.FuncMap{
-	"seconds": seconds, "percent": percent, "spell": spell, "mostly": mostly, "times": times, "short": short,
+	"seconds": seconds, "percent": percent, "spell": spell, "mostly": mostly, "times": times, "short": short, "ago": ago,
 	"silent": func(h pghold.Hold) time.Duration { return h.Silent() },
 	"doing":  func(h pghold.Hold) string { return h.Doing() },
 }).Parse(pageText))

@@ -139,6 +139,14 @@ func mostly(g pghold.Gaps) string {
 	return where + " (" + percent(share) + " of " + strconv.FormatUint(n, 10) + " samples)"
 }
 
+// ago says how old it is what was seen, where that is long: profiles are rare.
+func ago(now, then time.Time) string {
+	if age := now.Sub(then); age >= time.Second {
+		return " " + seconds(age) + " ago"
+	}
+	return ""
+}
+
 func times(n uint64) string {
 	if n == 1 {
 		return "once"

@@ -1,0 +1,34 @@
+package httphold
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pghold/pghold"
+)
+
+// Callers who were only seen to wait are told from those whose pool says that they do.
+func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
+	now := time.Now()
+	s := &pghold.Snapshot{Taken: now, Waiters: []pghold.Waiter{
+		{Pool: "sql", Route: "GET /twice", Count: 1, Seen: now, Own: pghold.Site{File: "a.go", Line: 7}},
+		{Pool: "sql", Route: "GET /seen", Count: 3, Seen: now.Add(-4200 * time.Millisecond)},
+		{Pool: "sql", Route: "GET /long", Count: 2, Seen: now.Add(-999 * time.Millisecond), Longest: 7 * time.Second},
+		{Pool: "pgx", Route: "GET /exact", Count: 5, Longest: time.Second},
+	}}
+	var b strings.Builder
+	if err := page.Execute(&b, newView(s)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`GET /twice<br><small>sql, seen in a sample</small><td class="n" data-of="callers">1 seen<td class="n" data-of="the longest">–<td data-of="holds one itself"><span class="bad">taken at <code title="">a.go:7</code>`,
+		`GET /seen<br><small>sql, seen in a sample 4.2 s ago</small><td class="n" data-of="callers">3 seen<td class="n" data-of="the longest">–<td data-of="holds one itself">–</tr>`,
+		`GET /long<br><small>sql, seen in a sample</small><td class="n" data-of="callers">2 seen<td class="n" data-of="the longest">at least 7.0 s<td data-of="holds one itself">–</tr>`,
+		`GET /exact<br><small>pgx</small><td class="n" data-of="callers">5<td class="n" data-of="the longest">1.0 s<td data-of="holds one itself">no</tr>`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page does not say %q:\n%s", want, b.String())
+		}
+	}
+}
