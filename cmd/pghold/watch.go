@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,16 +13,17 @@ import (
 	"strings"
 	"time"
 
-	"crypto/tls"
-
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/recording"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/screen"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
 	"github.com/pghold/pghold/internal/pg/connstring"
 )
 
 type watchCmd struct {
+	File string `arg:"" optional:"" name:"recording" help:"Show a recording that --record made."`
+
 	Listen string `placeholder:"ADDRESS" help:"Listen here (HOST:PORT, or a folder for a Unix socket) and pass connections on to the server: the app's connection string gets this host and port, and keeps the rest." group:"Source:"`
 	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. Its host, port and TLS settings are used; user, password and database are the app's own." group:"Source:"`
 
@@ -31,6 +33,8 @@ type watchCmd struct {
 
 	For      time.Duration `placeholder:"DURATION" help:"End after this time. By default it goes on until Ctrl-C." group:"Output:"`
 	JSON     bool          `name:"json" help:"Print the ledger as one JSON document at the end, and nothing else on standard output." group:"Output:"`
+	Record   string        `type:"path" placeholder:"FILE" help:"Keep each transaction in this new file, for \"pghold watch FILE\"." group:"Output:"`
+	Metrics  string        `placeholder:"ADDRESS" help:"Serve /metrics for Prometheus here, with a histogram of gaps." group:"Output:"`
 	FailOver string        `placeholder:"CLASS>DURATION" help:"Exit with 3 where this was so, as in 'silent>2s': silent and aborted are gaps in a transaction that was well, or had failed; transaction is a whole one." group:"Output:"`
 }
 
@@ -45,6 +49,8 @@ Examples:
   pghold watch --listen 127.0.0.1:6432 --dsn postgres://db.example:5432?sslmode=require
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --json > ledger.json
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --fail-over 'silent>2s'
+  pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --record monday.watch --metrics 127.0.0.1:9187
+  pghold watch monday.watch
   pghold watch --listen /tmp --dsn "$DATABASE_URL"      # psql -h /tmp`
 }
 
@@ -55,6 +61,9 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	if c.For < 0 {
 		return usage(fmt.Errorf("--for must not be below zero, and is %s", c.For))
+	}
+	if c.File != "" {
+		return c.replay(s, over)
 	}
 	if c.Listen == "" {
 		return usage(errors.New("say where to listen, as in --listen 127.0.0.1:6432: the app connects there, and --dsn names the server"))
@@ -79,13 +88,19 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	defer listener.Close()
+	where := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
+	began := time.Now()
+	ledger := watch.New(began)
+	out, err := c.outputs(s, ledger, where, began)
+	if err != nil {
+		return err
+	}
+	defer out.close()
 
-	ledger := watch.New(time.Now())
 	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
 	defer t.Close()
 	served := make(chan error, 1)
 	go func() { served <- t.Serve(listener) }()
-	where := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
 	fmt.Fprintf(s.err, "Passing %s: %s\n", printable.Line(where), connectHere(listener.Addr()))
 	if !c.loopback(listener) {
 		fmt.Fprintln(s.err, "Whoever reaches this address reaches the server as if from here: what pg_hba.conf lets in from this machine (trust, peer, ident) is open to them.")
@@ -93,7 +108,15 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 
 	ended := c.show(ctx, s, ledger, where, served)
 	t.Close() // all that was open is counted
-	r := ledger.Report(time.Now())
+	return c.conclude(s, ledger.Report(time.Now()), out, ended, over)
+}
+
+// conclude shows the whole, and says how it ends.
+func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended error, over failOver) error {
+	if err := out.end(r); err != nil {
+		return fmt.Errorf("--record: %w", err)
+	}
+	var err error
 	if c.JSON {
 		err = writeReport(s.out, r)
 	} else {
@@ -110,6 +133,32 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 		return errFound
 	}
 	return ended
+}
+
+// replay shows a recording.
+func (c *watchCmd) replay(s streams, over failOver) error {
+	if c.Listen != "" || c.Record != "" || c.Metrics != "" || c.For != 0 {
+		return usage(errors.New("a recording is shown as it is: --listen, --record, --metrics and --for are for a server"))
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	rec, err := recording.Read(file, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if rec.CutOff {
+		fmt.Fprintln(s.err, "The recording has no end: it shows the transactions that are in it, and nothing of what ran outside of them.")
+	}
+	if rec.Dropped > 0 {
+		fmt.Fprintf(s.err, "The file was too slow for %d transactions, which are not in it; the sums have them.\n", rec.Dropped)
+	}
+	if !c.JSON {
+		fmt.Fprintf(s.out, "%s from %s\n", printable.Line(rec.Source), rec.Report.From.Local().Format(time.DateTime))
+	}
+	return c.conclude(s, rec.Report, &outputs{}, nil, over)
 }
 
 const (
@@ -218,47 +267,4 @@ func connectHere(a net.Addr) string {
 	}
 	host, port, _ := net.SplitHostPort(a.String())
 	return fmt.Sprintf("give the app's connection string the host %s and the port %s, and keep the rest.", host, port)
-}
-
-// failOver is what a ledger must not have.
-type failOver struct {
-	class string
-	over  time.Duration
-}
-
-// failClasses are what may be asked, and where a report has it.
-var failClasses = []struct {
-	name, what string
-	of         func(*watch.Report) watch.Seconds
-}{
-	{"silent", "a transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestSilent }},
-	{"aborted", "a failed transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestAborted }},
-	{"transaction", "a transaction took", func(r *watch.Report) watch.Seconds { return r.LongestTransaction }},
-}
-
-func parseFailOver(text string) (f failOver, err error) {
-	if text == "" {
-		return f, nil
-	}
-	class, limit, ok := strings.Cut(text, ">")
-	f.class = strings.TrimSpace(class)
-	if f.over, err = time.ParseDuration(strings.TrimSpace(limit)); err != nil || !ok || f.over < 0 {
-		return f, fmt.Errorf("--fail-over %q: write a class and a duration, as in 'silent>2s'", text)
-	}
-	for _, known := range failClasses {
-		if known.name == f.class {
-			return f, nil
-		}
-	}
-	return f, fmt.Errorf("--fail-over %q: the classes are silent, aborted and transaction", text)
-}
-
-// found says what was found, if anything.
-func (f failOver) found(r *watch.Report) string {
-	for _, known := range failClasses {
-		if longest := time.Duration(known.of(r)); known.name == f.class && longest > f.over {
-			return fmt.Sprintf("%s for %s, more than %s", known.what, longest.Round(time.Millisecond), f.over)
-		}
-	}
-	return ""
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -147,7 +149,18 @@ func (t *Tap) dial() (c net.Conn, encrypted bool, done func(), err error) {
 		done()
 		failures = append(failures, err)
 	}
-	return nil, false, nil, errors.Join(failures...)
+	return nil, false, nil, distinct(failures)
+}
+
+// distinct is errors as one, without those that say the same.
+func distinct(all []error) error {
+	var texts []string
+	for _, err := range all {
+		if !slices.Contains(texts, err.Error()) {
+			texts = append(texts, err.Error())
+		}
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // reach connects to one of the host's addresses.
