@@ -43,7 +43,7 @@ func (watchCmd) Help() string {
 
 With --listen it is exact: every byte passes on as it is, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
-On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows all of it.
+On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole.
 
 Examples:
   pghold watch --listen 127.0.0.1:6432 --dsn postgres://db.example:5432?sslmode=require
@@ -184,6 +184,9 @@ func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, ti
 	for {
 		select {
 		case <-ctx.Done():
+			if c.For == 0 { // nothing else ends it
+				return nil
+			}
 			return errInterrupted
 		case <-over:
 			return nil

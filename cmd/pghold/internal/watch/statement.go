@@ -58,7 +58,7 @@ var (
 		sqllexer.WithReplaceBoolean(true), sqllexer.WithReplaceNull(true), sqllexer.WithReplaceBindParameter(true))
 	normalizer = sqllexer.NewNormalizer(
 		sqllexer.WithCollectComments(true), sqllexer.WithUppercaseKeywords(true),
-		sqllexer.WithKeepSQLAlias(true), sqllexer.WithKeepIdentifierQuotation(true))
+		sqllexer.WithKeepSQLAlias(true), sqllexer.WithRemoveSpaceBetweenParentheses(true), sqllexer.WithKeepIdentifierQuotation(true))
 )
 
 func (s *Statement) look() {

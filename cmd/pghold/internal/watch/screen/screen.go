@@ -39,7 +39,7 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 	}
 	line("%s", now(r))
 	if total := r.Inside.Total(); total > 0 {
-		line("Of %s in transactions: %s.", words.Short(total), shares(r.Inside))
+		line("Of %s in transactions: %s.", short(watch.Seconds(total)), shares(r.Inside))
 	}
 	if r.Unseen != nil {
 		line("%s", Seen(r))
@@ -81,7 +81,7 @@ func Line(r *watch.Report) string {
 func now(r *watch.Report) string {
 	s := fmt.Sprintf("%s, %d idle in transaction", words.Count(r.Sessions, "session"), r.InTransaction)
 	if r.InTransaction > 0 {
-		s += fmt.Sprintf(" (the longest for %s)", words.Short(time.Duration(r.LongestOpen)))
+		s += fmt.Sprintf(" (the longest for %s)", short(r.LongestOpen))
 	}
 	s += fmt.Sprintf("; %s and %s in %s.", words.Count(r.Transactions, "transaction"), words.Count(int(r.Statements), "statement"),
 		words.Short(r.To.Sub(r.From).Round(time.Second)))
@@ -130,12 +130,12 @@ func Sentence(g watch.Group, final bool) string {
 	s := subject(g) + ": "
 	switch {
 	case g.Connections > 0:
-		s += fmt.Sprintf("%s for %s %s, on %d of %s", state, words.Short(time.Duration(g.LongestOpen)), after, g.Connections, words.Count(g.Sessions, "connection"))
+		s += fmt.Sprintf("%s for %s %s, on %d of %s", state, short(g.LongestOpen), after, g.Connections, words.Count(g.Sessions, "connection"))
 		if g.Longest > g.LongestOpen {
-			s += fmt.Sprintf(", before for up to %s", words.Short(time.Duration(g.Longest)))
+			s += fmt.Sprintf(", before for up to %s", short(g.Longest))
 		}
 	default:
-		s += fmt.Sprintf("was %s %s, for up to %s, %s", state, words.Times(g.Gaps), words.Short(time.Duration(g.Longest)), after)
+		s += fmt.Sprintf("was %s %s, for up to %s, %s", state, words.Times(g.Gaps), short(g.Longest), after)
 	}
 	return s + fmt.Sprintf("; %s connection-seconds%s.", connectionSeconds(weight(g, final)), when(final))
 }
@@ -157,8 +157,14 @@ func when(final bool) string {
 }
 
 func connectionSeconds(d watch.Seconds) string {
-	return words.Rounded(time.Duration(d).Seconds())
+	if d > 0 && d < watch.Seconds(time.Millisecond) {
+		return "less than 0.001"
+	}
+	return words.Rounded(time.Duration(d).Round(time.Millisecond).Seconds())
 }
+
+// short is a duration as a recording has it too: to the microsecond.
+func short(d watch.Seconds) string { return words.Short(time.Duration(d).Round(time.Microsecond)) }
 
 func weight(g watch.Group, final bool) watch.Seconds {
 	if final {

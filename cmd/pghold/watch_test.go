@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/internal/pg/pgtest"
+)
+
+// tapping runs pghold watch in front of a server while an app does something through it,
+// and then interrupts it.
+func tapping(t *testing.T, dsn string, app func(through string, stderr *trigger), more ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ready := make(chan struct{})
+	errs := &trigger{on: "keep the rest", do: func() { close(ready) }}
+	ended := make(chan int, 1)
+	var out output
+	go func() {
+		ended <- run(ctx, append([]string{"watch", "--listen", "127.0.0.1:0", "--dsn", dsn}, more...), streams{&out, errs})
+	}()
+	select {
+	case <-ready:
+	case status := <-ended:
+		return status, out.String(), errs.String()
+	}
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(errs.String(), "Passing ")
+	address, _, _ := strings.Cut(rest, " ")
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app(fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=disable application_name=shop", host, port, cc.User, cc.Password, cc.Database), errs)
+	cancel()
+	return <-ended, out.String(), errs.String()
+}
+
+// idle is an app that is idle in a transaction for 20 ms.
+func idle(t *testing.T, through string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, sql := range []string{"begin", "select 'secret' /*route='/checkout'*/"} {
+		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(20 * time.Millisecond)
+	if _, err := conn.Exec(t.Context(), "commit"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	file := filepath.Join(t.TempDir(), "monday.watch")
+	status, out, stderr := tapping(t, dsn, func(through string, stderr *trigger) {
+		idle(t, through)
+		_, rest, _ := strings.Cut(stderr.String(), "Metrics on ")
+		url, _, _ := strings.Cut(rest, "\n")
+		res, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if page, _ := io.ReadAll(res.Body); !strings.Contains(string(page), `pghold_watch_gap_seconds_bucket{application_name="shop"`) {
+			t.Errorf("the metrics are %s", page)
+		}
+	}, "--record", file, "--metrics", "127.0.0.1:0")
+	if status != exitDone {
+		t.Fatalf("ended with %d: %s", status, stderr)
+	}
+	checkScreen := func(text string) {
+		t.Helper()
+		joined := strings.Join(strings.Fields(text), " ")
+		if !strings.Contains(joined, "/checkout (shop): was idle in transaction once, for up to ") || !strings.Contains(joined, "SELECT ?") || strings.Contains(text, "secret") {
+			t.Errorf("the screen is\n%s", text)
+		}
+	}
+	checkScreen(out)
+
+	// The recording has the same.
+	status, again, stderr := pghold(t.Context(), "watch", file)
+	if status != exitDone || !strings.HasSuffix(again, out) {
+		t.Errorf("status %d, %s\ngot\n%s\nwant at the end\n%s", status, stderr, again, out)
+	}
+	status, doc, stderr := pghold(t.Context(), "watch", file, "--json")
+	var r watch.Report
+	if err := json.Unmarshal([]byte(doc), &r); err != nil || status != exitDone || stderr != "" {
+		t.Fatalf("status %d, %q, %v", status, stderr, err)
+	}
+	if len(r.Listed) != 1 || r.Listed[0].Route != "/checkout" || r.Listed[0].Silent < watch.Seconds(20*time.Millisecond) || r.Listed[0].Application != "shop" {
+		t.Errorf("transactions are %+v", r.Listed)
+	}
+	// It is there already.
+	if status, _, stderr := tapping(t, dsn, nil, "--record", file); status != exitUsage || !strings.Contains(stderr, "name another file") {
+		t.Errorf("recorded over another: status %d, %s", status, stderr)
+	}
+	if status, _, stderr := pghold(t.Context(), "watch", file, "--fail-over", "silent>19ms"); status != exitFound || !strings.Contains(stderr, "a transaction was idle for ") {
+		t.Errorf("--fail-over on a recording: status %d, %s", status, stderr)
+	}
+}
+
+func TestWatch_FailOver(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	for limit, want := range map[string]int{
+		"silent>19ms": exitFound, "silent>1h": exitDone, "transaction > 19ms": exitFound, "aborted>0s": exitDone,
+	} {
+		status, out, stderr := tapping(t, dsn, func(through string, _ *trigger) { idle(t, through) }, "--fail-over", limit, "--json")
+		if status != want || (want == exitFound) != strings.Contains(stderr, "pghold: --fail-over: ") || !json.Valid([]byte(out)) {
+			t.Errorf("%s: status %d, want %d: %s", limit, status, want, stderr)
+		}
+	}
+}
+
+// It ends by itself where it was told when, and is interrupted before that.
+func TestWatch_For(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	if status, out, stderr := pghold(t.Context(), "watch", "--listen", "127.0.0.1:0", "--dsn", dsn, "--for", "1ms"); status != exitDone || !strings.Contains(out, "No transaction was idle.") {
+		t.Errorf("status %d, %s, %s", status, out, stderr)
+	}
+	if status, _, stderr := tapping(t, dsn, func(string, *trigger) {}, "--for", "1h"); status != exitInterrupted {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+}
+
+func TestWatch_Mistakes(t *testing.T) {
+	t.Setenv("PGHOLD_DSN", "")
+	t.Setenv("DATABASE_URL", "")
+	const dsn = "postgres://127.0.0.1:1/db"
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("hello"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want   string
+		status int
+		args   []string
+	}{
+		{"name the server with --dsn", exitUsage, []string{"--listen", "127.0.0.1:0"}},
+		{"add --listen-beyond-loopback", exitUsage, []string{"--listen", "0.0.0.0:0", "--dsn", dsn}},
+		{"--tls-cert and --tls-key go together", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--tls-cert", "a"}},
+		{"no such file", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--tls-cert", "nowhere", "--tls-key", "nowhere"}},
+		{"as in 'silent>2s'", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--fail-over", "silent"}},
+		{"the classes are silent, aborted and transaction", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--fail-over", "holds>2s"}},
+		{"--for must not be below zero", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--for=-1s"}},
+		{"target_session_attrs", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn + "?target_session_attrs=primary"}},
+		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:99999", "--dsn", dsn}},
+		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--metrics", "127.0.0.1:99999"}},
+		{"--record", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--record", "no/such/folder"}},
+		{"no such file", exitFailed, []string{"nowhere.watch"}},
+		{"this is no recording of pghold watch", exitFailed, []string{text}},
+		{"a recording is shown as it is", exitUsage, []string{text, "--for", "1s"}},
+	} {
+		status, out, err := pghold(t.Context(), append([]string{"watch"}, c.args...)...)
+		if status != c.status || out != "" || !strings.Contains(err, c.want) || strings.Count(err, "\n") != 1 {
+			t.Errorf("%q: status %d, %q, %q; want status %d and one line with %q", c.args, status, out, err, c.status, c.want)
+		}
+	}
+}
