@@ -88,11 +88,17 @@ func (c *Checkout) begin() {
 	c.pool.checkouts.Add(1)
 	r := c.pool.recorder
 	var pcs stack
-	runtime.Callers(3, pcs[:]) // above Checkout
+	var key newKey
 	s := c.shard
+	site := s.byKey(&key, 2, uint8(len(pcs)))
+	if site == nil {
+		runtime.Callers(3, pcs[:]) // above Checkout
+	}
 	s.mu.Lock()
-	c.site = s.sites.at(&pcs, r.cfg.Skip)
-	c.after, c.sameLine, c.depth = c.site, c.site.first == sameLine, c.site.statements
+	if site == nil {
+		site = s.sites.at(&pcs, &key, r.cfg.Skip)
+	}
+	c.site, c.after, c.sameLine, c.depth = site, site, site.first == sameLine, site.statements
 	if c.depth == 0 {
 		c.depth = uint8(len(pcs))
 	}
@@ -124,9 +130,15 @@ func (c *Checkout) BeginStatement() {
 	site, first := c.site, c.statements == 0 // only the holder writes statements
 	if !first || !c.sameLine || now-c.began >= longGap {
 		var pcs stack
-		runtime.Callers(2, pcs[:c.depth]) // above the adapter
+		var key newKey
+		site = c.shard.byKey(&key, 1, c.depth)
+		if site == nil {
+			runtime.Callers(2, pcs[:c.depth]) // above the adapter
+		}
 		c.shard.mu.Lock()
-		site = c.shard.sites.at(&pcs, c.pool.recorder.cfg.Skip)
+		if site == nil {
+			site = c.shard.sites.at(&pcs, &key, c.pool.recorder.cfg.Skip)
+		}
 		c.site.sends(site, first)
 		c.shard.mu.Unlock()
 	}

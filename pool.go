@@ -132,7 +132,7 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 	}
 	c.shard.mu.Lock()
 	if own {
-		c.site = c.shard.sites.at(&pcs, p.recorder.cfg.Skip)
+		c.site = c.shard.sites.at(&pcs, &newKey{}, p.recorder.cfg.Skip)
 	}
 	c.shard.add(c)
 	c.shard.mu.Unlock()

@@ -64,7 +64,7 @@ func TestRecorder_StacksAreNoSeries(t *testing.T) {
 	for i := range r.shards {
 		s := &r.shards[i]
 		kept += len(s.series)
-		for what, n := range map[string]int{"near": len(s.sites.near), "far": len(s.sites.far), "slow": len(s.sites.slow)} {
+		for what, n := range map[string]int{"near": len(s.sites.near), "far": len(s.sites.far), "slow": len(s.sites.slow), "keyed": len(s.sites.keyed)} {
 			if n > maxStacks {
 				t.Errorf("%d %s stacks are remembered, want at most %d", n, what, maxStacks)
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/internal/callsite"
+	"github.com/pghold/pghold/internal/framekey"
 )
 
 // Site is a line of code: where a connection was taken, or a statement sent.
@@ -33,6 +34,8 @@ type sites struct {
 	far  map[deepStack]*place
 	slow map[slowStack]*place // of slow calls
 
+	keyed map[stackKey]*place // what was found in near and far; or keyless, or farther
+
 	handlers map[uint64]*string // by a hash of the stack
 }
 
@@ -50,13 +53,17 @@ var stackSeed = maphash.MakeSeed()
 const maxStacks = 2048
 
 // at returns the place of the stack that its caller has taken, which may be a part
-// of one. skip holds the packages that are not the application's.
-func (m *sites) at(pcs *stack, skip []string) *place {
+// of one, and keeps it under its key. skip holds the packages that are not the
+// application's.
+func (m *sites) at(pcs *stack, key *newKey, skip []string) *place {
 	found, ok := m.near[*pcs]
 	if !ok {
 		there, _ := callsite.Resolve(slices.Clone(pcs[:]), skip) // a copy, so that pcs need not be on the heap
 		found = newPlace(there)
 		m.near = remember(m.near, *pcs, found)
+	}
+	if key.isNew && key.frames > 0 {
+		m.keep(key, key.begin[:], pcs[:], cmp.Or(found, farther))
 	}
 	if found != nil {
 		return found
@@ -67,6 +74,11 @@ func (m *sites) at(pcs *stack, skip []string) *place {
 	if found == nil {
 		found = anyPlace(slices.Clone(more[:]), skip)
 		m.far = remember(m.far, more, found)
+	}
+	if key.isNew && key.frames == 0 {
+		var walked deepWalk
+		framekey.Walk(walked[:])
+		m.keep(key, walked[:], more[:], found)
 	}
 	return found
 }

@@ -20,7 +20,7 @@ func TestSites_Deep(t *testing.T) {
 		}
 		var pcs stack
 		runtime.Callers(2, pcs[:])
-		found = append(found, m.at(&pcs, []string{"github.com/pghold/pghold.TestSites_Deep.func1"}))
+		found = append(found, m.at(&pcs, &newKey{}, []string{"github.com/pghold/pghold.TestSites_Deep.func1"}))
 	}
 	for range 2 {
 		down(20)

@@ -14,7 +14,7 @@ var libraries = []string{
 	"runtime", "reflect", "sync", "slices", "sort", "net/http", "golang.org/x/net/http2", "database/sql", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2",
 	"github.com/lib/pq", "github.com/jmoiron/sqlx", "gorm.io/gorm", "gorm.io/driver/postgres",
 	"github.com/uptrace/bun", "entgo.io/ent", "google.golang.org/grpc",
-	module, module + "/internal/callsite", module + "/session", module + "/queuepool",
+	module, module + "/internal/callsite", module + "/internal/framekey", module + "/session", module + "/queuepool",
 	module + "/pgxhold", module + "/sqlhold", module + "/httphold", module + "/grpchold", module + "/riverhold",
 }
 
