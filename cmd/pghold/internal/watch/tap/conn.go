@@ -28,8 +28,7 @@ type conn struct {
 	// session is nil until the server lets the client in.
 	session *watch.Session
 	// asked is what the client has asked for and the server has not answered with
-	// ReadyForQuery, in order: 'Q' and 'F', each of which has an answer, 'S' for Sync, and
-	// 'c' for the end of data that it sent before the server asked for any.
+	// ReadyForQuery, in order: 'Q', 'F', and 'S' for Sync.
 	asked    []byte
 	unsynced bool      // an extended query is begun, and its Sync not sent
 	copying  bool      // the client sends data
@@ -188,8 +187,6 @@ func (c *fromApp) message(typ byte, length int) (want int) {
 			if waited := c.now.Sub(c.quiet); waited >= slowWrite {
 				c.session.Slow(waited)
 			}
-		} else if len(c.asked) > 0 {
-			c.asked = append(c.asked, 'c')
 		}
 		return 0
 	case 'X':
@@ -322,12 +319,8 @@ func (c *fromServer) ready(status byte) {
 		}
 		return
 	}
-	for len(c.asked) > 0 {
-		answered := c.asked[0]
+	if len(c.asked) > 0 {
 		c.asked = c.asked[1:]
-		if answered != 'c' {
-			break
-		}
 	}
 	c.copying = false
 	c.session.Ready(c.now, status, len(c.asked) > 0 || c.unsynced)
@@ -338,10 +331,6 @@ func (c *fromServer) ready(status byte) {
 func (c *fromServer) begun() {
 	for len(c.asked) > 0 && c.asked[0] == 'S' {
 		c.asked = c.asked[1:]
-	}
-	if len(c.asked) > 0 && c.asked[0] == 'c' { // the data has come, and its end
-		c.asked = c.asked[1:]
-		return
 	}
 	c.copying, c.quiet = true, c.now
 }

@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -65,6 +66,36 @@ func FuzzConn(f *testing.F) {
 			t.Errorf("%d sessions are open, %d in a gap", r.Sessions, r.InTransaction)
 		}
 	})
+}
+
+// A session has so many prepared statements, and no more.
+func TestConn_PreparedStatementsAreBounded(t *testing.T) {
+	c := &conn{tap: New(Config{Ledger: watch.New(time.Now())}), prepared: map[string]*watch.Statement{}}
+	for i := range 10 * maxPrepared {
+		c.prepare(fmt.Sprint(i), []byte("select 1"))
+	}
+	if n := len(c.prepared); n > maxPrepared || c.prepared[fmt.Sprint(10*maxPrepared-1)] == nil {
+		t.Errorf("%d are known, or the last is not", n)
+	}
+	for i := range 100 {
+		c.prepare(fmt.Sprint(i), bytes.Repeat([]byte("x"), watch.MaxText))
+	}
+	if n := len(c.prepared); n > maxTexts/watch.MaxText {
+		t.Errorf("%d of %d bytes each are known", n, watch.MaxText)
+	}
+}
+
+// A client that names no database has its user's.
+func TestConn_Introduce(t *testing.T) {
+	for startup, want := range map[string]watch.Client{
+		"user\x00me\x00\x00": {User: "me", Database: "me", Address: "local"},
+		"user\x00me\x00database\x00d\x00application_name\x00a\x00\x00": {User: "me", Database: "d", Application: "a", Address: "local"},
+	} {
+		c := &conn{}
+		if err := c.introduce(first{raw: append(make([]byte, 8), startup...)}, "local"); err != nil || c.client != want {
+			t.Errorf("%q: %+v, %v, want %+v", startup, c.client, err, want)
+		}
+	}
 }
 
 // Whatever a server says before it lets the app in: it passes, or the connection ends.
