@@ -99,6 +99,14 @@ func (s *Session) Text(sql []byte) {
 	s.last.of = nil
 }
 
+// Cut is Text, for a text of which the end is not known.
+func (s *Session) Cut(sql []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last.text = append(append(s.last.text[:0], sql...), cutMark...)
+	s.last.of = nil
+}
+
 // Runs is Text, for a statement of Ledger.Prepare; nil is the text that was given last.
 func (s *Session) Runs(of *Statement) {
 	s.mu.Lock()

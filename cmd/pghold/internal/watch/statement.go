@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 	"sync"
@@ -61,17 +62,40 @@ var (
 		sqllexer.WithKeepSQLAlias(true), sqllexer.WithRemoveSpaceBetweenParentheses(true), sqllexer.WithKeepIdentifierQuotation(true))
 )
 
+// cutMark ends a text of which the end is not known. Postgres takes no text with it.
+const cutMark = "\x00"
+
 func (s *Statement) look() {
-	text := strings.ToValidUTF8(s.text, "\uFFFD")
+	text, isCut := strings.CutSuffix(s.text, cutMark)
+	text = whole(strings.ToValidUTF8(text, "\uFFFD"))
 	shape, about, err := sqllexer.ObfuscateAndNormalize(text, obfuscator, normalizer, sqllexer.WithDBMS(sqllexer.DBMSPostgres))
 	if err != nil {
 		shape = "(a statement that cannot be read)"
+	}
+	if isCut {
+		shape += "…"
 	}
 	s.shape = cut(strings.Clone(shape), maxShape)
 	if about != nil {
 		s.route = routeIn(about.Comments)
 	}
 	s.text = ""
+}
+
+// whole is a text without a quoted string or comment that begins in it and does not end,
+// in which a lexer sees no value to leave out.
+func whole(text string) string {
+	length := 0
+	for lexer := sqllexer.New(text, sqllexer.WithDBMS(sqllexer.DBMSPostgres)); ; {
+		switch token := lexer.Scan(); token.Type {
+		case sqllexer.EOF:
+			return text
+		case sqllexer.ERROR:
+			return text[:length]
+		default:
+			length += len(token.Value)
+		}
+	}
 }
 
 // cut cuts text to so many bytes, and marks that.
@@ -145,7 +169,7 @@ func newStatements() *statements {
 // of is the statement of a text, of which it keeps a copy where it is not known.
 func (s *statements) of(text []byte) *Statement {
 	if len(text) > MaxText {
-		text = text[:MaxText]
+		text = append(bytes.Clone(text[:MaxText]), cutMark...)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
