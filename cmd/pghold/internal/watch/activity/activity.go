@@ -86,6 +86,15 @@ func Open(ctx context.Context, dsn string) (*Sampler, error) {
 // OpenConfig connects a Sampler with a configuration from pgx.ParseConfig, of which it
 // sets the application's name.
 func OpenConfig(ctx context.Context, cc *pgx.ConnConfig) (*Sampler, error) {
+	conn, err := connect(ctx, cc)
+	if err != nil {
+		return nil, err
+	}
+	return &Sampler{conn}, nil
+}
+
+// connect connects with a configuration of which it sets the application's name.
+func connect(ctx context.Context, cc *pgx.ConnConfig) (*pgx.Conn, error) {
 	cc.RuntimeParams["application_name"] = "pghold watch"
 	conn, err := pgx.ConnectConfig(ctx, cc)
 	if err != nil {
@@ -96,7 +105,7 @@ func OpenConfig(ctx context.Context, cc *pgx.ConnConfig) (*Sampler, error) {
 		conn.Close(ctx)
 		return nil, err
 	}
-	return &Sampler{conn}, nil
+	return conn, nil
 }
 
 // Close ends the sampler's connection.
