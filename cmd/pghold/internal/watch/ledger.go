@@ -36,6 +36,10 @@ type Ledger struct {
 	rest         Rest
 	longestGaps  [2]time.Duration // in transactions that were well, and in failed ones
 	longestTx    time.Duration
+	settled      Seconds // waited for clients, by transactions that have ended and were not lost
+	counted      Seconds // the same by the server's counter, when that was asked last
+	unseen       Seconds // the difference, then
+	isCounted    bool
 	onFinish     func(Transaction)
 }
 
@@ -74,11 +78,11 @@ func (l *Ledger) statement(s *last) *Statement {
 	return s.of
 }
 
-func (l *Ledger) gap(c Client, after *Statement, route string, state state, from, to time.Time) {
+func (l *Ledger) gap(c Client, after *Statement, route string, state state, from, to time.Time, exact bool) {
 	k := key{c.Application, c.User, c.Database, c.Address, after.Shape(), cmp.Or(after.Route(), route)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.groups.add(k, state, from, to, true)
+	l.groups.add(k, state, from, to, exact)
 	longest := &l.longestGaps[kind(state == aborted)]
 	*longest = max(*longest, to.Sub(from))
 }
@@ -97,6 +101,9 @@ func (l *Ledger) finished(t Transaction) {
 	l.transactions++
 	l.inside.add(t.Sums)
 	l.longestTx = max(l.longestTx, time.Duration(t.S))
+	if !t.Lost {
+		l.settled += t.waited()
+	}
 	if l.onFinish != nil {
 		l.onFinish(t)
 	}
@@ -144,9 +151,10 @@ type Report struct {
 	LongestAborted     Seconds `json:"longest_aborted_s"`     // of those in failed transactions
 	LongestTransaction Seconds `json:"longest_transaction_s"` // with those that go on
 
-	// Unseen is how much more the server has counted as idle in transaction than was seen.
-	// None where its source sees all, or the server does not count.
-	Unseen *Seconds `json:"unseen_s,omitempty"`
+	// Counted is what the server has counted as idle in transaction, and Unseen what of that
+	// was not seen. None where the source sees all, or the server does not count.
+	Counted *Seconds `json:"counted_s,omitempty"`
+	Unseen  *Seconds `json:"unseen_s,omitempty"`
 
 	Groups []Group `json:"groups"`          // the costliest first
 	Other  *Group  `json:"other,omitempty"` // all groups without a name
@@ -167,7 +175,7 @@ func (l *Ledger) Report(at time.Time) *Report {
 
 	type openGap struct {
 		key
-		from    time.Time
+		lasts   Seconds
 		aborted bool
 	}
 	var (
@@ -195,7 +203,7 @@ func (l *Ledger) Report(at time.Time) *Report {
 				after = l.statement(&s.last)
 			}
 			gaps = append(gaps, openGap{
-				key{c.Application, c.User, c.Database, c.Address, after.Shape(), cmp.Or(after.Route(), s.tx.route)}, s.since, s.state == aborted,
+				key{c.Application, c.User, c.Database, c.Address, after.Shape(), cmp.Or(after.Route(), s.tx.route)}, Seconds(max(0, s.until(at).Sub(s.since))), s.state == aborted,
 			})
 		}
 		s.mu.Unlock()
@@ -211,6 +219,10 @@ func (l *Ledger) Report(at time.Time) *Report {
 	r.LongestTransaction = Seconds(l.longestTx)
 	r.Inside = l.inside
 	r.Histograms = l.describeHistograms()
+	if l.isCounted {
+		counted, unseen := l.counted, l.unseen
+		r.Counted, r.Unseen = &counted, &unseen
+	}
 
 	groups := map[key]*Group{}
 	of := func(g *group) *Group {
@@ -229,7 +241,7 @@ func (l *Ledger) Report(at time.Time) *Report {
 			g = of(&group{key: o.key})
 			groups[o.key] = g
 		}
-		d := Seconds(max(0, at.Sub(o.from)))
+		d := o.lasts
 		if o.aborted {
 			g.Aborted += d
 			r.LongestAborted = max(r.LongestAborted, d)

@@ -15,8 +15,9 @@ type Client struct {
 }
 
 // Session is what is known of one of the server's sessions. Its methods are for sources
-// that see each message, in order; several goroutines may call them. A time that is
-// before the last one counts as that.
+// that see each message, in order (Sent, Ready, Slow and End), or for one that takes
+// samples (Spent, Began, Silent, Seen, Left, Over and Gone); several goroutines may call
+// them. A time that is before the last one counts as that.
 type Session struct {
 	ledger *Ledger
 
@@ -26,6 +27,7 @@ type Session struct {
 	state     state
 	since     time.Time     // when the state began
 	slow      time.Duration // of the time since then, the client's
+	seen      time.Time     // by the last sample; zero where each message is seen
 	tx        *transaction  // nil where none is open
 	last      last
 	sums      Sums // but for the transaction that is open
@@ -64,6 +66,14 @@ func (s *Sums) add(o Sums) {
 	s.Silent += o.Silent
 	s.SlowClient += o.SlowClient
 	s.Aborted += o.Aborted
+}
+
+func (s *Sums) sub(o Sums) {
+	s.Busy -= o.Busy
+	s.LockWait -= o.LockWait
+	s.Silent -= o.Silent
+	s.SlowClient -= o.SlowClient
+	s.Aborted -= o.Aborted
 }
 
 // Total is the whole of it.
@@ -122,7 +132,7 @@ func (s *Session) Sent(at time.Time) {
 		return
 	}
 	at = s.notBefore(at)
-	s.leaveGap(at)
+	s.leaveGap(at, at)
 	s.enter(busy, at)
 }
 
@@ -144,7 +154,7 @@ func (s *Session) Ready(at time.Time, status byte, more bool) {
 	}
 	s.leaveBusy(at)
 	if status == 'I' {
-		s.finish(at, false)
+		s.finish(at, at, false)
 	}
 	switch {
 	case more:
@@ -172,11 +182,17 @@ func (s *Session) End(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at = s.notBefore(at)
-	s.leaveGap(at)
+	s.leaveGap(at, at)
 	s.leaveBusy(at)
-	s.finish(at, true)
+	s.finish(at, at, true)
 	s.enter(idle, at)
+	s.close()
+}
 
+// What follows is called with the lock.
+
+// close counts the session with those that have ended.
+func (s *Session) close() {
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
 	if s.ledger.sessions[s] {
@@ -184,8 +200,6 @@ func (s *Session) End(at time.Time) {
 		s.ledger.ended.add(s.sums) // which a report that goes on still counts here
 	}
 }
-
-// What follows is called with the lock.
 
 func (s *Session) notBefore(at time.Time) time.Time {
 	if at.Before(s.since) {
@@ -215,8 +229,8 @@ func (s *Session) sumsNow() *Sums {
 	return &s.sums
 }
 
-// leaveGap counts the gap that was.
-func (s *Session) leaveGap(at time.Time) {
+// leaveGap counts the gap that was: it ended at a time, or later, but not after atMost.
+func (s *Session) leaveGap(at, atMost time.Time) {
 	if !s.state.inGap() {
 		return
 	}
@@ -224,18 +238,23 @@ func (s *Session) leaveGap(at time.Time) {
 	tx := s.tx
 	tx.sums.add(gapSums(s.state, d))
 	s.histogram.add(d)
-	if d < shortGap {
+	exact := s.seen.IsZero()
+	if atMost.Sub(s.since) < shortGap {
 		tx.more++
 		tx.moreFor += d
-		s.ledger.gap(s.client, shortStatement, "", s.state, s.since, at)
+		s.ledger.gap(s.client, shortStatement, "", s.state, s.since, at, exact)
 		return
 	}
 	st := s.ledger.statement(&s.last)
 	if st.Route() != "" {
 		tx.route = st.Route()
 	}
-	tx.keep(Gap{After: st.Shape(), S: Seconds(d), Exact: true, Aborted: s.state == aborted})
-	s.ledger.gap(s.client, st, tx.route, s.state, s.since, at)
+	g := Gap{After: st.Shape(), S: Seconds(d), Exact: exact, Aborted: s.state == aborted}
+	if !exact {
+		g.AtMost = Seconds(atMost.Sub(s.since))
+	}
+	tx.keep(g)
+	s.ledger.gap(s.client, st, tx.route, s.state, s.since, at, exact)
 }
 
 func gapSums(s state, d time.Duration) Sums {
@@ -245,23 +264,35 @@ func gapSums(s state, d time.Duration) Sums {
 	return Sums{Silent: Seconds(d)}
 }
 
-// finish ends the transaction, if one is open.
-func (s *Session) finish(at time.Time, lost bool) {
+// finish ends the transaction, if one is open: at a time, or later, but not after atMost.
+func (s *Session) finish(at, atMost time.Time, lost bool) {
 	if s.tx == nil {
 		return
 	}
 	s.sums.add(s.tx.sums)
-	s.ledger.finished(s.described(at, lost))
+	s.ledger.finished(s.described(at, atMost, lost))
 	s.tx = nil
 }
 
 // described is the transaction that is open.
-func (s *Session) described(at time.Time, lost bool) Transaction {
+func (s *Session) described(at, atMost time.Time, lost bool) Transaction {
 	tx := s.tx
-	return Transaction{
-		Client: s.client, Route: tx.route, StartedAt: tx.started, S: Seconds(at.Sub(tx.started)), Lost: lost,
+	t := Transaction{
+		Client: s.client, Route: tx.route, StartedAt: tx.started, S: Seconds(max(0, at.Sub(tx.started))), Lost: lost,
 		Sums: tx.sums, Gaps: tx.gaps, MoreGaps: tx.more, MoreGapsS: Seconds(tx.moreFor),
 	}
+	if at.Before(atMost) {
+		t.AtMost = Seconds(atMost.Sub(tx.started))
+	}
+	return t
+}
+
+// until is until when the present state surely lasted, at a moment.
+func (s *Session) until(at time.Time) time.Time {
+	if !s.seen.IsZero() && s.seen.Before(at) {
+		return s.seen
+	}
+	return at
 }
 
 // soFar is the transaction that is open and what there is of the present state, at a
@@ -270,9 +301,10 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 	if s.tx == nil {
 		return Transaction{}, false
 	}
-	t = s.described(at, false)
+	until := s.until(at)
+	t = s.described(until, at, false)
 	t.Open = true
-	d := max(0, at.Sub(s.since))
+	d := max(0, until.Sub(s.since))
 	switch {
 	case s.state.inGap():
 		t.Sums.add(gapSums(s.state, d))
@@ -280,7 +312,11 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 			break
 		}
 		copied := transaction{gaps: append([]Gap(nil), t.Gaps...), more: t.MoreGaps, moreFor: time.Duration(t.MoreGapsS)}
-		copied.keep(Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: true, Open: true, Aborted: s.state == aborted})
+		g := Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: s.seen.IsZero(), Open: true, Aborted: s.state == aborted}
+		if !g.Exact {
+			g.AtMost = max(g.S, Seconds(at.Sub(s.since)))
+		}
+		copied.keep(g)
 		t.Gaps, t.MoreGaps, t.MoreGapsS = copied.gaps, copied.more, Seconds(copied.moreFor)
 	case s.state == busy:
 		slow := min(s.slow, d)

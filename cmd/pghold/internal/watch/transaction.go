@@ -31,9 +31,13 @@ type Transaction struct {
 	Route     string    `json:"route,omitempty"` // from a comment in a statement before a gap
 	StartedAt time.Time `json:"started_at"`      // when the statement that opened it was sent
 	S         Seconds   `json:"s"`               // until its end, or until now
+	// AtMost is how long it may have been where S is only what was surely seen; else 0.
+	AtMost Seconds `json:"at_most_s,omitempty"`
 	Sums
 	Open bool `json:"open,omitempty"` // it goes on
-	Lost bool `json:"lost,omitempty"` // its session ended before it did
+	// Lost is whether its session ended before it did. Samples tell of that only where the
+	// server restarts: of a session that is gone they do not know what it did last.
+	Lost bool `json:"lost,omitempty"`
 	// Gaps are its longest, at most 20, in the order in which they ended. The others, and
 	// those under a millisecond, are counted in MoreGaps.
 	Gaps      []Gap   `json:"gaps"`
@@ -46,7 +50,9 @@ type Gap struct {
 	After string  `json:"after"` // the shape of the statement before it
 	S     Seconds `json:"s"`
 	// Exact is whether S is the time between two messages. Where it is not, S is what of
-	// the gap was surely seen, and AtMost how long it may have been.
+	// the gap was surely seen, and AtMost how long it may have been. Gaps from samples are
+	// of the latter kind, and AtMost is the gap's length by the server's clock where one
+	// statement ran between two samples; several look like the last of them.
 	Exact   bool    `json:"exact"`
 	AtMost  Seconds `json:"at_most_s,omitempty"`
 	Aborted bool    `json:"aborted,omitempty"` // the transaction had failed
