@@ -308,9 +308,6 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 	switch {
 	case s.state.inGap():
 		t.Sums.add(gapSums(s.state, d))
-		if d < shortGap {
-			break
-		}
 		copied := transaction{gaps: append([]Gap(nil), t.Gaps...), more: t.MoreGaps, moreFor: time.Duration(t.MoreGapsS)}
 		g := Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: s.seen.IsZero(), Open: true, Aborted: s.state == aborted}
 		if !g.Exact {

@@ -38,8 +38,8 @@ type Transaction struct {
 	// Lost is whether its session ended before it did. Samples tell of that only where the
 	// server restarts: of a session that is gone they do not know what it did last.
 	Lost bool `json:"lost,omitempty"`
-	// Gaps are its longest, at most 20, in the order in which they ended. The others, and
-	// those under a millisecond, are counted in MoreGaps.
+	// Gaps are its longest, at most 20, in the order in which they ended, and the one that is
+	// open. The others, and those under a millisecond, are counted in MoreGaps.
 	Gaps      []Gap   `json:"gaps"`
 	MoreGaps  int     `json:"more_gaps,omitempty"`
 	MoreGapsS Seconds `json:"more_gaps_s,omitempty"`

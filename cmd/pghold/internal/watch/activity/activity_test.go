@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func connect(t *testing.T, dsn, application string) *pgx.Conn {
+func connect(t testing.TB, dsn, application string) *pgx.Conn {
 	t.Helper()
 	cc, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -34,7 +34,7 @@ func connect(t *testing.T, dsn, application string) *pgx.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn *pgx.Conn, sql string) {
+func exec(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -52,8 +52,9 @@ func (s State) running() bool { return s == Busy || s == LockWait || s == Client
 // moves state_change once more; what is between is taken for the statement's.)
 //
 // A transaction is known by a gap: a statement outside of one has an xact_start too. One
-// that has failed has none any more, so if the next one of its session has failed by the
-// next sample, they are taken for one.
+// that has failed has none any more: one that had before it was first seen is as old as
+// the statement that failed, and if the next one of a session has failed too by the next
+// sample, they are taken for one.
 type reconstruction struct {
 	ledger   *watch.Ledger
 	sessions map[identity]*session

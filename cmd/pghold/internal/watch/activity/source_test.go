@@ -1,0 +1,499 @@
+package activity_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
+	"github.com/pghold/pghold/internal/pg/pgtemp"
+	"github.com/pghold/pghold/internal/pg/pgtest"
+)
+
+// sampled is a source that runs, its ledger and its log.
+type sampled struct {
+	ledger *watch.Ledger
+	lines  chan string
+	stop   func()
+}
+
+// sampling starts a source that samples as fast as it can. It ends with the test, or when
+// stop is called.
+func sampling(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled {
+	t.Helper()
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(cc)
+	}
+	s := &sampled{ledger: watch.New(time.Now()), lines: make(chan string, 100)}
+	source, err := activity.Connect(t.Context(), activity.Config{
+		Server: cc, Ledger: s.ledger, Interval: time.Millisecond, Log: func(line string) { s.lines <- line },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		source.Run(ctx)
+	}()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := source.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// until waits for a report that is as wanted. It gives up after a minute.
+func (s *sampled) until(t testing.TB, what string, wanted func(*watch.Report) bool) *watch.Report {
+	t.Helper()
+	giveUp := time.After(time.Minute)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		r := s.ledger.Report(time.Now())
+		if wanted(r) {
+			return r
+		}
+		select {
+		case <-tick.C:
+		case <-giveUp:
+			t.Fatalf("waited in vain for %s, the last report is %+v", what, r)
+		}
+	}
+}
+
+// line waits for the log's next line.
+func (s *sampled) line(t testing.TB) string {
+	t.Helper()
+	select {
+	case line := <-s.lines:
+		return line
+	case <-time.After(time.Minute):
+		t.Fatal("waited in vain for a line of the log")
+		return ""
+	}
+}
+
+func listed(r *watch.Report, conn *pgx.Conn) *watch.Transaction {
+	for i := range r.Listed {
+		if r.Listed[i].PID == conn.PgConn().PID() {
+			return &r.Listed[i]
+		}
+	}
+	return nil
+}
+
+// Each of the kinds of time is counted as what it is.
+func TestSource_Kinds(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	setup := connect(t, dsn, "setup")
+	exec(t, setup, "create table t (n int primary key); insert into t values (1)")
+	kinds := []struct {
+		name  string
+		of    func(watch.Sums) watch.Seconds
+		enter func(t *testing.T, c *pgx.Conn)
+	}{
+		{"busy", func(s watch.Sums) watch.Seconds { return s.Busy }, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
+		{"lock", func(s watch.Sums) watch.Seconds { return s.LockWait }, func(t *testing.T, c *pgx.Conn) {
+			holder := connect(t, dsn, "holder")
+			exec(t, holder, "begin; update t set n = 1 where n = 1")
+			background(t, c, "update t set n = 1 where n = 1")
+		}},
+		{"slow", func(s watch.Sums) watch.Seconds { return s.SlowClient }, func(t *testing.T, c *pgx.Conn) {
+			r, w := io.Pipe()
+			done := make(chan struct{})
+			t.Cleanup(func() { w.Close(); <-done })
+			go func() {
+				defer close(done)
+				c.PgConn().CopyFrom(context.Background(), r, "copy t from stdin")
+			}()
+		}},
+		{"silent", func(s watch.Sums) watch.Seconds { return s.Silent }, func(t *testing.T, c *pgx.Conn) {
+			exec(t, c, "begin; select 1")
+		}},
+		{"aborted", func(s watch.Sums) watch.Seconds { return s.Aborted }, func(t *testing.T, c *pgx.Conn) {
+			exec(t, c, "begin")
+			c.Exec(t.Context(), "select 1/0")
+		}},
+	}
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			conn := connect(t, dsn, "watched")
+			s := sampling(t, dsn)
+			kind.enter(t, conn)
+			// It grows from sample to sample, and no other kind does.
+			first := s.until(t, kind.name, func(r *watch.Report) bool { return kind.of(r.Sums) > 0 })
+			r := s.until(t, "more of it", func(r *watch.Report) bool {
+				return kind.of(r.Sums) > kind.of(first.Sums)+watch.Seconds(20*time.Millisecond)
+			})
+			s.stop()
+			for _, other := range kinds {
+				if other.name == kind.name || kind.name == "lock" && other.name == "silent" { // its holder is
+					continue
+				}
+				if got := other.of(r.Sums) - other.of(first.Sums); got > 0 {
+					t.Errorf("%s grew by %v meanwhile", other.name, time.Duration(got))
+				}
+			}
+		})
+	}
+}
+
+// A transaction has its gaps, with the client and the statement before each, and bounds
+// that are around what the client has measured.
+func TestSource_Transaction(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := sampling(t, dsn)
+	conn := connect(t, dsn, "before")
+	exec(t, conn, "set application_name = 'shop'")
+	exec(t, conn, "begin")
+	s.until(t, "the gap after begin", func(r *watch.Report) bool { return r.InTransaction == 1 })
+	sent := time.Now()
+	exec(t, conn, "select set_config('a.b', 'secret', true) /*route='%2Fcheckout'*/")
+	began := time.Now()
+	open := s.until(t, "the gap after select", func(r *watch.Report) bool {
+		tx := listed(r, conn)
+		return r.InTransaction == 1 && tx != nil && len(tx.Gaps) == 2 && tx.Gaps[1].S > watch.Seconds(10*time.Millisecond)
+	})
+	ended := time.Now()
+	exec(t, conn, "commit")
+	over := time.Now()
+	r := s.until(t, "the end", func(r *watch.Report) bool { return r.Transactions == 1 })
+
+	tx, was := listed(r, conn), listed(open, conn)
+	if want := (watch.Client{PID: conn.PgConn().PID(), Application: "shop", User: "postgres", Database: conn.Config().Database, Address: "127.0.0.1"}); tx.Client != want || tx.Route != "/checkout" {
+		t.Errorf("it is of %+v on %q, want %+v on /checkout", tx.Client, tx.Route, want)
+	}
+	if !was.Open || !was.Gaps[1].Open || tx.Open || tx.Lost {
+		t.Errorf("open then: %+v; now: %+v", was, tx)
+	}
+	if len(tx.Gaps) != 2 || !strings.EqualFold(tx.Gaps[0].After, "begin") || tx.Gaps[1].After != "SELECT set_config(?)" {
+		t.Fatalf("gaps: %+v", tx.Gaps)
+	}
+	gap := tx.Gaps[1]
+	if gap.Exact || gap.S < was.Gaps[1].S || time.Duration(gap.S) > over.Sub(sent) || time.Duration(gap.AtMost) < ended.Sub(began) {
+		t.Errorf("gap %+v; it was at least the client's %v, and at most %v", gap, ended.Sub(began), over.Sub(sent))
+	}
+	if tx.Silent != tx.Gaps[0].S+gap.S || tx.Sums.Total() > time.Duration(tx.S) {
+		t.Errorf("sums: %+v", tx)
+	}
+	if r.Sessions != 1 || r.Silent != tx.Silent {
+		t.Errorf("%d sessions, silent for %v; want the one, and %v", r.Sessions, time.Duration(r.Silent), time.Duration(tx.Silent))
+	}
+	conn.Close(t.Context())
+	r = s.until(t, "the session's end", func(r *watch.Report) bool { return r.Sessions == 0 })
+	if r.SessionsAll != 1 || r.Transactions != 1 {
+		t.Errorf("%d sessions and %d transactions in all, want 1 and 1", r.SessionsAll, r.Transactions)
+	}
+}
+
+// A text that the server has cut is one: a value that it was cut in is not shown.
+func TestSource_LongText(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := sampling(t, dsn)
+	conn := connect(t, dsn, "long")
+	exec(t, conn, "begin")
+	exec(t, conn, "select 1, $$"+strings.Repeat("secret ", 1000)+"$$, 2")
+	s.until(t, "the shape of a text that is cut", func(r *watch.Report) bool {
+		tx := listed(r, conn)
+		return tx != nil && tx.Gaps[len(tx.Gaps)-1].After == "SELECT ?,…"
+	})
+}
+
+// A gap that was there before is as long as it is, and has its statement.
+func TestSource_WasThereBefore(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	conn := connect(t, dsn, "early")
+	exec(t, conn, "begin; select 1")
+	var age float64
+	admin := connect(t, dsn, "admin")
+	if err := admin.QueryRow(t.Context(), "select extract(epoch from clock_timestamp() - state_change) from pg_stat_activity where application_name = 'early' and state = 'idle in transaction' and datname = current_database()").Scan(&age); err != nil {
+		t.Fatal(err)
+	}
+	s := sampling(t, dsn)
+	r := s.until(t, "the gap", func(r *watch.Report) bool { return r.InTransaction == 1 })
+	if tx := listed(r, conn); tx.Gaps[0].S < watch.Seconds(age*1e9)-watch.Seconds(time.Microsecond) || !strings.Contains(tx.Gaps[0].After, "SELECT ?") {
+		t.Errorf("got %+v, want one of at least %v s", tx, age)
+	}
+	if r.Busy != 0 {
+		t.Errorf("busy for %v before it was watched", time.Duration(r.Busy))
+	}
+}
+
+// role makes a role that may log in, and returns the address with it.
+func role(t *testing.T, dsn, name string) (_, withRole string) {
+	t.Helper()
+	admin := connect(t, dsn, "admin")
+	name = fmt.Sprintf("%s %d", name, admin.PgConn().PID())
+	exec(t, admin, "create role "+pgx.Identifier{name}.Sanitize()+" login password 'x'")
+	t.Cleanup(func() { admin.Exec(context.Background(), "drop role "+pgx.Identifier{name}.Sanitize()) })
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(name, "x")
+	return name, u.String()
+}
+
+// As the role of the app it sees the app without a grant. As another it says what it does
+// not see, and what it says would help does.
+func TestSource_Roles(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	app, asApp := role(t, dsn, "the app")
+	other, asOther := role(t, dsn, "other")
+	conn := connect(t, asApp, "app")
+	exec(t, conn, "begin; select 1")
+
+	s := sampling(t, asApp)
+	r := s.until(t, "the app's gap", func(r *watch.Report) bool { return r.InTransaction == 1 })
+	if tx := listed(r, conn); tx == nil || tx.User != app {
+		t.Errorf("got %+v", r.Listed)
+	}
+	s.stop()
+	about := s.line(t)
+	if want := fmt.Sprintf(`database %q`, conn.Config().Database); !strings.Contains(about, want) || !strings.Contains(about, strconv.Quote(app)) {
+		t.Errorf("got %q, want it to say %s and %q", about, want, app)
+	}
+
+	s = sampling(t, asOther)
+	s.line(t)
+	line := s.line(t)
+	s.until(t, "nothing", func(r *watch.Report) bool { return r.Sessions == 0 })
+	s.stop()
+	// The first source's own session may not be gone.
+	if want := fmt.Sprintf(`^sees 0 of [34] sessions: role %q is not allowed to see those of "postgres", %q`, other, app); !regexp.MustCompile(want).MatchString(line) {
+		t.Errorf("got %q, want %q", line, want)
+	}
+	if len(s.lines) > 0 {
+		t.Errorf("and then %q", <-s.lines)
+	}
+	admin := connect(t, dsn, "admin")
+	grant := regexp.MustCompile(`GRANT [^,]*`).FindString(line)
+	exec(t, admin, grant)
+	s = sampling(t, asOther)
+	s.until(t, "the app's gap, and all", func(r *watch.Report) bool { return r.InTransaction == 1 && r.Sessions == 4 })
+	s.stop()
+	s.line(t)
+	if len(s.lines) > 0 {
+		t.Errorf("after %s it says %q", grant, <-s.lines)
+	}
+}
+
+// A session that does not tell what it does is not in it, and that is said once.
+func TestSource_Untracked(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	s := sampling(t, dsn)
+	s.line(t)
+	conn := connect(t, dsn, "app")
+	exec(t, conn, "set track_activities = off; begin")
+	if line := s.line(t); !strings.Contains(line, "track_activities is off") {
+		t.Errorf("got %q", line)
+	}
+	s.until(t, "nothing", func(r *watch.Report) bool { return r.Sessions == 0 })
+	s.stop()
+	if len(s.lines) > 0 {
+		t.Errorf("and then %q", <-s.lines)
+	}
+}
+
+// Only clients of its database are in it, and not its own session.
+func TestSource_OneDatabase(t *testing.T) {
+	dsn, elsewhere := pgtest.DSN(t), pgtest.DSN(t)
+	exec(t, connect(t, elsewhere, "elsewhere"), "begin")
+	conn := connect(t, dsn, "here")
+	exec(t, conn, "begin")
+	s := sampling(t, dsn)
+	r := s.until(t, "a gap", func(r *watch.Report) bool { return r.InTransaction > 0 })
+	if r.Sessions != 1 || r.InTransaction != 1 || listed(r, conn) == nil {
+		t.Errorf("got %+v, want the one session", r)
+	}
+}
+
+// After its connection is lost, and after the server was not to be reached, it goes on
+// where it was, and says each once.
+func TestSource_ConnectsAgain(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	conn := connect(t, dsn, "app")
+	exec(t, conn, "begin; select 1")
+	var (
+		mu   sync.Mutex
+		away = make(chan struct{}) // closed when an attempt was refused
+		back bool
+	)
+	first := true
+	s := sampling(t, dsn, func(cc *pgx.ConnConfig) {
+		dial := cc.DialFunc
+		refused := sync.OnceFunc(func() { close(away) })
+		cc.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !first && !back {
+				refused()
+				return nil, errors.New("not now")
+			}
+			first = false
+			return dial(ctx, network, address)
+		}
+	})
+	s.line(t)
+	before := s.until(t, "the gap", func(r *watch.Report) bool { return r.InTransaction == 1 && r.LongestOpen > 0 })
+	admin := connect(t, dsn, "admin")
+	exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
+	if line := s.line(t); !strings.HasPrefix(line, "the connection to the server is lost: ") || strings.Contains(line, "\n") {
+		t.Errorf("got %q", line)
+	}
+	<-away
+	mu.Lock()
+	back = true
+	mu.Unlock()
+	if line := s.line(t); line != "the server is reached again" {
+		t.Errorf("got %q", line)
+	}
+	r := s.until(t, "the gap to grow", func(r *watch.Report) bool { return r.LongestOpen > before.LongestOpen })
+	if tx := listed(r, conn); r.Transactions != 0 || len(tx.Gaps) != 1 || tx.StartedAt != listed(before, conn).StartedAt {
+		t.Errorf("got %+v, want it as it was: %+v", tx, listed(before, conn))
+	}
+	s.stop()
+	if len(s.lines) > 0 {
+		t.Errorf("and then %q", <-s.lines)
+	}
+}
+
+// A server that starts again has lost the transactions that were open. It is another one
+// here, which the source does not know.
+func TestSource_Restart(t *testing.T) {
+	first, err := pgtemp.Start(t.Context(), pgtemp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceValue(first.Stop)
+	t.Cleanup(func() { stop() })
+	const password = "the same on both"
+	exec(t, connect(t, first.DSN(), "admin"), "alter role postgres password '"+password+"'")
+	app, err := url.Parse(first.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.User = url.UserPassword("postgres", password)
+	conn := connect(t, app.String(), "app")
+	exec(t, conn, "begin; select 1")
+
+	second, err := pgtemp.Start(t.Context(), pgtemp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { second.Stop() })
+	exec(t, connect(t, second.DSN(), "admin"), "alter role postgres password '"+password+"'")
+	u, err := url.Parse(second.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at atomic.Pointer[string] // where the server is
+	at.Store(&app.Host)
+	s := sampling(t, app.String(), func(cc *pgx.ConnConfig) {
+		dial := cc.DialFunc
+		cc.DialFunc = func(ctx context.Context, network, _ string) (net.Conn, error) { return dial(ctx, network, *at.Load()) }
+	})
+	s.line(t)
+	before := s.until(t, "the gap", func(r *watch.Report) bool {
+		return r.InTransaction == 1 && r.Counted != nil && *r.Counted == 0
+	})
+	at.Store(&u.Host)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	s.line(t)
+	if line := s.line(t); line != "the server is reached again" {
+		t.Errorf("got %q", line)
+	}
+	r := s.until(t, "the end of the transaction", func(r *watch.Report) bool { return r.InTransaction == 0 })
+	tx, was := listed(r, conn), listed(before, conn)
+	if r.Transactions != 1 || !tx.Lost || tx.Open || len(tx.Gaps) != 1 || tx.Gaps[0].S < was.Gaps[0].S || tx.Gaps[0].AtMost < tx.Gaps[0].S {
+		t.Errorf("got %+v, which was %+v", tx, was)
+	}
+	s.until(t, "the other server's sessions", func(r *watch.Report) bool { return r.Sessions == 1 })
+}
+
+// What was seen and what was not is what the server counts, when the sessions have ended
+// and it has counted all; and that is what the clients have measured, at least and at
+// most.
+func TestSource_UnseenIsTheRest(t *testing.T) {
+	const sessions, each = 20, 5
+	dsn := pgtest.DSN(t)
+	s := sampling(t, dsn)
+	s.until(t, "the counter", func(r *watch.Report) bool { return r.Unseen != nil })
+	var (
+		all         sync.WaitGroup
+		mu          sync.Mutex
+		least, most time.Duration // the clients' measures of all gaps
+	)
+	for i := range sessions {
+		conn := connect(t, dsn, fmt.Sprint("app ", i))
+		all.Go(func() {
+			for range each {
+				before := time.Now()
+				exec(t, conn, "begin")
+				began := time.Now()
+				s.until(t, "this gap", func(r *watch.Report) bool {
+					tx := listed(r, conn)
+					return tx != nil && tx.Open && len(tx.Gaps) == 1 && tx.Gaps[0].S > watch.Seconds(time.Duration(i+1)*time.Millisecond)
+				})
+				ended := time.Now()
+				exec(t, conn, "commit")
+				over := time.Now()
+				mu.Lock()
+				least, most = least+ended.Sub(began), most+over.Sub(before)
+				mu.Unlock()
+				s.until(t, "its end", func(r *watch.Report) bool { tx := listed(r, conn); return tx != nil && !tx.Open })
+			}
+			conn.Close(t.Context())
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		return
+	}
+	// The counter is asked once a second, and a session tells it of the rest at its end.
+	r := s.until(t, "all to be counted", func(r *watch.Report) bool {
+		return r.Sessions == 0 && time.Duration(*r.Counted) >= least-sessions*time.Millisecond
+	})
+	s.stop()
+	var upper watch.Seconds
+	for _, tx := range append(r.Listed, watch.Transaction{Sums: r.Rest.Sums}) {
+		for _, g := range tx.Gaps {
+			upper += g.AtMost
+		}
+	}
+	if r.Transactions != sessions*each {
+		t.Errorf("%d transactions, want %d", r.Transactions, sessions*each)
+	}
+	if r.Silent+*r.Unseen != *r.Counted && *r.Unseen != 0 {
+		t.Errorf("seen for %v, not for %v: the server counts %v", time.Duration(r.Silent), time.Duration(*r.Unseen), time.Duration(*r.Counted))
+	}
+	// The counter has milliseconds of what each session tells it.
+	if counted, rounded := time.Duration(*r.Counted), sessions*each*time.Millisecond; counted > most || time.Duration(r.Silent) > counted+rounded || counted > time.Duration(upper)+rounded {
+		t.Errorf("seen for %v to %v; the server counts %v, the clients %v to %v", time.Duration(r.Silent), time.Duration(upper), counted, least, most)
+	}
+}
