@@ -11,10 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/recording"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/screen"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
@@ -25,12 +28,15 @@ type watchCmd struct {
 	File string `arg:"" optional:"" name:"recording" help:"Show a recording that --record made."`
 
 	Listen string `placeholder:"ADDRESS" help:"Listen here (HOST:PORT, or a folder for a Unix socket) and pass connections on to the server: the app's connection string gets this host and port, and keeps the rest." group:"Source:"`
-	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. Its host, port and TLS settings are used; user, password and database are the app's own." group:"Source:"`
+	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. With --listen, host, port and TLS settings of it are used; user, password and database are the app's own. Without, its database is sampled." group:"Source:"`
+
+	Interval time.Duration `default:"100ms" help:"How far apart samples are. A gap that is shorter may not be seen." group:"Source:"`
 
 	TLSCert string `name:"tls-cert" type:"path" placeholder:"FILE" help:"A certificate, for apps that ask for TLS." group:"Source:"`
 	TLSKey  string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its key." group:"Source:"`
 	Beyond  bool   `name:"listen-beyond-loopback" help:"Let --listen name an address that other machines reach." group:"Source:"`
 
+	Once     bool          `help:"Take one sample, and end." group:"Output:"`
 	For      time.Duration `placeholder:"DURATION" help:"End after this time. By default it goes on until Ctrl-C." group:"Output:"`
 	JSON     bool          `name:"json" help:"Print the ledger as one JSON document at the end, and nothing else on standard output." group:"Output:"`
 	Record   string        `type:"path" placeholder:"FILE" help:"Keep each transaction in this new file, for \"pghold watch FILE\"." group:"Output:"`
@@ -41,11 +47,15 @@ type watchCmd struct {
 func (watchCmd) Help() string {
 	return `Shows who holds this Postgres in a transaction without using it, for an app in any language: how long transactions are idle, after which statement, on how many connections. What is held outside of a transaction looks to the server like a connection in a pool, and is not seen.
 
+Without --listen it samples pg_stat_activity ten times a second: nothing is changed or installed, and gaps are bounded from below and above. As the app's own role it needs no grant. What the samples did not see is told by the server's own counter (PostgreSQL 14 and later).
+
 With --listen it is exact: every byte passes on as it is, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
 On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole.
 
 Examples:
+  pghold watch --dsn "$DATABASE_URL"
+  pghold watch --dsn "$DATABASE_URL" --once --json
   pghold watch --listen 127.0.0.1:6432 --dsn postgres://db.example:5432?sslmode=require
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --json > ledger.json
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --fail-over 'silent>2s'
@@ -59,56 +69,131 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return usage(err)
 	}
-	if c.For < 0 {
-		return usage(fmt.Errorf("--for must not be below zero, and is %s", c.For))
+	if err := c.check(); err != nil {
+		return usage(err)
 	}
 	if c.File != "" {
 		return c.replay(s, over)
 	}
-	if c.Listen == "" {
-		return usage(errors.New("say where to listen, as in --listen 127.0.0.1:6432: the app connects there, and --dsn names the server"))
-	}
-	dsn, source := postgresFlags{c.DSN}.dsn()
-	if dsn == "" {
-		return usage(errors.New("name the server with --dsn, PGHOLD_DSN or DATABASE_URL: its host, port and TLS settings are used, user and password are the app's own"))
-	}
-	cc, err := connstring.Parse(dsn)
-	if err != nil {
-		return usage(fmt.Errorf("%s: %w", source, err))
-	}
-	if cc.ValidateConnect != nil {
-		return usage(fmt.Errorf("%s has target_session_attrs: the tap has no session of its own to ask with; name the one server", source))
-	}
-	certificate, err := c.certificate()
-	if err != nil {
-		return usage(err)
-	}
-	listener, err := c.listen()
+	cc, err := c.server()
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
-	where := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
 	began := time.Now()
 	ledger := watch.New(began)
-	out, err := c.outputs(s, ledger, where, began)
+	open := c.sampler
+	if c.Listen != "" {
+		open = c.tap
+	}
+	from, err := open(ctx, s, cc, ledger)
+	if err != nil {
+		return err
+	}
+	defer from.stop()
+	out, err := c.outputs(s, ledger, from.title, began)
 	if err != nil {
 		return err
 	}
 	defer out.close()
 
-	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
-	defer t.Close()
 	served := make(chan error, 1)
-	go func() { served <- t.Serve(listener) }()
-	fmt.Fprintf(s.err, "Passing %s: %s\n", printable.Line(where), connectHere(listener.Addr()))
-	if !c.loopback(listener) {
-		fmt.Fprintln(s.err, "Whoever reaches this address reaches the server as if from here: what pg_hba.conf lets in from this machine (trust, peer, ident) is open to them.")
+	go func() { served <- from.run() }()
+	var ended error
+	if c.Once {
+		ended = <-served
+	} else {
+		ended = c.show(ctx, s, ledger, from.title, served)
 	}
-
-	ended := c.show(ctx, s, ledger, where, served)
-	t.Close() // all that was open is counted
+	from.stop() // all that was open is counted
 	return c.conclude(s, ledger.Report(time.Now()), out, ended, over)
+}
+
+// check looks at what does not go together.
+func (c *watchCmd) check() error {
+	switch {
+	case c.For < 0:
+		return fmt.Errorf("--for must not be below zero, and is %s", c.For)
+	case c.Interval < 10*time.Millisecond:
+		return fmt.Errorf("--interval must be 10ms or more, and is %s", c.Interval)
+	case c.File != "" && (c.Listen != "" || c.Record != "" || c.Metrics != "" || c.For != 0 || c.Once):
+		return errors.New("a recording is shown as it is: --listen, --record, --metrics, --for and --once are for a server")
+	case c.Once && c.Listen != "":
+		return errors.New("--once is one sample, and with --listen there are none: --for 60s ends it")
+	case c.Once && c.For != 0:
+		return errors.New("--once and --for do not go together")
+	case c.Listen == "" && (c.TLSCert != "" || c.TLSKey != "" || c.Beyond):
+		return errors.New("--tls-cert, --tls-key and --listen-beyond-loopback are about apps that connect here: add --listen")
+	}
+	return nil
+}
+
+// server is where the connection string leads.
+func (c *watchCmd) server() (*pgx.ConnConfig, error) {
+	dsn, from := postgresFlags{c.DSN}.dsn()
+	if dsn == "" {
+		return nil, usage(errors.New("name the server with --dsn, PGHOLD_DSN or DATABASE_URL; with --listen 127.0.0.1:6432 an app can connect through here, and nothing is sampled"))
+	}
+	cc, err := connstring.Parse(dsn)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", from, err))
+	}
+	if c.Listen != "" && cc.ValidateConnect != nil {
+		return nil, usage(fmt.Errorf("%s has target_session_attrs: the tap has no session of its own to ask with; name the one server", from))
+	}
+	return cc, nil
+}
+
+// source fills a ledger.
+type source struct {
+	title string
+	run   func() error // until stop; may be called once
+	stop  func()
+}
+
+// tap passes connections on.
+func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
+	certificate, err := c.certificate()
+	if err != nil {
+		return nil, usage(err)
+	}
+	listener, err := c.listen()
+	if err != nil {
+		return nil, err
+	}
+	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
+	title := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
+	run := func() error {
+		fmt.Fprintf(s.err, "Passing %s: %s\n", printable.Line(title), connectHere(listener.Addr()))
+		if !c.loopback(listener) {
+			fmt.Fprintln(s.err, "Whoever reaches this address reaches the server as if from here: what pg_hba.conf lets in from this machine (trust, peer, ident) is open to them.")
+		}
+		return t.Serve(listener)
+	}
+	return &source{title, run, func() { listener.Close(); t.Close() }}, nil
+}
+
+// sampler asks the server.
+func (c *watchCmd) sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
+	from, err := activity.Connect(ctx, activity.Config{Server: cc, Ledger: ledger, Interval: c.Interval, Log: s.log})
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect: %w", connstring.Reason(err))
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	run := func() error {
+		defer close(done)
+		if c.Once {
+			return from.Sample(ctx)
+		}
+		from.Run(ctx)
+		return nil
+	}
+	stop := sync.OnceFunc(func() {
+		cancel()
+		<-done
+		from.Close(context.WithoutCancel(ctx))
+	})
+	return &source{fmt.Sprintf("database %s of %s", cc.Database, net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port))), run, stop}, nil
 }
 
 // conclude shows the whole, and says how it ends.
@@ -137,9 +222,6 @@ func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended erro
 
 // replay shows a recording.
 func (c *watchCmd) replay(s streams, over failOver) error {
-	if c.Listen != "" || c.Record != "" || c.Metrics != "" || c.For != 0 {
-		return usage(errors.New("a recording is shown as it is: --listen, --record, --metrics and --for are for a server"))
-	}
 	file, err := os.Open(c.File)
 	if err != nil {
 		return err

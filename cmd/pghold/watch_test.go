@@ -144,6 +144,31 @@ func TestWatch_For(t *testing.T) {
 	}
 }
 
+// One sample sees who is idle in a transaction now.
+func TestWatch_Once(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "begin; select 'secret' /*route='/checkout'*/", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	status, out, stderr := pghold(t.Context(), "watch", "--dsn", dsn, "--once", "--json")
+	var r watch.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != exitDone {
+		t.Fatalf("status %d, %v, %s: %s", status, err, stderr, out)
+	}
+	if r.InTransaction != 1 || len(r.Listed) != 1 || !r.Listed[0].Open || r.Listed[0].PID != conn.PgConn().PID() || strings.Contains(out, "secret") {
+		t.Errorf("got %+v", r)
+	}
+	status, out, stderr = pghold(t.Context(), "watch", "--dsn", dsn, "--once")
+	if status != exitDone || !strings.Contains(out, "idle in transaction") || !strings.Contains(stderr, "samples the sessions of database") {
+		t.Errorf("status %d, %s, %s", status, out, stderr)
+	}
+}
+
 func TestWatch_Mistakes(t *testing.T) {
 	t.Setenv("PGHOLD_DSN", "")
 	t.Setenv("DATABASE_URL", "")
@@ -158,6 +183,12 @@ func TestWatch_Mistakes(t *testing.T) {
 		args   []string
 	}{
 		{"name the server with --dsn", exitUsage, []string{"--listen", "127.0.0.1:0"}},
+		{"name the server with --dsn", exitUsage, nil},
+		{"cannot connect", exitFailed, []string{"--dsn", dsn}},
+		{"--interval must be 10ms or more", exitUsage, []string{"--dsn", dsn, "--interval", "1ms"}},
+		{"add --listen", exitUsage, []string{"--dsn", dsn, "--tls-cert", "a", "--tls-key", "b"}},
+		{"--once is one sample", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--once"}},
+		{"--once and --for do not go together", exitUsage, []string{"--dsn", dsn, "--once", "--for", "1s"}},
 		{"add --listen-beyond-loopback", exitUsage, []string{"--listen", "0.0.0.0:0", "--dsn", dsn}},
 		{"--tls-cert and --tls-key go together", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--tls-cert", "a"}},
 		{"no such file", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--tls-cert", "nowhere", "--tls-key", "nowhere"}},

@@ -142,7 +142,7 @@ func (s *Source) Run(ctx context.Context) {
 		if s.conn == nil && !s.reconnect(ctx) {
 			return
 		}
-		err := s.sample(ctx)
+		err := s.Sample(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -218,8 +218,8 @@ type wire struct {
 	application, user, address, text pgtype.DriverBytes
 }
 
-// sample takes a sample.
-func (s *Source) sample(ctx context.Context) error {
+// Sample takes one sample. Run does that again and again.
+func (s *Source) Sample(ctx context.Context) error {
 	sent := time.Now()
 	ask := s.server.number >= counterSince && sent.Sub(s.asked) >= time.Second
 	rows, err := s.conn.Query(ctx, s.sql, s.server.databaseOID, s.taken.before.Add(-time.Second), ask)
