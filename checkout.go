@@ -112,7 +112,7 @@ func (c *Checkout) begin() {
 	s.add(c)
 	s.mu.Unlock()
 	if c.scope == nil {
-		c.pool.unscoped.Add(1)
+		c.pool.unscoped.add(c.route)
 	}
 	c.scope.add(c)
 	if !r.stacks.sampling.Load() {

@@ -19,6 +19,7 @@ type Pool struct {
 	size       atomic.Int64 // Max of the last PoolStat
 	tellsWaits atomic.Bool  // somebody began a Wait
 	shortage   shortage
+	unscoped   unscoped
 
 	isOpen func() bool // of OpenPool, guarded by the recorder's opening
 
@@ -26,7 +27,6 @@ type Pool struct {
 	waiting                       atomic.Int64 // acquires in progress
 	maxWaiting                    atomic.Int64 // of those who queued
 	checkouts, releases           atomic.Uint64
-	unscoped                      atomic.Uint64 // checkouts in no WithRoute or Do
 	timeouts, cancelled, failures atomic.Uint64 // of waits
 }
 

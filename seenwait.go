@@ -2,8 +2,10 @@ package pghold
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 	"weak"
 
@@ -25,28 +27,28 @@ type queued struct {
 // the other.
 type queueing struct {
 	of              *Pool
+	handler         string        // on its stack
 	first, last     time.Duration // profiles
-	takes, unscoped uint64        // checkouts, of the request and of nobody known, before the last
+	takes, unscoped uint64        // checkouts, of the request and without its context, before the last that was of this pool
 }
 
 // look is what is known before a profile of those who may be seen to wait in it. Labels
 // are given out again: a goroutine belongs to who has its label before and after.
 type look struct {
 	recorder *Recorder
-	pool     *Pool
+	pool     *Pool // for which they wait; nil where that is not known
 	owners   [sharedLabel + 1]*scope
 	takes    [sharedLabel + 1]uint64
-	unscoped uint64
-	last     time.Duration // when the profile before was taken
+	unscoped map[string]uint64
+	last     time.Duration // when the profile before was taken that had all who wait
 }
 
-// lookAt begins to look at who waits for a connection of a pool, nil where it is of none.
+// lookAt begins to look at who waits for a connection of a pool.
 func (r *Recorder) lookAt(p *Pool) *look {
-	l := &look{recorder: r, pool: p}
-	if p == nil {
-		return l
+	l := &look{recorder: r, pool: p, last: r.stacks.looked}
+	if p != nil {
+		l.unscoped = p.unscoped.all()
 	}
-	l.unscoped = p.unscoped.Load()
 	for i := range owners {
 		if s := owners[i].Load(); s != nil {
 			s.mu.Lock()
@@ -65,7 +67,8 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 			if !inQueue(g.Frames) {
 				continue
 			}
-			q := queued{route: callsite.HandlerOf(g.Frames, doFrame, l.recorder.cfg.Skip), count: g.Count}
+			handler := callsite.HandlerOf(g.Frames, doFrame, l.recorder.cfg.Skip)
+			q := queued{route: handler, count: g.Count}
 			// What a request has started may outlive it, and have its label: only who is in Do
 			// is in that one. Who is in one within another may have either's route.
 			inDo := slices.ContainsFunc(g.Frames, func(f callsite.Site) bool { return f.Func == doFrame })
@@ -73,7 +76,7 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 				if name := s.knownName(); name != "" && (name != noPattern || q.route == "") {
 					q.route = name
 				}
-				q.request, q.longest = weak.Make(s), taken-l.since(s, l.takes[label], taken)
+				q.request, q.longest = weak.Make(s), taken-l.since(s, handler, l.takes[label], taken)
 			}
 			q.route = cmp.Or(q.route, unknownRoute)
 			all = append(all, q)
@@ -91,16 +94,53 @@ func (l *look) owner(label uint64) *scope {
 }
 
 // since is the first profile in which a request was seen to wait, if it was in each since,
-// and got no connection meanwhile. Where connections are taken without its context, that
-// is known where nobody got one so.
-func (l *look) since(s *scope, takes uint64, taken time.Duration) time.Duration {
+// and got no connection meanwhile. Where its handler takes connections without a context,
+// that is known where nobody got one so in that handler. A profile that does not tell for
+// which pool it waits, as when a connection is just being handed over, goes on with what
+// was known.
+func (l *look) since(s *scope, handler string, takes uint64, taken time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if q := s.queue; q == nil || q.of != l.pool || q.last != l.last || q.takes != s.takes || q.unscoped != l.pool.unscoped.Load() {
-		s.queue = &queueing{of: l.pool, first: taken}
+	q := s.queue
+	if l.pool == nil {
+		if q != nil && q.last == l.last {
+			q.last = taken
+		}
+		return taken
 	}
-	s.queue.last, s.queue.takes, s.queue.unscoped = taken, takes, l.unscoped
+	if q == nil || q.of != l.pool || q.handler != handler || q.last != l.last || q.takes != s.takes || q.unscoped != l.pool.unscoped.of(handler) {
+		s.queue = &queueing{of: l.pool, handler: handler, first: taken}
+	}
+	s.queue.last, s.queue.takes, s.queue.unscoped = taken, takes, l.unscoped[handler]
 	return s.queue.first
+}
+
+// unscoped counts checkouts without a context of WithRoute or Do, by the handler that was on
+// the stack: "" in none, as of goroutines that a handler has started.
+type unscoped struct {
+	mu        sync.Mutex
+	byHandler map[string]uint64 // as many as the program's code has
+}
+
+func (u *unscoped) add(handler string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.byHandler == nil {
+		u.byHandler = map[string]uint64{}
+	}
+	u.byHandler[handler]++
+}
+
+func (u *unscoped) of(handler string) uint64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.byHandler[handler]
+}
+
+func (u *unscoped) all() map[string]uint64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return maps.Clone(u.byHandler)
 }
 
 // onlyFull is the pool that does not tell who waits, and of which all connections are

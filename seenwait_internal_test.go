@@ -171,3 +171,20 @@ func seenWaitersOfAJobThatGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// Checkouts without a context are counted by the handler: of a request that waits in another
+// one than before, in a middleware first, it is not known whether it has got one.
+func TestLook_SinceInAnotherHandler(t *testing.T) {
+	r := NewRecorder(Config{})
+	s := newNamedScope(t.Context(), "GET /")
+	for i, c := range []struct {
+		handler string
+		want    time.Duration
+	}{{"app.auth", 1}, {"app.auth", 1}, {"app.list", 3}, {"app.list", 3}} {
+		taken := time.Duration(i + 1)
+		l := &look{recorder: r, pool: r.Pool("main"), last: taken - 1}
+		if got := l.since(s, c.handler, 0, taken); got != c.want {
+			t.Errorf("look %d: it waits since %d, want %d", i+1, got, c.want)
+		}
+	}
+}

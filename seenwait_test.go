@@ -138,31 +138,37 @@ func seenWaiters(t *testing.T) {
 }
 
 // How long a request waits begins anew when it has got a connection, or may have: where one
-// was taken without a context nobody knows by whom.
+// was taken without a context nobody knows by whom, but in which handler, if in any.
 func TestSeenWaiters_LongestIsSinceTheLastConnection(t *testing.T) {
 	for name, get := range map[string]func(*pghold.Pool, context.Context){
 		"got none": func(*pghold.Pool, context.Context) {},
 		"it":       func(p *pghold.Pool, ctx context.Context) { p.Checkout(ctx).Release() },
 		"another":  func(p *pghold.Pool, _ context.Context) { p.Checkout(pghold.WithRoute(t.Context(), "/")).Release() },
-		"somebody": func(p *pghold.Pool, _ context.Context) { p.Checkout(t.Context()).Release() },
+		"somebody of its handler": func(p *pghold.Pool, _ context.Context) {
+			pghold.Do(t.Context(), "GET /", (&handler{pool: p}).serve)
+		},
+		"somebody of another handler": func(p *pghold.Pool, _ context.Context) {
+			pghold.Do(t.Context(), "GET /", (&handler{pool: p}).other)
+		},
+		"a goroutine of a handler": func(p *pghold.Pool, _ context.Context) {
+			var all sync.WaitGroup
+			defer all.Wait()
+			pghold.Do(t.Context(), "GET /", func(context.Context) { all.Go(func() { (&handler{pool: p}).serve(context.Background()) }) })
+		},
+		"nobody": func(p *pghold.Pool, _ context.Context) { p.Checkout(context.Background()).Release() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Hour})
 			q := queueFor(t, r, "main", 1) // nobody else looks
-			var request context.Context
-			q.all.Go(func() {
-				pghold.Do(t.Context(), "GET /", func(ctx context.Context) {
-					request = ctx
-					q.db.Conn(ctx)
-				})
-			})
+			request := &handler{queue: q}
+			q.all.Go(func() { pghold.Do(t.Context(), "GET /", request.serve) })
 			synctest.Wait()
 			wantSeen(t, r.SnapshotWithStacks(), "1 of GET /")
 			time.Sleep(time.Second)
-			get(q.pool, request)
+			get(q.pool, request.asked)
 			time.Sleep(time.Second)
 			want := "1 of GET /"
-			if name != "it" && name != "somebody" {
+			if name != "it" && name != "somebody of its handler" {
 				want += " for 2s"
 			}
 			if got := seen(r.SnapshotWithStacks()); len(got) != 1 || got[0] != want {
@@ -170,6 +176,59 @@ func TestSeenWaiters_LongestIsSinceTheLastConnection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// handler waits in a queue or, where it has none, takes a connection of a pool, with no
+// context.
+type handler struct {
+	queue *queue
+	pool  *pghold.Pool
+	asked context.Context
+}
+
+//go:noinline
+func (h *handler) serve(ctx context.Context) {
+	h.asked = ctx
+	if h.queue != nil {
+		h.queue.db.Conn(ctx)
+		return
+	}
+	h.pool.Checkout(context.Background()).Release()
+}
+
+//go:noinline
+func (h *handler) other(context.Context) { h.pool.Checkout(context.Background()).Release() }
+
+// A connection that is handed over is for a moment nobody's. Who has got none has waited
+// since before, and who did not wait at that moment has not.
+func TestSeenWaiters_LongestIsKeptByAHandover(t *testing.T) {
+	synctest.Test(t, seenWaitersLongestIsKeptByAHandover)
+}
+
+func seenWaitersLongestIsKeptByAHandover(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{})
+	q := queueFor(t, r, "main", 2)
+	q.pool.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Max: 3, Waits: 100} })
+	others := pghold.WithRoute(t.Context(), "GET /served")
+	c := q.pool.Checkout(others)
+	q.wait(t.Context(), "GET /waits")
+	q.all.Go(func() {
+		pghold.Do(t.Context(), "GET /pauses", func(ctx context.Context) {
+			short, cancel := context.WithTimeout(ctx, 4100*time.Millisecond)
+			defer cancel()
+			q.take(short)
+			time.Sleep(300 * time.Millisecond)
+			q.take(ctx)
+		})
+	})
+	synctest.Wait()
+	wantSeen(t, r.SnapshotWithStacks(), "1 of GET /pauses", "1 of GET /waits")
+	time.Sleep(4200 * time.Millisecond)
+	c.Release()
+	wantSeen(t, r.SnapshotWithStacks())
+	defer q.pool.Checkout(others).Release()
+	time.Sleep(700 * time.Millisecond)
+	wantSeen(t, r.SnapshotWithStacks(), "1 of GET /waits for 4.9s", "1 of GET /pauses")
 }
 
 // Beside 128 requests that have labels of their own, who waits is told by the handler on

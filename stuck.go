@@ -88,6 +88,8 @@ type stacks struct {
 
 	mu     sync.Mutex
 	taken  time.Duration // since the recorder was made
+	looked time.Duration // when the last was that had all who wait
+	some   bool          // did then
 	queued []queued      // who waited for a connection of database/sql then
 	of     *Pool         // for which they did, as far as can be known; else nil
 	cost   time.Duration // of the last profile and of what was done with it
@@ -182,7 +184,7 @@ func (r *Recorder) profile() {
 	byLabel := map[string][]callsite.Goroutines{}
 	alike := map[group]int{}
 	full := r.onlyFull()
-	all := full != nil // who waits for it may have any label, and so may a hold's goroutine
+	all := full != nil || s.some // who waits may have any label, and so may a hold's goroutine
 	for _, h := range holds {
 		byLabel[h.label.String()] = nil
 		all = all || h.label == noLabel
@@ -194,12 +196,17 @@ func (r *Recorder) profile() {
 	if len(holds) > 0 || all {
 		callsite.Profile(labelKey, byLabel, all)
 	}
-	look.last, s.taken = s.taken, r.now()
+	s.taken = r.now()
 	s.queued, s.of = nil, nil
-	if full != nil && r.onlyFull() == full {
-		s.queued, s.of = look.queued(byLabel, s.taken), full
-	}
 	if all {
+		if r.onlyFull() != full {
+			look.pool = nil
+		}
+		waiting := look.queued(byLabel, s.taken)
+		if look.pool != nil {
+			s.queued, s.of = waiting, full
+		}
+		s.looked, s.some = s.taken, len(waiting) > 0
 		var everybody []callsite.Goroutines
 		for _, g := range byLabel {
 			everybody = append(everybody, g...)
