@@ -19,15 +19,18 @@ type OwnWait struct {
 	Inferred bool
 }
 
-// Waiter is who waits for a connection of a pool now: all callers of one route, and
-// apart from these those that wait for themselves.
+// Waiter is who waits for a connection of a pool now: all callers of one route or, without
+// one, of one line, and apart from these those that wait for themselves.
 type Waiter struct {
 	Pool string
 	// Route is, of callers who were only seen to wait, that of their Do, as it was told
 	// last. Where more than 128 calls of Do run at once, where others are within theirs, and
 	// where none was told, it is the handler that is on the stack, "api.(*Server).list";
-	// outside of Do, and in goroutines that a handler starts, it is "(unknown)".
-	Route   string
+	// outside of Do, and in goroutines that a handler starts, it is "".
+	Route string
+	// At is the application's line that waits, of callers without a route who were only
+	// seen to wait; none where the stack has none.
+	At      Site
 	Count   int
 	Longest time.Duration // how long that one has waited that has waited longest
 	// Own is where their own requests took a connection of the same pool, which they
@@ -55,6 +58,7 @@ type (
 		Count   int       `json:"count"`
 		Longest seconds   `json:"longest_s"`
 		Own     *Site     `json:"own,omitempty"`
+		At      *Site     `json:"at,omitempty"`
 		Seen    time.Time `json:"seen_at,omitzero"`
 	}
 )
@@ -76,9 +80,12 @@ func (w *OwnWait) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes the duration as seconds.
 func (w Waiter) MarshalJSON() ([]byte, error) {
-	j := waiterJSON{w.Pool, w.Route, w.Count, seconds(w.Longest), nil, w.Seen}
+	j := waiterJSON{Pool: w.Pool, Route: w.Route, Count: w.Count, Longest: seconds(w.Longest), Seen: w.Seen}
 	if w.Own != (Site{}) {
 		j.Own = &w.Own
+	}
+	if w.At != (Site{}) {
+		j.At = &w.At
 	}
 	return json.Marshal(j)
 }
@@ -89,9 +96,12 @@ func (w *Waiter) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*w = Waiter{j.Pool, j.Route, j.Count, time.Duration(j.Longest), Site{}, j.Seen}
+	*w = Waiter{Pool: j.Pool, Route: j.Route, Count: j.Count, Longest: time.Duration(j.Longest), Seen: j.Seen}
 	if j.Own != nil {
 		w.Own = *j.Own
+	}
+	if j.At != nil {
+		w.At = *j.At
 	}
 	return nil
 }
@@ -168,7 +178,7 @@ func waitsForItself(all []Waiter, pool string) bool {
 func sortWaiters(all []Waiter) {
 	own := func(w Waiter) int { return map[bool]int{true: 1}[w.Own != Site{}] }
 	slices.SortFunc(all, func(a, b Waiter) int {
-		return cmp.Or(own(b)-own(a), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Longest, a.Longest), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Own.Line, b.Own.Line))
+		return cmp.Or(own(b)-own(a), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Longest, a.Longest), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Own.Line, b.Own.Line), cmp.Compare(a.At.Line, b.At.Line))
 	})
 }
 

@@ -1,7 +1,6 @@
 package pghold
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -12,12 +11,10 @@ import (
 	"github.com/pghold/pghold/internal/callsite"
 )
 
-// unknownRoute is that of goroutines of which it is not known for whom they wait.
-const unknownRoute = "(unknown)"
-
 // queued are goroutines that were seen where database/sql lets callers wait.
 type queued struct {
 	route   string
+	at      Site                // where it has no route
 	request weak.Pointer[scope] // the one, where it is known; the last profile keeps none alive
 	count   int
 	longest time.Duration // at least; 0 is not known
@@ -78,7 +75,9 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 				}
 				q.request, q.longest = weak.Make(s), taken-l.since(s, handler, l.takes[label], taken)
 			}
-			q.route = cmp.Or(q.route, unknownRoute)
+			if i := callsite.Application(g.Frames, l.recorder.cfg.Skip); i >= 0 && q.route == "" {
+				q.at = Site(g.Frames[i])
+			}
 			all = append(all, q)
 		}
 	}
@@ -182,21 +181,21 @@ func (p *Pool) queuers() ([]queued, time.Duration) {
 // waits for himself.
 func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, n int) {
 	type key struct {
-		route string
-		own   Site
+		route   string
+		own, at Site
 	}
 	queuers, taken := p.queuers()
 	seen := p.recorder.started.Add(taken).Round(0)
 	groups := map[key]*Waiter{}
 	for _, q := range queuers {
-		k := key{route: q.route}
+		k := key{route: q.route, at: q.at}
 		for _, h := range holds {
 			if h.of.pool == p && h.OwnWait != nil && h.of.scope != nil && weak.Make(h.of.scope) == q.request {
 				k.own = h.Site
 			}
 		}
 		sum := rowOf(groups, k)
-		sum.Pool, sum.Route, sum.Own, sum.Seen = p.name, k.route, k.own, seen
+		sum.Pool, sum.Route, sum.Own, sum.At, sum.Seen = p.name, k.route, k.own, k.at, seen
 		sum.Count += q.count
 		sum.Longest = max(sum.Longest, q.longest)
 		n += q.count

@@ -59,7 +59,7 @@ func seenWaitersOfALabelGivenOutAgain(t *testing.T) {
 	for _, w := range r.SnapshotWithStacks().Waiters {
 		got[w.Route] = w.Count
 	}
-	if len(got) != 2 || got[unknownRoute] != 1 || got["job mail"] != 1 {
+	if len(got) != 2 || got[""] != 1 || got["job mail"] != 1 {
 		t.Errorf("seen to wait are %v, want one of a job, and one of nobody known", got)
 	}
 	close(stop)

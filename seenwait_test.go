@@ -66,6 +66,9 @@ func (q *queue) take(ctx context.Context) { q.db.Conn(ctx) }
 func seen(s *pghold.Snapshot) (all []string) {
 	for _, w := range s.Waiters {
 		text := fmt.Sprintf("%d of %s", w.Count, w.Route)
+		if w.At != (pghold.Site{}) {
+			text += "at " + w.At.Func[strings.LastIndexByte(w.At.Func, '/')+1:]
+		}
 		if w.Longest > 0 {
 			text += " for " + w.Longest.String()
 		}
@@ -232,7 +235,7 @@ func seenWaitersLongestIsKeptByAHandover(t *testing.T) {
 }
 
 // Beside 128 requests that have labels of their own, who waits is told by the handler on
-// the stack, and in goroutines that a handler has started, and outside of all, not at all.
+// the stack, and in goroutines that a handler has started, and outside of all, by the line.
 func TestSeenWaiters_WithoutALabelOfTheirOwn(t *testing.T) {
 	synctest.Test(t, seenWaitersWithoutALabelOfTheirOwn)
 }
@@ -253,7 +256,7 @@ func seenWaitersWithoutALabelOfTheirOwn(t *testing.T) {
 		})
 	})
 	synctest.Wait()
-	wantSeen(t, r.SnapshotWithStacks(), "126 of GET /orders", "9 of pghold_test.(*queue).take", "2 of (unknown)")
+	wantSeen(t, r.SnapshotWithStacks(), "126 of GET /orders", "9 of pghold_test.(*queue).take", "2 of at pghold_test.(*queue).take")
 }
 
 // A route is told as it was last, and nobody is asked for it who does not take a connection.
@@ -375,6 +378,42 @@ func seenWaitersLongestIsWithoutAPause(t *testing.T) {
 	for _, want := range [][]string{{"1 of GET /"}, {"1 of GET / for 1s"}, nil, {"1 of GET /"}, {"1 of GET / for 1s"}} {
 		wantSeen(t, r.SnapshotWithStacks(), want...)
 		time.Sleep(time.Second)
+	}
+}
+
+// Who waits without a route is told by the line, of each function apart: in JSON, in the log,
+// and of two processes together.
+func TestSeenWaiters_WithoutARoute(t *testing.T) { synctest.Test(t, seenWaitersWithoutARoute) }
+
+func seenWaitersWithoutARoute(t *testing.T) {
+	told := make(chan pghold.Shortage, 100)
+	r := pghold.NewRecorder(pghold.Config{OnShortage: func(s pghold.Shortage) { told <- s }})
+	q := queueFor(t, r, "main", 2)
+	for range 2 {
+		q.all.Go(func() { q.take(context.Background()) })
+	}
+	q.all.Go(func() { (&handler{queue: q}).serve(context.Background()) })
+	synctest.Wait()
+	s := r.SnapshotWithStacks()
+	want := []string{"2 of at pghold_test.(*queue).take", "1 of at pghold_test.(*handler).serve"}
+	wantSeen(t, s, want...)
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pghold.ReadSnapshot(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSeen(t, again, want...)
+	s.Merge(again)
+	wantSeen(t, s, "4 of at pghold_test.(*queue).take", "2 of at pghold_test.(*handler).serve")
+
+	var log bytes.Buffer
+	time.Sleep(3 * time.Second)
+	pghold.LogShortage(slog.New(slog.NewTextHandler(&log, nil)))(<-told)
+	if want := fmt.Sprintf(`seen_waiting="2 of no route, %s; 1 of no route, %s"`, again.Waiters[0].At, again.Waiters[1].At); !strings.Contains(log.String(), want) {
+		t.Errorf("the log is %s, want %s in it", &log, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pghold
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -123,7 +124,10 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 		if len(s.Waiters) > 0 {
 			seen := make([]string, len(s.Waiters))
 			for i, w := range s.Waiters {
-				seen[i] = fmt.Sprintf("%d of %s", w.Count, w.Route)
+				seen[i] = fmt.Sprintf("%d of %s", w.Count, cmp.Or(w.Route, "no route"))
+				if w.At != (Site{}) {
+					seen[i] += ", " + w.At.String()
+				}
 			}
 			attrs = append(attrs, slog.String("seen_waiting", strings.Join(seen, "; ")))
 		}

@@ -15,6 +15,7 @@ func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 		{Pool: "sql", Route: "GET /twice", Count: 1, Seen: now, Own: pghold.Site{File: "a.go", Line: 7}},
 		{Pool: "sql", Route: "GET /seen", Count: 3, Seen: now.Add(-4200 * time.Millisecond)},
 		{Pool: "sql", Route: "GET /long", Count: 2, Seen: now.Add(-999 * time.Millisecond), Longest: 7 * time.Second},
+		{Pool: "sql", Count: 9, Seen: now, At: pghold.Site{Func: "example.com/app/sql.writeLog.func1", File: "/src/sql.go", Line: 77}},
 		{Pool: "pgx", Route: "GET /exact", Count: 5, Longest: time.Second},
 	}}
 	var b strings.Builder
@@ -25,6 +26,7 @@ func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 		`GET /twice<br><small>sql, seen in a sample</small><td class="n" data-of="callers">1 seen<td class="n" data-of="the longest">–<td data-of="holds one itself"><span class="bad">taken at <code title="">a.go:7</code>`,
 		`GET /seen<br><small>sql, seen in a sample 4.2 s ago</small><td class="n" data-of="callers">3 seen<td class="n" data-of="the longest">–<td data-of="holds one itself">–</tr>`,
 		`GET /long<br><small>sql, seen in a sample</small><td class="n" data-of="callers">2 seen<td class="n" data-of="the longest">at least 7.0 s<td data-of="holds one itself">–</tr>`,
+		`<td>– <code title="example.com/app/sql.writeLog.func1">sql.go:77</code> sql.writeLog.func1<br><small>sql, seen in a sample</small><td class="n" data-of="callers">9 seen<`,
 		`GET /exact<br><small>pgx</small><td class="n" data-of="callers">5<td class="n" data-of="the longest">1.0 s<td data-of="holds one itself">no</tr>`,
 	} {
 		if !strings.Contains(b.String(), want) {
