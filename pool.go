@@ -34,8 +34,8 @@ type Pool struct {
 type PoolStat struct {
 	Open int // connections, idle or in use
 	Max  int // connections that may be open; 0 means that there is no limit
-	// Waits counts the callers who had to queue, and WaitTime is how long they did
-	// in all.
+	// Waits counts the callers who had to queue, and WaitTime is how long those did in all
+	// whose wait has ended. database/sql counts the others in Waits, too.
 	Waits    uint64
 	WaitTime time.Duration
 }
@@ -108,6 +108,12 @@ func (p *Pool) queueing(more int64) int64 {
 	return max(0, n)
 }
 
+// sawWaiting notes how many queue.
+func (p *Pool) sawWaiting(n int64) {
+	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
+	}
+}
+
 // Wait is a caller that queues for a connection. It ends with Checkout or Fail.
 type Wait struct{ c *Checkout } // the hold that it may become
 
@@ -118,8 +124,7 @@ func (p *Pool) Wait(ctx context.Context) Wait {
 		p.tellsWaits.Store(true)
 	}
 	n := p.queueing(1)
-	for most := p.maxWaiting.Load(); n > most && !p.maxWaiting.CompareAndSwap(most, n); most = p.maxWaiting.Load() {
-	}
+	p.sawWaiting(n)
 	c := p.newCheckout(ctx)
 	c.waiting = true
 	if n == 0 && p.recorder.cfg.OnShortage == nil { // it will be served at once

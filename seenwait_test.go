@@ -106,8 +106,8 @@ func seenWaiters(t *testing.T) {
 	if w := first.Waiters[0]; !w.Seen.Equal(time.Now()) || w.Pool != "main" || w.Own != (pghold.Site{}) {
 		t.Errorf("the first are %+v, want those of now", w)
 	}
-	if n := first.Pools[0].WaitingSeen; n != 5 {
-		t.Errorf("%d are seen to wait, want 5", n)
+	if p := first.Pools[0]; p.WaitingSeen != 5 || p.Waiting != 5 || p.MaxWaiting != 5 {
+		t.Errorf("the pool is %+v, want 5 who are seen to wait, and no more before", p)
 	}
 	b, err := json.Marshal(first)
 	if err != nil {
@@ -414,6 +414,33 @@ func seenWaitersWithoutARoute(t *testing.T) {
 	pghold.LogShortage(slog.New(slog.NewTextHandler(&log, nil)))(<-told)
 	if want := fmt.Sprintf(`seen_waiting="2 of no route, %s; 1 of no route, %s"`, again.Waiters[0].At, again.Waiters[1].At); !strings.Contains(log.String(), want) {
 		t.Errorf("the log is %s, want %s in it", &log, want)
+	}
+}
+
+// The most who were ever seen to wait are kept, and are no more than the pool has counted.
+func TestSeenWaiters_TheMost(t *testing.T) { synctest.Test(t, seenWaitersTheMost) }
+
+func seenWaitersTheMost(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Hour}) // nobody else looks
+	q := queueFor(t, r, "main", 2)
+	ctx, leave := context.WithCancel(t.Context())
+	for range 3 {
+		q.wait(ctx, "GET /leaves")
+	}
+	q.wait(t.Context(), "GET /stays")
+	r.SnapshotWithStacks()
+	leave()
+	time.Sleep(time.Second)
+	if p := r.SnapshotWithStacks().Pools[0]; p.Waiting != 1 || p.MaxWaiting != 4 {
+		t.Errorf("the pool is %+v, want one who waits, and four at most", p)
+	}
+	elsewhere := queueFor(t, pghold.NewRecorder(pghold.Config{}), "unknown", 1)
+	for range 9 {
+		elsewhere.wait(t.Context(), "GET /elsewhere")
+	}
+	time.Sleep(time.Second)
+	if p := r.SnapshotWithStacks().Pools[0]; p.MaxWaiting != int(p.Waits) {
+		t.Errorf("the pool is %+v, want no more who wait than it has counted", p)
 	}
 }
 

@@ -45,8 +45,9 @@ type PoolSnapshot struct {
 	// once. Of a pool that does not tell Max these are all whose acquire is in
 	// progress, also those who are served without queueing.
 	Waiting int `json:"waiting"`
-	// CountsOnly is that the pool does not say who waits (database/sql), so that Waiting and
-	// MaxWaiting are 0 whoever does.
+	// CountsOnly is that the pool does not say who waits (database/sql): Waiting is then
+	// WaitingSeen, and MaxWaiting the most that were ever seen. More may wait, and 0 is also
+	// where nobody looked.
 	CountsOnly bool `json:"counts_only,omitempty"`
 	// WaitingSeen is how many goroutines were seen to wait for a connection of a pool that
 	// does not say so. Only SnapshotWithStacks looks, where no other such pool is full.
@@ -63,7 +64,8 @@ type PoolSnapshot struct {
 	// Where the pool does not say who waits it is inferred, as OwnWait has it.
 	Deadlock bool `json:"deadlock,omitempty"`
 
-	// What the pool itself knows, as in PoolStat; 0 where it does not tell.
+	// What the pool itself knows, as in PoolStat; 0 where it does not tell. WaitTime ("wait_s")
+	// is of waits that have ended, and so 0 while all who ever had to wait still do.
 	Open     int           `json:"open_connections,omitempty"`
 	Max      int           `json:"max_connections,omitempty"`
 	Waits    uint64        `json:"waits,omitempty"`

@@ -130,6 +130,7 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 			seen, n := p.seenWaiters(s.Open)
 			s.Waiters = append(s.Waiters, seen...)
 			s.Pools[i].WaitingSeen = min(n, int(s.Pools[i].Waits))
+			s.Pools[i].Waiting, s.Pools[i].MaxWaiting = s.Pools[i].WaitingSeen, int(p.maxWaiting.Load())
 		}
 	}
 	sortWaiters(s.Waiters)
@@ -205,6 +206,11 @@ func (r *Recorder) profile() {
 		waiting := look.queued(byLabel, s.taken)
 		if look.pool != nil {
 			s.queued, s.of = waiting, full
+			n := uint64(0)
+			for _, q := range waiting {
+				n += uint64(q.count)
+			}
+			full.sawWaiting(int64(min(n, full.Stat().Waits))) // more wait for another pool
 		}
 		s.looked, s.some = s.taken, len(waiting) > 0
 		var everybody []callsite.Goroutines

@@ -47,8 +47,8 @@ type Arrivals struct {
 // PoolWaits are the waits of a pool by its own count, as in PoolStat.
 type PoolWaits struct {
 	Pool     string
-	Waits    uint64 // callers who had to queue
-	WaitTime time.Duration
+	Waits    uint64        // callers who had to queue
+	WaitTime time.Duration // of those whose wait ended
 }
 
 // The windows there are beside the one since the start.

@@ -8,6 +8,30 @@ import (
 	"github.com/pghold/pghold"
 )
 
+// Of a pool that only counts, who waits is what was seen, and its sums are of waits that have
+// ended: those who wait for the first time are in none.
+func TestPage_SaysWhatPoolsDoNotTell(t *testing.T) {
+	s := &pghold.Snapshot{Pools: []pghold.PoolSnapshot{
+		{Name: "seen", CountsOnly: true, Max: 4, Waits: 10, Waiting: 10, WaitingSeen: 10, MaxWaiting: 21},
+		{Name: "blind", CountsOnly: true, Max: 4, Waits: 10},
+		{Name: "tells", Max: 4, Waits: 10, Waiting: 10, MaxWaiting: 21},
+	}}
+	var b strings.Builder
+	if err := page.Execute(&b, newView(s)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"seen":  `data-of="waiting now">10 seen<td class="n" data-of="most waiting">21 seen<td class="n" data-of="waits">10<td class="n" data-of="waited, ended waits">0<`,
+		"blind": `data-of="waiting now">–<td class="n" data-of="most waiting">–<td class="n" data-of="waits">10<td class="n" data-of="waited, ended waits">0<`,
+		"tells": `data-of="waiting now">10<td class="n" data-of="most waiting">21<`,
+	} {
+		_, row, _ := strings.Cut(b.String(), "<td>"+name)
+		if row, _, _ = strings.Cut(row, "</tr>"); !strings.Contains(row, want) {
+			t.Errorf("the row of %s is %s, want %s in it", name, row, want)
+		}
+	}
+}
+
 // Callers who were only seen to wait are told from those whose pool says that they do.
 func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 	now := time.Now()

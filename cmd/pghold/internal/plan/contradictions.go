@@ -60,7 +60,7 @@ func (p *recordedPool) contradicts(predicted *experiment.RouteResult) *experimen
 	// database/sql counts a wait where it begins, and tells neither who waits now nor who
 	// gave up. Those that were given no connection did one of the two.
 	unserved := 0
-	if waiting == 0 && p.Waits > p.Checkouts {
+	if (waiting == 0 || p.CountsOnly) && p.Waits > p.Checkouts {
 		unserved = int(p.Waits - p.Checkouts)
 	}
 	mean := p.waited() / time.Duration(max(1, p.Checkouts))

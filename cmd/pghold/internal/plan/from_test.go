@@ -359,6 +359,9 @@ func TestContradictions_AreWaitsThatThePredictionDoesNotHave(t *testing.T) {
 		// It counts a wait where it begins: more than there were checkouts are waiting, or gave up.
 		"database/sql's, most of whom wait still": {main(func(p *pghold.PoolSnapshot) { p.Waits = p.Checkouts + 43 }),
 			`contradicts the prediction: at least 43 waits had got no connection by then; the prediction has `},
+		"database/sql's, some of whom were seen to": {main(func(p *pghold.PoolSnapshot) {
+			p.CountsOnly, p.Waiting, p.Waits = true, 1, p.Checkouts+43
+		}), `contradicts the prediction: 1 caller was waiting for a connection when the snapshot was taken and at least 43 waits had got no connection by then; the prediction has `},
 		"only the holds' waits": {half(func(s *pghold.Snapshot) { s.Series[0].Wait = sketchOf(repeated(time.Second, 1000)...) }),
 			"waits until then took 1000 s in all, 278 ms for each connection taken"},
 		"connections were opened":         {main(func(p *pghold.PoolSnapshot) { p.Waits, p.WaitTime = 12, 300*time.Millisecond }), ""},
