@@ -18,6 +18,8 @@ type view struct {
 	Came      []cameRow
 	CameMore  int // routes that are not among these
 	PoolWaits []poolRow
+
+	CameTells, CameCounts bool // some of these are of pools that say who waits, or only count
 }
 
 // maxCame is how many routes the page shows of those that came.
@@ -67,6 +69,7 @@ func newView(s *pghold.Snapshot) *view {
 			break
 		}
 		row := cameRow{Pool: a.Pool, Route: a.Route}
+		v.CameTells, v.CameCounts = v.CameTells || tells[a.Pool], v.CameCounts || !tells[a.Pool]
 		for _, w := range v.Recent {
 			row.Cells = append(row.Cells, cell(w, a.Pool, a.Route, tells[a.Pool]))
 		}

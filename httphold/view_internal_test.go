@@ -32,6 +32,36 @@ func TestPage_SaysWhatPoolsDoNotTell(t *testing.T) {
 	}
 }
 
+// Of pools that only count, callers are those who got a connection, and the page says so.
+func TestPage_SaysWhoCame(t *testing.T) {
+	const asked, got = "<p>Callers who asked for a connection, each second; ", "<p>Callers who got a connection, each second, "
+	const some, columns = "Of a pool that only counts its waits, callers who got one.", "got none"
+	for name, c := range map[string]struct {
+		pools []string
+		says  map[string]bool
+	}{
+		"pools that say who waits": {[]string{"pgx"}, map[string]bool{asked: true, got: false, some: false, ">" + columns: true}},
+		"pools that only count":    {[]string{"sql"}, map[string]bool{asked: false, got: true, some: false, ">" + columns: false, "– " + columns: false}},
+		"both":                     {[]string{"pgx", "sql"}, map[string]bool{asked: true, got: false, some: true, "– " + columns: true}},
+	} {
+		w := pghold.Window{Asked: time.Minute, Duration: time.Minute}
+		for _, pool := range c.pools {
+			w.Routes = append(w.Routes, pghold.Arrivals{Pool: pool, Route: "GET /", Arrivals: 60})
+		}
+		s := &pghold.Snapshot{Windows: []pghold.Window{w, {Duration: time.Hour, Routes: w.Routes}},
+			Pools: []pghold.PoolSnapshot{{Name: "pgx"}, {Name: "sql", CountsOnly: true}}}
+		var b strings.Builder
+		if err := page.Execute(&b, newView(s)); err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range c.says {
+			if strings.Contains(b.String(), text) != want {
+				t.Errorf("%s: that the page says %q is %v, want %v:\n%s", name, text, !want, want, b.String())
+			}
+		}
+	}
+}
+
 // Callers who were only seen to wait are told from those whose pool says that they do.
 func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 	now := time.Now()
