@@ -90,3 +90,75 @@ func dbWaitersByRoute(t *testing.T, around func(http.Handler) http.Handler) {
 		t.Errorf("nobody waits, and seen to wait are %+v", w)
 	}
 }
+
+// A connection that is handed over again and again, among goroutines of a logger that have
+// no context, is nothing to those who wait on, however often they are looked at. database/sql
+// serves whom it likes, so there are many of the ones and few of the others.
+func TestDB_WaitersAreWaitingThroughAHandover(t *testing.T) {
+	synctest.Test(t, dbWaitersAreWaitingThroughAHandover)
+}
+
+func dbWaitersAreWaitingThroughAHandover(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{OnShortage: func(pghold.Shortage) {}})
+	db := inMemory(t, r)
+	db.SetMaxOpenConns(4)
+	var all sync.WaitGroup
+	hold := func(ctx context.Context, d time.Duration) {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		time.Sleep(d)
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range 4 {
+		all.Go(func() {
+			pghold.Do(t.Context(), "POST /checkout", func(ctx context.Context) {
+				d := 100 * time.Second
+				if i == 0 {
+					d = 5 * time.Second
+				}
+				hold(ctx, d)
+			})
+		})
+	}
+	time.Sleep(2 * roundTrip)
+	for _, route := range []string{"GET /orders/{id}", "GET /users/{id}"} {
+		all.Go(func() {
+			pghold.Do(t.Context(), route, func(ctx context.Context) {
+				for range 20 {
+					all.Go(func() { writeLog(hold) })
+				}
+				hold(ctx, 0)
+			})
+		})
+	}
+	synctest.Wait()
+	began := time.Now()
+	var handed int
+	for time.Since(began) < 50*time.Second {
+		s := r.SnapshotWithStacks()
+		for _, w := range s.Waiters {
+			switch at := w.Seen.Sub(began); {
+			case w.Route == "" && w.At == (pghold.Site{}):
+				t.Errorf("%d wait without a route and a line", w.Count)
+			case w.Route != "" && w.Longest != at:
+				t.Errorf("%v after it began to wait %s is said to wait for %v", at, w.Route, w.Longest)
+			}
+		}
+		handed = int(s.Pools[0].Checkouts)
+		time.Sleep(110 * time.Millisecond)
+	}
+	if handed < 15 {
+		t.Errorf("there were %d checkouts: the test is about nothing", handed)
+	}
+	all.Wait()
+}
+
+//go:noinline
+func writeLog(hold func(context.Context, time.Duration)) {
+	hold(context.Background(), 200*time.Millisecond)
+}
