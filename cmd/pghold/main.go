@@ -134,8 +134,14 @@ func fail(s streams, status int, err error) int {
 	return status
 }
 
-// version is the module's version, or the commit it was built from.
+// released is the version of a release, which .ci/release sets.
+var released string
+
+// version is the release's or the module's version, or the commit it was built from.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
