@@ -36,7 +36,7 @@ type watchCmd struct {
 	TLSKey  string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its key." group:"Source:"`
 	Beyond  bool   `name:"listen-beyond-loopback" help:"Let --listen name an address that other machines reach." group:"Source:"`
 
-	Once     bool          `help:"Take one sample, and end." group:"Output:"`
+	Once     bool          `help:"Take one sample, and end: who is idle in a transaction now. Not with --listen." group:"Output:"`
 	For      time.Duration `placeholder:"DURATION" help:"End after this time. By default it goes on until Ctrl-C." group:"Output:"`
 	JSON     bool          `name:"json" help:"Print the ledger as one JSON document at the end, and nothing else on standard output." group:"Output:"`
 	Record   string        `type:"path" placeholder:"FILE" help:"Keep each transaction in this new file, for \"pghold watch FILE\"." group:"Output:"`
@@ -176,7 +176,8 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 func (c *watchCmd) sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
 	from, err := activity.Connect(ctx, activity.Config{Server: cc, Ledger: ledger, Interval: c.Interval, Log: s.log})
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect: %w", connstring.Reason(err))
+		return nil, fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
+			strings.Join(strings.Fields(connstring.Hide(cc, err).Error()), " "))
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -205,7 +206,11 @@ func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended erro
 	if c.JSON {
 		err = writeReport(s.out, r)
 	} else {
-		err = screen.Write(s.out, r, screen.Options{Width: terminalWidth(s.out), Title: "In all:", Final: true, Rows: 20})
+		o := screen.Options{Width: terminalWidth(s.out), Title: "In all:", Final: true, Rows: 20}
+		if c.Once {
+			o.Title, o.Once = "Now:", true
+		}
+		err = screen.Write(s.out, r, o)
 	}
 	if err != nil {
 		return err

@@ -25,6 +25,8 @@ type Options struct {
 	Title string // what is watched
 	// Final has the groups by all of their time, not by that of the last minute.
 	Final bool
+	// Once is that it is of one sample, which counts nothing.
+	Once bool
 }
 
 // Write writes a page of a ledger.
@@ -37,11 +39,11 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 	if o.Title != "" {
 		line("%s", o.Title)
 	}
-	line("%s", now(r))
+	line("%s", now(r, o.Once))
 	if total := r.Inside.Total(); total > 0 {
 		line("Of %s in transactions: %s.", short(watch.Seconds(total)), shares(r.Inside))
 	}
-	if r.Unseen != nil {
+	if r.Unseen != nil && !o.Once {
 		line("%s", Seen(r))
 	}
 	b.WriteString("\n")
@@ -60,7 +62,11 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 		line("%s more: %s connection-seconds%s.", words.Count(len(rest), "group"), connectionSeconds(spent), when(o.Final))
 	}
 	if len(groups) == 0 && r.Other == nil {
-		line("No transaction was idle.")
+		if o.Once {
+			line("No transaction is idle.")
+		} else {
+			line("No transaction was idle.")
+		}
 	}
 	b.WriteString("\n")
 	line("A connection that is held outside of a transaction is not seen here.")
@@ -70,7 +76,7 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 
 // Line says it in one line, for a log.
 func Line(r *watch.Report) string {
-	s := now(r)
+	s := now(r, false)
 	if groups := ranked(r, false); len(groups) > 0 && weight(groups[0], false) > 0 {
 		s += " Most: " + Sentence(groups[0], false)
 	}
@@ -78,10 +84,13 @@ func Line(r *watch.Report) string {
 }
 
 // now says what goes on at the moment.
-func now(r *watch.Report) string {
+func now(r *watch.Report, once bool) string {
 	s := fmt.Sprintf("%s, %d idle in transaction", words.Count(r.Sessions, "session"), r.InTransaction)
 	if r.InTransaction > 0 {
 		s += fmt.Sprintf(" (the longest for %s)", short(r.LongestOpen))
+	}
+	if once {
+		return s + "."
 	}
 	s += fmt.Sprintf("; %s and %s in %s.", words.Count(r.Transactions, "transaction"), words.Count(int(r.Statements), "statement"),
 		words.Short(r.To.Sub(r.From).Round(time.Second)))
