@@ -109,16 +109,6 @@ func (r *raw) end() {
 // Statements that are sent before the answer to the last one has come leave no gap.
 func TestTap_Pipelines(t *testing.T) {
 	app, ended := tappedApp(t, "")
-	p := app.PgConn().StartPipeline(t.Context())
-	for _, sql := range []string{"begin", "select 1", "select 2", "commit"} {
-		p.SendQueryParams(sql, nil, nil, nil, nil)
-		if err := p.Sync(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
 	// A batch is one Sync.
 	batch := &pgx.Batch{}
 	for _, sql := range []string{"begin", "select 1", "commit"} {
@@ -127,6 +117,17 @@ func TestTap_Pipelines(t *testing.T) {
 	if err := app.SendBatch(t.Context(), batch).Close(); err != nil {
 		t.Fatal(err)
 	}
+	// Several Syncs, in one piece.
+	wire := hijack(t, app)
+	var messages []pgproto3.FrontendMessage
+	for _, sql := range []string{"begin", "select 1", "select 2", "commit"} {
+		messages = append(messages, &pgproto3.Parse{Query: sql}, &pgproto3.Bind{}, &pgproto3.Execute{}, &pgproto3.Sync{})
+	}
+	wire.send(messages...)
+	for range 4 {
+		wire.until(&pgproto3.ReadyForQuery{})
+	}
+	wire.end()
 	r := ended()
 	if r.Transactions == 0 || r.Silent != 0 || r.Aborted != 0 || len(r.Groups) != 0 || r.Inside.Total() <= 0 {
 		t.Errorf("%d transactions, silent for %v, groups %+v; want some, and no gap", r.Transactions, time.Duration(r.Silent), r.Groups)
