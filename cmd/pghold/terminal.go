@@ -21,15 +21,26 @@ func raw(w io.Writer) io.Writer {
 // terminalWidth returns the width of the terminal that w is, or 0 where it is
 // none, or one that can do no more than a printer.
 func terminalWidth(w io.Writer) int {
+	width, _ := terminalSize(w)
+	return width
+}
+
+// terminalHeight is the same of its height.
+func terminalHeight(w io.Writer) int {
+	_, height := terminalSize(w)
+	return height
+}
+
+func terminalSize(w io.Writer) (width, height int) {
 	f, ok := raw(w).(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" {
-		return 0
+		return 0, 0
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, height, err := term.GetSize(int(f.Fd()))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return width
+	return width, height
 }
 
 // textOptions suit the text to where it goes: colours on a terminal only, and

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ Without --listen it samples pg_stat_activity ten times a second: nothing is chan
 
 With --listen it is exact: every byte passes on as it is, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
-On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole.
+On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole; the exit status is 0 then, and 130 where --for was to end it.
 
 Examples:
   pghold watch --dsn "$DATABASE_URL"
@@ -160,6 +161,10 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 	if err != nil {
 		return nil, err
 	}
+	if connectsToItself(listener.Addr(), cc) {
+		listener.Close()
+		return nil, usage(fmt.Errorf("--listen and --dsn are the same, %s: the tap would connect to itself", listener.Addr()))
+	}
 	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
 	title := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
 	run := func() error {
@@ -170,6 +175,12 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 		return t.Serve(listener)
 	}
 	return &source{title, run, func() { listener.Close(); t.Close() }}, nil
+}
+
+// connectsToItself reports whether a tap that listens there would.
+func connectsToItself(at net.Addr, cc *pgx.ConnConfig) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	return ok && tcp.Port == int(cc.Port) && (cc.Host == tcp.IP.String() || cc.Host == "localhost")
 }
 
 // sampler asks the server.
@@ -228,6 +239,9 @@ func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended erro
 // replay shows a recording.
 func (c *watchCmd) replay(s streams, over failOver) error {
 	file, err := os.Open(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no recording %s (a server is named with --dsn)", c.File)
+	}
 	if err != nil {
 		return err
 	}
@@ -271,6 +285,9 @@ func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, ti
 	for {
 		select {
 		case <-ctx.Done():
+			if width > 0 {
+				fmt.Fprintln(s.out) // below the ^C
+			}
 			if c.For == 0 { // nothing else ends it
 				return nil
 			}
@@ -286,7 +303,7 @@ func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, ti
 				fmt.Fprintln(s.err, screen.Line(r))
 			case width > 0:
 				var page strings.Builder
-				screen.Write(&page, r, screen.Options{Width: width, Title: now.Format(time.TimeOnly) + "  " + printable.Line(title)})
+				screen.Write(&page, r, screen.Options{Width: width, Height: terminalHeight(s.out), Title: now.Format(time.TimeOnly) + "  " + printable.Line(title)})
 				io.WriteString(s.out, "\x1b[H\x1b[2J"+page.String()) // from the top of an empty screen
 			default:
 				fmt.Fprintln(s.out, now.Format(time.TimeOnly)+"  "+screen.Line(r))
@@ -337,7 +354,7 @@ func (c *watchCmd) listen() (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("--listen: %w: name another address", err)
+		return nil, fmt.Errorf("--listen: %w: name another address, as HOST:PORT", err)
 	}
 	if !c.Beyond && !c.loopback(l) {
 		l.Close()

@@ -136,7 +136,7 @@ func TestWatch_FailOver(t *testing.T) {
 // It ends by itself where it was told when, and is interrupted before that.
 func TestWatch_For(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	if status, out, stderr := pghold(t.Context(), "watch", "--listen", "127.0.0.1:0", "--dsn", dsn, "--for", "1ms"); status != exitDone || !strings.Contains(out, "No transaction was idle.") {
+	if status, out, stderr := pghold(t.Context(), "watch", "--listen", "127.0.0.1:0", "--dsn", dsn, "--for", "1ms"); status != exitDone || !strings.Contains(out, "No session was seen.") {
 		t.Errorf("status %d, %s, %s", status, out, stderr)
 	}
 	if status, _, stderr := tapping(t, dsn, func(string, *trigger) {}, "--for", "1h"); status != exitInterrupted {
@@ -166,6 +166,23 @@ func TestWatch_Once(t *testing.T) {
 	status, out, stderr = pghold(t.Context(), "watch", "--dsn", dsn, "--once")
 	if status != exitDone || !strings.Contains(out, "1 session, 1 idle in transaction (the longest for ") || strings.Contains(out, "counted") || strings.Contains(out, "statements in") || !strings.Contains(stderr, "samples the sessions of database") {
 		t.Errorf("status %d, %s, %s", status, out, stderr)
+	}
+}
+
+// A tap does not connect to itself.
+func TestConnectsToItself(t *testing.T) {
+	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 6432}
+	for dsn, want := range map[string]bool{
+		"host=127.0.0.1 port=6432": true, "host=localhost port=6432": true,
+		"host=127.0.0.1 port=5432": false, "host=db.example port=6432": false, "host=/tmp port=6432": false,
+	} {
+		cc, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := connectsToItself(at, cc); got != want {
+			t.Errorf("%s: %v, want %v", dsn, got, want)
+		}
 	}
 }
 
@@ -199,7 +216,8 @@ func TestWatch_Mistakes(t *testing.T) {
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:99999", "--dsn", dsn}},
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--metrics", "127.0.0.1:99999"}},
 		{"--record", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--record", "no/such/folder"}},
-		{"no such file", exitFailed, []string{"nowhere.watch"}},
+		{"there is no recording nowhere.watch (a server is named with --dsn)", exitFailed, []string{"nowhere.watch"}},
+		{"as HOST:PORT", exitFailed, []string{"--listen", "6432", "--dsn", dsn}},
 		{"this is no recording of pghold watch", exitFailed, []string{text}},
 		{"a recording is shown as it is", exitUsage, []string{text, "--for", "1s"}},
 	} {

@@ -11,10 +11,12 @@ func (l *Ledger) Add(t Transaction) {
 	for _, g := range t.Gaps {
 		l.addGap(key{c.Application, c.User, c.Database, c.Address, g.After, t.Route}, c, g.Aborted, time.Duration(g.S), end, g.Exact)
 	}
-	if t.MoreGaps > 0 {
-		k := key{c.Application, c.User, c.Database, c.Address, ShortGaps, ""}
-		l.addGap(k, c, false, time.Duration(t.MoreGapsS), end, true)
-		l.groups.of(k).gaps += t.MoreGaps - 1
+	if t.MoreGaps > 0 { // short ones, and those beyond the longest: how long each was is not known
+		k := key{c.Application, c.User, c.Database, c.Address, Other, ""}
+		l.groups.add(k, silent, end.Add(-time.Duration(t.MoreGapsS)), end, true)
+		g := l.groups.of(k)
+		g.gaps += t.MoreGaps - 1
+		g.longest = 0
 	}
 	l.ended.add(t.Sums)
 	l.mu.Unlock()

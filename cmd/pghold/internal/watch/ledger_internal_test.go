@@ -109,6 +109,18 @@ func TestSession_ManyGaps(t *testing.T) {
 	}
 }
 
+func TestStatement_Shape(t *testing.T) {
+	for sql, want := range map[string]string{
+		"select f(1, a, b) from t": "SELECT f(?, a, b) FROM t",
+		"select " + strings.Repeat("long_name, ", 50) + "x from t where id in (1, 2, 3)": "SELECT … FROM t WHERE id IN (?)",
+		"insert into t values " + strings.Repeat("(a + b), ", 100) + "(1)":               "INSERT INTO t VALUES " + strings.Repeat("(a + b), ", 41) + "(a + b)…",
+	} {
+		if got := (&Statement{text: sql}).Shape(); got != want || len(got) > maxShape {
+			t.Errorf("%.40s…: %q, want %q", sql, got, want)
+		}
+	}
+}
+
 func TestStatement_Route(t *testing.T) {
 	for sql, want := range map[string]string{
 		"select 1": "",

@@ -72,10 +72,11 @@ func (s *Statement) look() {
 	if err != nil {
 		shape = "(a statement that cannot be read)"
 	}
+	shape = strings.ReplaceAll(shape, ",,", ",") // which the lexer makes of f(1, a)
 	if isCut {
 		shape += "…"
 	}
-	s.shape = cut(strings.Clone(shape), maxShape)
+	s.shape = Shorten(strings.Clone(shape), maxShape)
 	if about != nil {
 		s.route = routeIn(about.Comments)
 	}
@@ -98,7 +99,18 @@ func whole(text string) string {
 	}
 }
 
-// cut cuts text to so many bytes, and marks that.
+// Shorten cuts a shape to a number of bytes. What a SELECT reads goes first: "SELECT …
+// FROM carts WHERE id = ?".
+func Shorten(shape string, most int) string {
+	if len(shape) > most && strings.HasPrefix(shape, "SELECT ") {
+		if from := strings.Index(shape, " FROM "); from > 0 {
+			shape = "SELECT …" + shape[from:]
+		}
+	}
+	return cut(shape, most)
+}
+
+// cut cuts text to a number of bytes, and marks where.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text

@@ -405,6 +405,16 @@ func bounded(t *rapid.T, in scene) {
 	}
 }
 
+// A counter grows from where it was first, and goes on where it was reset.
+func TestCounter(t *testing.T) {
+	var c counter
+	for i, at := range []struct{ now, want time.Duration }{{100, 0}, {100, 0}, {130, 30}, {20, 50}, {25, 55}} {
+		if got := c.grown(at.now); got != at.want {
+			t.Errorf("%d: got %d, want %d", i, got, at.want)
+		}
+	}
+}
+
 // spend counts time as a statement's of that state.
 func spend(to *watch.Sums, state State, d time.Duration) {
 	if d <= 0 {

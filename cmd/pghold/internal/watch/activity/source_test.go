@@ -23,16 +23,17 @@ import (
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
-// sampled is a source that runs, its ledger and its log.
+// sampled is a source, its ledger and its log.
 type sampled struct {
+	*activity.Source
 	ledger *watch.Ledger
 	lines  chan string
 	stop   func()
 }
 
-// sampling starts a source that samples as fast as it can. It ends with the test, or when
-// stop is called.
-func sampling(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled {
+// source makes a source that samples as fast as it can when it runs. It is closed with
+// the test, or when stop is called.
+func source(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled {
 	t.Helper()
 	cc, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -42,27 +43,48 @@ func sampling(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sample
 		f(cc)
 	}
 	s := &sampled{ledger: watch.New(time.Now()), lines: make(chan string, 100)}
-	source, err := activity.Connect(t.Context(), activity.Config{
+	s.Source, err = activity.Connect(t.Context(), activity.Config{
 		Server: cc, Ledger: s.ledger, Interval: time.Millisecond, Log: func(line string) { s.lines <- line },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.stop = sync.OnceFunc(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// sampling is a source that runs.
+func sampling(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled {
+	t.Helper()
+	s := source(t, dsn, change...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		source.Run(ctx)
+		s.Run(ctx)
 	}()
+	closes := s.stop
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		<-done
-		if err := source.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		closes()
 	})
-	t.Cleanup(s.stop)
 	return s
+}
+
+// samples takes so many, one after the other.
+func (s *sampled) samples(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := s.Sample(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // until waits for a report that is as wanted. It gives up after a minute.
@@ -278,10 +300,13 @@ func TestSource_Roles(t *testing.T) {
 		t.Errorf("got %q, want it to say %s and %q", about, want, app)
 	}
 
-	s = sampling(t, asOther)
+	s = source(t, asOther)
 	s.line(t)
+	s.samples(t, 3)
 	line := s.line(t)
-	s.until(t, "nothing", func(r *watch.Report) bool { return r.Sessions == 0 })
+	if r := s.ledger.Report(time.Now()); r.SessionsAll != 0 {
+		t.Errorf("got %+v, want no sessions", r)
+	}
 	s.stop()
 	// The first source's own session may not be gone.
 	if want := fmt.Sprintf(`^sees 0 of [34] sessions: role %q is not allowed to see those of "postgres", %q`, other, app); !regexp.MustCompile(want).MatchString(line) {
@@ -305,15 +330,16 @@ func TestSource_Roles(t *testing.T) {
 // A session that does not tell what it does is not in it, and that is said once.
 func TestSource_Untracked(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	s := sampling(t, dsn)
+	s := source(t, dsn)
 	s.line(t)
-	conn := connect(t, dsn, "app")
-	exec(t, conn, "set track_activities = off; begin")
+	exec(t, connect(t, dsn, "app"), "set track_activities = off; begin")
+	s.samples(t, 3)
 	if line := s.line(t); !strings.Contains(line, "track_activities is off") {
 		t.Errorf("got %q", line)
 	}
-	s.until(t, "nothing", func(r *watch.Report) bool { return r.Sessions == 0 })
-	s.stop()
+	if r := s.ledger.Report(time.Now()); r.SessionsAll != 0 {
+		t.Errorf("got %+v, want no sessions", r)
+	}
 	if len(s.lines) > 0 {
 		t.Errorf("and then %q", <-s.lines)
 	}

@@ -98,6 +98,48 @@ func TestRecording_CutOff(t *testing.T) {
 	})
 }
 
+// What is only a sum in a transaction is no group of short gaps.
+func TestRecording_CutOffWithManyGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var file bytes.Buffer
+		ledger := watch.New(time.Now())
+		w, err := recording.NewWriter(&file, "", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger.OnFinish(w.Add)
+		s := ledger.Open(watch.Client{})
+		for range 50 {
+			s.Text([]byte("select 1"))
+			s.Sent(time.Now())
+			s.Ready(time.Now(), 'T', false)
+			time.Sleep(time.Second)
+		}
+		s.Sent(time.Now())
+		s.Ready(time.Now(), 'I', false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cut := bytes.Clone(file.Bytes())
+		w.Close(ledger.Report(time.Now()))
+		got, err := recording.Read(bytes.NewReader(cut), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range got.Report.Groups {
+			want := map[string]watch.Group{
+				"SELECT ?":  {Gaps: 20, Silent: watch.Seconds(20 * time.Second), Longest: watch.Seconds(time.Second)},
+				watch.Other: {Gaps: 30, Silent: watch.Seconds(30 * time.Second)},
+			}[g.After]
+			if g.Gaps != want.Gaps || g.Silent != want.Silent || g.Longest != want.Longest {
+				t.Errorf("group %+v, want %+v", g, want)
+			}
+		}
+		if len(got.Report.Groups) != 2 {
+			t.Errorf("%d groups", len(got.Report.Groups))
+		}
+	})
+}
+
 func TestRead_Refuses(t *testing.T) {
 	zip := func(text string) string {
 		var b bytes.Buffer

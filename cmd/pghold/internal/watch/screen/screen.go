@@ -20,9 +20,10 @@ import (
 
 // Options say how.
 type Options struct {
-	Width int    // by default 80
-	Rows  int    // of groups; by default 5
-	Title string // what is watched
+	Width  int    // by default 80
+	Height int    // lines at most; by default as many as it takes
+	Rows   int    // groups at most; by default 5
+	Title  string // what is watched
 	// Final has the groups by all of their time, not by that of the last minute.
 	Final bool
 	// Once is that it is of one sample, which counts nothing.
@@ -47,11 +48,17 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 		line("%s", Seen(r))
 	}
 	b.WriteString("\n")
+	const below = 5 // lines: what is left, an empty one, the note, and the cursor's
 	groups := ranked(r, o.Final)
-	for _, g := range groups[:min(len(groups), o.Rows)] {
-		line("%s", Sentence(g, o.Final))
+	shown := 0
+	for ; shown < min(len(groups), o.Rows); shown++ {
+		sentence := wrap(Sentence(groups[shown], o.Final), o.Width)
+		if o.Height > 0 && strings.Count(b.String()+sentence, "\n") > o.Height-below {
+			break
+		}
+		b.WriteString(sentence)
 	}
-	if rest := groups[min(len(groups), o.Rows):]; len(rest) > 0 || r.Other != nil {
+	if rest := groups[shown:]; len(rest) > 0 || r.Other != nil {
 		if r.Other != nil {
 			rest = append(slices.Clone(rest), *r.Other)
 		}
@@ -62,9 +69,12 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 		line("%s more: %s connection-seconds%s.", words.Count(len(rest), "group"), connectionSeconds(spent), when(o.Final))
 	}
 	if len(groups) == 0 && r.Other == nil {
-		if o.Once {
+		switch {
+		case r.SessionsAll == 0:
+			line("No session was seen.")
+		case o.Once:
 			line("No transaction is idle.")
-		} else {
+		default:
 			line("No transaction was idle.")
 		}
 	}
@@ -92,9 +102,11 @@ func now(r *watch.Report, once bool) string {
 	if once {
 		return s + "."
 	}
-	s += fmt.Sprintf("; %s and %s in %s.", words.Count(r.Transactions, "transaction"), words.Count(int(r.Statements), "statement"),
-		words.Short(r.To.Sub(r.From).Round(time.Second)))
-	return s
+	s += "; " + words.Count(r.Transactions, "transaction")
+	if r.Statements > 0 { // which samples do not count
+		s += " and " + words.Count(int(r.Statements), "statement")
+	}
+	return s + fmt.Sprintf(" in %s.", words.Short(r.To.Sub(r.From).Round(time.Second)))
 }
 
 // shares says what time was spent on.
@@ -117,12 +129,11 @@ func shares(s watch.Sums) string {
 
 // Seen says how much of the server's own count was seen.
 func Seen(r *watch.Report) string {
-	seen := r.Silent + r.Aborted
-	counted := seen + *r.Unseen
-	if counted <= 0 {
-		return "The server counted no time idle in transaction."
+	if *r.Counted <= 0 {
+		return "The server has counted no time idle in transaction yet."
 	}
-	return fmt.Sprintf("Saw %s of the %s idle in transaction that the server counted.", words.Ratio(float64(seen)/float64(counted)), words.Short(time.Duration(counted)))
+	return fmt.Sprintf("Saw %s of the %s idle in transaction that the server counted.",
+		words.Ratio(1-float64(*r.Unseen)/float64(*r.Counted)), words.Short(time.Duration(*r.Counted)))
 }
 
 // Sentence says what a group is: "checkout: idle in transaction for 4.1 s after SELECT …
@@ -132,9 +143,12 @@ func Sentence(g watch.Group, final bool) string {
 	if g.Aborted > g.Silent {
 		state = "idle in a failed transaction"
 	}
-	after := "after " + printable.Line(cut(g.After, 120))
-	if g.After == watch.ShortGaps {
+	after := "after " + printable.Line(watch.Shorten(g.After, 120))
+	switch g.After {
+	case watch.ShortGaps:
 		after = "between statements, under 1 ms each"
+	case watch.Other: // in a recording that has no end
+		return fmt.Sprintf("%s: was %s %s more; %s connection-seconds%s.", subject(g), state, words.Times(g.Gaps), connectionSeconds(weight(g, final)), when(final))
 	}
 	s := subject(g) + ": "
 	switch {
@@ -187,13 +201,6 @@ func ranked(r *watch.Report, final bool) []watch.Group {
 	groups := slices.Clone(r.Groups)
 	slices.SortStableFunc(groups, func(a, b watch.Group) int { return cmp.Compare(weight(b, final), weight(a, final)) })
 	return groups
-}
-
-func cut(s string, most int) string {
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return s
 }
 
 // wrap breaks a line between words where it is wider, and indents what follows. A word

@@ -51,6 +51,56 @@ A connection that is held outside of a transaction is not seen here.
 	}
 }
 
+// It fits a terminal, and says what does not.
+func TestWrite_KeepsToTheHeight(t *testing.T) {
+	many := *report
+	many.Groups = nil
+	for i := range 30 {
+		many.Groups = append(many.Groups, watch.Group{Application: "shop", After: strings.Repeat("x ", 10*i), Gaps: 1, Silent: seconds(1), Longest: seconds(1)})
+	}
+	for _, height := range []int{15, 24, 40} {
+		var b strings.Builder
+		if err := screen.Write(&b, &many, screen.Options{Height: height, Rows: 20, Final: true}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Count(b.String(), "\n")
+		if lines >= height || lines < height-9 || !strings.Contains(b.String(), " groups more: ") {
+			t.Errorf("%d lines, of %d:\n%s", lines, height, b.String())
+		}
+	}
+}
+
+func TestWrite_NothingSeen(t *testing.T) {
+	zero := seconds(0)
+	for want, r := range map[string]*watch.Report{
+		"No session was seen.":                                    {},
+		"No transaction was idle.":                                {SessionsAll: 1},
+		"0 transactions in 0 s.":                                  {SessionsAll: 1},
+		"0 transactions and 1 statement in 0 s.":                  {SessionsAll: 1, Statements: 1},
+		"The server has counted no time idle in transaction yet.": {Counted: &zero, Unseen: &zero},
+	} {
+		var b strings.Builder
+		if err := screen.Write(&b, r, screen.Options{}); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("got %v and\n%s\nwant %q", err, b.String(), want)
+		}
+	}
+}
+
+// What a long SELECT reads gives way to where it reads.
+func TestSentence_LongSelect(t *testing.T) {
+	s := screen.Sentence(watch.Group{Application: "erp", After: "SELECT " + strings.Repeat("a.column, ", 20) + "b FROM party AS a WHERE id = ?", Gaps: 2}, true)
+	if want := "after SELECT … FROM party AS a WHERE id = ?; 0 connection-seconds in all."; !strings.HasSuffix(s, want) {
+		t.Errorf("got %q, want it to end with %q", s, want)
+	}
+}
+
+func TestSeen(t *testing.T) {
+	counted, unseen := seconds(10), seconds(1)
+	if got, want := screen.Seen(&watch.Report{Counted: &counted, Unseen: &unseen}), "Saw 90.0 % of the 10 s idle in transaction that the server counted."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWrite_KeepsToTheWidthAndQuotes(t *testing.T) {
 	hostile := *report
 	hostile.Groups = []watch.Group{{
