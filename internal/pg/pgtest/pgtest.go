@@ -119,6 +119,31 @@ func DSNWith(t testing.TB, sql string) string {
 	return address(name)
 }
 
+// Connect connects to a database under an application's name. The connection is closed
+// with the test, if it is not before.
+func Connect(t testing.TB, dsn, application string) *pgx.Conn {
+	t.Helper()
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc.RuntimeParams["application_name"] = application
+	conn, err := pgx.ConnectConfig(t.Context(), cc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+// Exec runs a statement that has to succeed.
+func Exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
 func address(database string) string {
 	u, err := url.Parse(cluster.server.DSN())
 	if err != nil {

@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,29 +13,6 @@ import (
 	"github.com/pghold/pghold/internal/pg/pgtemp"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
-
-// connectAs connects under an application's name.
-func connectAs(t *testing.T, dsn, application string) *pgx.Conn {
-	t.Helper()
-	cc, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cc.RuntimeParams["application_name"] = application
-	conn, err := pgx.ConnectConfig(t.Context(), cc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
-}
-
-func statement(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
 
 // hasSchema reports whether there is a schema of that name.
 func hasSchema(t *testing.T, conn *pgx.Conn, name string) (has bool) {
@@ -80,17 +56,17 @@ func killed(t *testing.T, admin *pgx.Conn, dsn string) *lab.Database {
 
 func TestOpenDatabase_DropsWhatKilledRunsLeft(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	admin := connectAs(t, dsn, "test")
+	admin := pgtest.Connect(t, dsn, "test")
 	var want []string
 	for range 2 {
 		db := killed(t, admin, dsn)
 		t.Log(db.Schema())
 		want = append(want, db.Schema())
 		if len(want) == 1 { // or the second would drop the first
-			statement(t, admin, "alter schema "+want[0]+" rename to kept")
+			pgtest.Exec(t, admin, "alter schema "+want[0]+" rename to kept")
 		}
 	}
-	statement(t, admin, "alter schema kept rename to "+want[0])
+	pgtest.Exec(t, admin, "alter schema kept rename to "+want[0])
 	said := openAgain(t, dsn)
 	for _, schema := range want {
 		if hasSchema(t, admin, schema) || !slices.Contains(said, "Dropped the schema "+schema+", left by a run that was killed.") {
@@ -119,40 +95,40 @@ func TestOpenDatabase_DropsNothingElse(t *testing.T) {
 		"its lock is held": {left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
 			db := killed(t, admin, dsn)
 			class, key := db.LockKey()
-			statement(t, admin, "select pg_advisory_lock($1, $2)", class, key)
+			pgtest.Exec(t, admin, "select pg_advisory_lock($1, $2)", class, key)
 			return db.Schema()
 		}},
 		"a session of it is there": {left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
-			connectAs(t, dsn, "pghold watch")
+			pgtest.Connect(t, dsn, "pghold watch")
 			return killed(t, admin, dsn).Schema()
 		}},
 		"no comment": {left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
-			statement(t, admin, "create schema pghold_lab_0123abcd")
+			pgtest.Exec(t, admin, "create schema pghold_lab_0123abcd")
 			return "pghold_lab_0123abcd"
 		}},
 		"another comment": {left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
 			schema := killed(t, admin, dsn).Schema()
-			statement(t, admin, "comment on schema "+schema+" is 'mine now'")
+			pgtest.Exec(t, admin, "comment on schema "+schema+" is 'mine now'")
 			return schema
 		}},
 		"another name": {left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
-			statement(t, admin, "alter schema "+killed(t, admin, dsn).Schema()+" rename to pghold_lab_results")
+			pgtest.Exec(t, admin, "alter schema "+killed(t, admin, dsn).Schema()+" rename to pghold_lab_results")
 			return "pghold_lab_results"
 		}},
 		"a table of somebody's": {says: "Could not drop", left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
 			schema := killed(t, admin, dsn).Schema()
-			statement(t, admin, "create table "+schema+".notes (note text)")
+			pgtest.Exec(t, admin, "create table "+schema+".notes (note text)")
 			return schema
 		}},
 		"a view of somebody's": {says: "Could not drop", left: func(t *testing.T, admin *pgx.Conn, dsn string) string {
 			schema := killed(t, admin, dsn).Schema()
-			statement(t, admin, "create view public.who as select * from "+schema+".users")
+			pgtest.Exec(t, admin, "create view public.who as select * from "+schema+".users")
 			return schema
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dsn := pgtest.DSN(t)
-			admin := connectAs(t, dsn, "test")
+			admin := pgtest.Connect(t, dsn, "test")
 			schema := c.left(t, admin, dsn)
 			said := strings.Join(openAgain(t, dsn), "\n")
 			if !strings.HasPrefix(said, c.says) || c.says == "" && said != "" {
@@ -189,7 +165,7 @@ func TestOpenDatabase_ThroughAPooler(t *testing.T) {
 // A role that has another's leftover before it does nothing with it.
 func TestOpenDatabase_LeavesAnotherRolesAlone(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	admin := connectAs(t, dsn, "test")
+	admin := pgtest.Connect(t, dsn, "test")
 	schema := killed(t, admin, dsn).Schema()
 	other := roleWithoutCreate(t, dsn)
 	u, err := url.Parse(other)
@@ -197,8 +173,8 @@ func TestOpenDatabase_LeavesAnotherRolesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	grant := fmt.Sprintf("create on database %s", admin.Config().Database)
-	statement(t, admin, "grant "+grant+" to "+u.User.Username())
-	defer statement(t, admin, "revoke "+grant+" from "+u.User.Username())
+	pgtest.Exec(t, admin, "grant "+grant+" to "+u.User.Username())
+	defer pgtest.Exec(t, admin, "revoke "+grant+" from "+u.User.Username())
 	if said := openAgain(t, other); len(said) != 0 || !hasSchema(t, admin, schema) {
 		t.Errorf("said %q; the schema is there: %v", said, hasSchema(t, admin, schema))
 	}
@@ -207,7 +183,7 @@ func TestOpenDatabase_LeavesAnotherRolesAlone(t *testing.T) {
 // A run whose kept connection was ended can still drop its schema.
 func TestDatabase_CloseWithoutItsKeptConnection(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	admin := connectAs(t, dsn, "test")
+	admin := pgtest.Connect(t, dsn, "test")
 	db := killed(t, admin, dsn)
 	if err := db.Close(); err != nil || hasSchema(t, admin, db.Schema()) {
 		t.Errorf("%v; the schema is there: %v", err, hasSchema(t, admin, db.Schema()))

@@ -19,28 +19,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func connect(t testing.TB, dsn, application string) *pgx.Conn {
-	t.Helper()
-	cc, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cc.RuntimeParams["application_name"] = application
-	conn, err := pgx.ConnectConfig(t.Context(), cc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
-}
-
-func exec(t testing.TB, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
 func open(t *testing.T, dsn string) *activity.Sampler {
 	t.Helper()
 	s, err := activity.Open(t.Context(), dsn)
@@ -78,8 +56,8 @@ func sampleUntil(t *testing.T, s *activity.Sampler, application string, want act
 func TestSampler_States(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := open(t, dsn)
-	setup := connect(t, dsn, "setup")
-	exec(t, setup, "create table t (n int primary key); insert into t values (1)")
+	setup := pgtest.Connect(t, dsn, "setup")
+	pgtest.Exec(t, setup, "create table t (n int primary key); insert into t values (1)")
 	const application = "watched"
 
 	states := []struct {
@@ -88,16 +66,16 @@ func TestSampler_States(t *testing.T) {
 		transaction bool // its age is known
 		enter       func(t *testing.T, conn *pgx.Conn)
 	}{
-		{"idle", activity.Silent, false, func(t *testing.T, c *pgx.Conn) { exec(t, c, "select 1") }},
-		{"idle in transaction", activity.SilentInTransaction, true, func(t *testing.T, c *pgx.Conn) { exec(t, c, "begin; select 1") }},
+		{"idle", activity.Silent, false, func(t *testing.T, c *pgx.Conn) { pgtest.Exec(t, c, "select 1") }},
+		{"idle in transaction", activity.SilentInTransaction, true, func(t *testing.T, c *pgx.Conn) { pgtest.Exec(t, c, "begin; select 1") }},
 		{"aborted", activity.Aborted, false, func(t *testing.T, c *pgx.Conn) {
-			exec(t, c, "begin")
+			pgtest.Exec(t, c, "begin")
 			c.Exec(t.Context(), "select 1/0")
 		}},
 		{"busy", activity.Busy, true, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
 		{"waiting for a lock", activity.LockWait, true, func(t *testing.T, c *pgx.Conn) {
-			holder := connect(t, dsn, "holder")
-			exec(t, holder, "begin; update t set n = 1 where n = 1")
+			holder := pgtest.Connect(t, dsn, "holder")
+			pgtest.Exec(t, holder, "begin; update t set n = 1 where n = 1")
 			background(t, c, "update t set n = 1 where n = 1")
 		}},
 		{"fed slowly", activity.ClientSlow, true, func(t *testing.T, c *pgx.Conn) {
@@ -114,7 +92,7 @@ func TestSampler_States(t *testing.T) {
 	}
 	for _, state := range states {
 		t.Run(state.name, func(t *testing.T) {
-			conn := connect(t, dsn, application)
+			conn := pgtest.Connect(t, dsn, application)
 			state.enter(t, conn)
 			first := sampleUntil(t, s, application, state.want, state.transaction)
 			if first.PID != int32(conn.PgConn().PID()) || first.BackendStart.IsZero() {
@@ -209,7 +187,7 @@ func TestSampler_SeesOnlyTheApplication(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := open(t, dsn)
 	for _, application := range []string{"a", "a", "b"} {
-		connect(t, dsn, application)
+		pgtest.Connect(t, dsn, application)
 	}
 	for application, want := range map[string]int{"a": 2, "b": 1, "c": 0, "pghold watch": 0} {
 		sample, err := s.Sample(t.Context(), application)
@@ -228,11 +206,11 @@ func TestSampler_SeesOnlyTheApplication(t *testing.T) {
 // A role without pg_monitor sees that others' sessions are there, and no more.
 func TestSampler_WithoutPermission(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	owner := connect(t, dsn, "owner")
-	exec(t, owner, "begin; select 1")
-	admin := connect(t, dsn, "admin")
+	owner := pgtest.Connect(t, dsn, "owner")
+	pgtest.Exec(t, owner, "begin; select 1")
+	admin := pgtest.Connect(t, dsn, "admin")
 	role := fmt.Sprintf("watch_test_%d", admin.PgConn().PID())
-	exec(t, admin, "create role "+role+" login password 'x'")
+	pgtest.Exec(t, admin, "create role "+role+" login password 'x'")
 	t.Cleanup(func() { admin.Exec(context.Background(), "drop role "+role) })
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -249,8 +227,8 @@ func TestSampler_WithoutPermission(t *testing.T) {
 func TestSampler_FailsWhenTheServerIsGone(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := open(t, dsn)
-	admin := connect(t, dsn, "admin")
-	exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
+	admin := pgtest.Connect(t, dsn, "admin")
+	pgtest.Exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
 	if _, err := s.Sample(t.Context(), "a"); err == nil {
 		t.Error("no error after the sampler's connection was ended")
 	}

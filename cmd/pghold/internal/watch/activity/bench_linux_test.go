@@ -14,6 +14,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/internal/pg/pgtemp"
+	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
 // BenchmarkSource samples 200 sessions, of which so many are in a gap after a statement
@@ -33,16 +34,16 @@ func BenchmarkSource(b *testing.B) {
 	})
 	conns := make([]*pgx.Conn, sessions)
 	for i := range conns {
-		conns[i] = connect(b, server.DSN(), "app")
+		conns[i] = pgtest.Connect(b, server.DSN(), "app")
 	}
 	text := "select '" + strings.Repeat("x", 900) + "'"
 	for _, inGap := range []int{0, 20, sessions} {
 		b.Run(fmt.Sprintf("in_gap=%d", inGap), func(b *testing.B) {
 			for i, c := range conns {
-				exec(b, c, "begin")
-				exec(b, c, text)
+				pgtest.Exec(b, c, "begin")
+				pgtest.Exec(b, c, text)
 				if i >= inGap {
-					exec(b, c, "commit")
+					pgtest.Exec(b, c, "commit")
 				}
 			}
 			cc, err := pgx.ParseConfig(server.DSN())
@@ -92,7 +93,7 @@ func BenchmarkSource(b *testing.B) {
 			b.ReportMetric(100*(cpu(b)-here).Seconds()/paced.Seconds(), "client-%core")
 			b.ReportMetric(100*there.Seconds()/paced.Seconds(), "server-%core")
 			for _, c := range conns[:inGap] {
-				exec(b, c, "rollback")
+				pgtest.Exec(b, c, "rollback")
 			}
 		})
 	}

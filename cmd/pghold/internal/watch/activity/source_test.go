@@ -130,8 +130,8 @@ func listed(r *watch.Report, conn *pgx.Conn) *watch.Transaction {
 // Each of the kinds of time is counted as what it is.
 func TestSource_Kinds(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	setup := connect(t, dsn, "setup")
-	exec(t, setup, "create table t (n int primary key); insert into t values (1)")
+	setup := pgtest.Connect(t, dsn, "setup")
+	pgtest.Exec(t, setup, "create table t (n int primary key); insert into t values (1)")
 	kinds := []struct {
 		name  string
 		of    func(watch.Sums) watch.Seconds
@@ -139,8 +139,8 @@ func TestSource_Kinds(t *testing.T) {
 	}{
 		{"busy", func(s watch.Sums) watch.Seconds { return s.Busy }, func(t *testing.T, c *pgx.Conn) { background(t, c, "select pg_sleep(60)") }},
 		{"lock", func(s watch.Sums) watch.Seconds { return s.LockWait }, func(t *testing.T, c *pgx.Conn) {
-			holder := connect(t, dsn, "holder")
-			exec(t, holder, "begin; update t set n = 1 where n = 1")
+			holder := pgtest.Connect(t, dsn, "holder")
+			pgtest.Exec(t, holder, "begin; update t set n = 1 where n = 1")
 			background(t, c, "update t set n = 1 where n = 1")
 		}},
 		{"slow", func(s watch.Sums) watch.Seconds { return s.SlowClient }, func(t *testing.T, c *pgx.Conn) {
@@ -153,16 +153,16 @@ func TestSource_Kinds(t *testing.T) {
 			}()
 		}},
 		{"silent", func(s watch.Sums) watch.Seconds { return s.Silent }, func(t *testing.T, c *pgx.Conn) {
-			exec(t, c, "begin; select 1")
+			pgtest.Exec(t, c, "begin; select 1")
 		}},
 		{"aborted", func(s watch.Sums) watch.Seconds { return s.Aborted }, func(t *testing.T, c *pgx.Conn) {
-			exec(t, c, "begin")
+			pgtest.Exec(t, c, "begin")
 			c.Exec(t.Context(), "select 1/0")
 		}},
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			conn := connect(t, dsn, "watched")
+			conn := pgtest.Connect(t, dsn, "watched")
 			s := sampling(t, dsn)
 			kind.enter(t, conn)
 			// It grows from sample to sample, and no other kind does.
@@ -188,20 +188,20 @@ func TestSource_Kinds(t *testing.T) {
 func TestSource_Transaction(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := sampling(t, dsn)
-	conn := connect(t, dsn, "before")
-	exec(t, conn, "set application_name = 'shop'")
-	exec(t, conn, "begin")
+	conn := pgtest.Connect(t, dsn, "before")
+	pgtest.Exec(t, conn, "set application_name = 'shop'")
+	pgtest.Exec(t, conn, "begin")
 	// A gap under a millisecond has no name.
 	s.until(t, "the gap after begin", func(r *watch.Report) bool { return r.LongestOpen > watch.Seconds(time.Millisecond) })
 	sent := time.Now()
-	exec(t, conn, "select set_config('a.b', 'secret', true) /*route='%2Fcheckout'*/")
+	pgtest.Exec(t, conn, "select set_config('a.b', 'secret', true) /*route='%2Fcheckout'*/")
 	began := time.Now()
 	open := s.until(t, "the gap after select", func(r *watch.Report) bool {
 		tx := listed(r, conn)
 		return r.InTransaction == 1 && tx != nil && len(tx.Gaps) == 2 && tx.Gaps[1].S > watch.Seconds(10*time.Millisecond)
 	})
 	ended := time.Now()
-	exec(t, conn, "commit")
+	pgtest.Exec(t, conn, "commit")
 	over := time.Now()
 	r := s.until(t, "the end", func(r *watch.Report) bool { return r.Transactions == 1 })
 
@@ -236,9 +236,9 @@ func TestSource_Transaction(t *testing.T) {
 func TestSource_LongText(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := sampling(t, dsn)
-	conn := connect(t, dsn, "long")
-	exec(t, conn, "begin")
-	exec(t, conn, "select 1, $$"+strings.Repeat("secret ", 1000)+"$$, 2")
+	conn := pgtest.Connect(t, dsn, "long")
+	pgtest.Exec(t, conn, "begin")
+	pgtest.Exec(t, conn, "select 1, $$"+strings.Repeat("secret ", 1000)+"$$, 2")
 	s.until(t, "the shape of a text that is cut", func(r *watch.Report) bool {
 		tx := listed(r, conn)
 		return tx != nil && len(tx.Gaps) > 0 && tx.Gaps[len(tx.Gaps)-1].After == "SELECT ?,…"
@@ -248,10 +248,10 @@ func TestSource_LongText(t *testing.T) {
 // A gap that was there before is as long as it is, and has its statement.
 func TestSource_WasThereBefore(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	conn := connect(t, dsn, "early")
-	exec(t, conn, "begin; select 1")
+	conn := pgtest.Connect(t, dsn, "early")
+	pgtest.Exec(t, conn, "begin; select 1")
 	var age float64
-	admin := connect(t, dsn, "admin")
+	admin := pgtest.Connect(t, dsn, "admin")
 	if err := admin.QueryRow(t.Context(), "select extract(epoch from clock_timestamp() - state_change) from pg_stat_activity where application_name = 'early' and state = 'idle in transaction' and datname = current_database()").Scan(&age); err != nil {
 		t.Fatal(err)
 	}
@@ -268,9 +268,9 @@ func TestSource_WasThereBefore(t *testing.T) {
 // role makes a role that may log in, and returns the address with it.
 func role(t *testing.T, dsn, name string) (_, withRole string) {
 	t.Helper()
-	admin := connect(t, dsn, "admin")
+	admin := pgtest.Connect(t, dsn, "admin")
 	name = fmt.Sprintf("%s %d", name, admin.PgConn().PID())
-	exec(t, admin, "create role "+pgx.Identifier{name}.Sanitize()+" login password 'x'")
+	pgtest.Exec(t, admin, "create role "+pgx.Identifier{name}.Sanitize()+" login password 'x'")
 	t.Cleanup(func() { admin.Exec(context.Background(), "drop role "+pgx.Identifier{name}.Sanitize()) })
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -286,8 +286,8 @@ func TestSource_Roles(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	app, asApp := role(t, dsn, "the app")
 	other, asOther := role(t, dsn, "other")
-	conn := connect(t, asApp, "app")
-	exec(t, conn, "begin; select 1")
+	conn := pgtest.Connect(t, asApp, "app")
+	pgtest.Exec(t, conn, "begin; select 1")
 
 	s := sampling(t, asApp)
 	r := s.until(t, "the app's gap", func(r *watch.Report) bool { return r.InTransaction == 1 })
@@ -315,9 +315,9 @@ func TestSource_Roles(t *testing.T) {
 	if len(s.lines) > 0 {
 		t.Errorf("and then %q", <-s.lines)
 	}
-	admin := connect(t, dsn, "admin")
+	admin := pgtest.Connect(t, dsn, "admin")
 	grant := regexp.MustCompile(`GRANT [^,]*`).FindString(line)
-	exec(t, admin, grant)
+	pgtest.Exec(t, admin, grant)
 	s = sampling(t, asOther)
 	s.until(t, "the app's gap, and all", func(r *watch.Report) bool { return r.InTransaction == 1 && r.Sessions == 4 })
 	s.stop()
@@ -332,7 +332,7 @@ func TestSource_Untracked(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := source(t, dsn)
 	s.line(t)
-	exec(t, connect(t, dsn, "app"), "set track_activities = off; begin")
+	pgtest.Exec(t, pgtest.Connect(t, dsn, "app"), "set track_activities = off; begin")
 	s.samples(t, 3)
 	if line := s.line(t); !strings.Contains(line, "track_activities is off") {
 		t.Errorf("got %q", line)
@@ -348,9 +348,9 @@ func TestSource_Untracked(t *testing.T) {
 // Only clients of its database are in it, and not its own session.
 func TestSource_OneDatabase(t *testing.T) {
 	dsn, elsewhere := pgtest.DSN(t), pgtest.DSN(t)
-	exec(t, connect(t, elsewhere, "elsewhere"), "begin")
-	conn := connect(t, dsn, "here")
-	exec(t, conn, "begin")
+	pgtest.Exec(t, pgtest.Connect(t, elsewhere, "elsewhere"), "begin")
+	conn := pgtest.Connect(t, dsn, "here")
+	pgtest.Exec(t, conn, "begin")
 	s := sampling(t, dsn)
 	r := s.until(t, "a gap", func(r *watch.Report) bool { return r.InTransaction > 0 })
 	if r.Sessions != 1 || r.InTransaction != 1 || listed(r, conn) == nil {
@@ -362,8 +362,8 @@ func TestSource_OneDatabase(t *testing.T) {
 // where it was, and says each once.
 func TestSource_ConnectsAgain(t *testing.T) {
 	dsn := pgtest.DSN(t)
-	conn := connect(t, dsn, "app")
-	exec(t, conn, "begin; select 1")
+	conn := pgtest.Connect(t, dsn, "app")
+	pgtest.Exec(t, conn, "begin; select 1")
 	var (
 		mu   sync.Mutex
 		away = make(chan struct{}) // closed when an attempt was refused
@@ -386,8 +386,8 @@ func TestSource_ConnectsAgain(t *testing.T) {
 	})
 	s.line(t)
 	before := s.until(t, "the gap", func(r *watch.Report) bool { return r.InTransaction == 1 && r.LongestOpen > 0 })
-	admin := connect(t, dsn, "admin")
-	exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
+	admin := pgtest.Connect(t, dsn, "admin")
+	pgtest.Exec(t, admin, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'pghold watch' and datname = current_database()")
 	if line := s.line(t); !strings.HasPrefix(line, "the connection to the server is lost: ") || strings.Contains(line, "\n") {
 		t.Errorf("got %q", line)
 	}
@@ -418,21 +418,21 @@ func TestSource_Restart(t *testing.T) {
 	stop := sync.OnceValue(first.Stop)
 	t.Cleanup(func() { stop() })
 	const password = "the same on both"
-	exec(t, connect(t, first.DSN(), "admin"), "alter role postgres password '"+password+"'")
+	pgtest.Exec(t, pgtest.Connect(t, first.DSN(), "admin"), "alter role postgres password '"+password+"'")
 	app, err := url.Parse(first.DSN())
 	if err != nil {
 		t.Fatal(err)
 	}
 	app.User = url.UserPassword("postgres", password)
-	conn := connect(t, app.String(), "app")
-	exec(t, conn, "begin; select 1")
+	conn := pgtest.Connect(t, app.String(), "app")
+	pgtest.Exec(t, conn, "begin; select 1")
 
 	second, err := pgtemp.Start(t.Context(), pgtemp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { second.Stop() })
-	exec(t, connect(t, second.DSN(), "admin"), "alter role postgres password '"+password+"'")
+	pgtest.Exec(t, pgtest.Connect(t, second.DSN(), "admin"), "alter role postgres password '"+password+"'")
 	u, err := url.Parse(second.DSN())
 	if err != nil {
 		t.Fatal(err)
@@ -477,18 +477,18 @@ func TestSource_UnseenIsTheRest(t *testing.T) {
 		least, most time.Duration // the clients' measures of all gaps
 	)
 	for i := range sessions {
-		conn := connect(t, dsn, fmt.Sprint("app ", i))
+		conn := pgtest.Connect(t, dsn, fmt.Sprint("app ", i))
 		all.Go(func() {
 			for range each {
 				before := time.Now()
-				exec(t, conn, "begin")
+				pgtest.Exec(t, conn, "begin")
 				began := time.Now()
 				s.until(t, "this gap", func(r *watch.Report) bool {
 					tx := listed(r, conn)
 					return tx != nil && tx.Open && len(tx.Gaps) == 1 && tx.Gaps[0].S > watch.Seconds(time.Duration(i+1)*time.Millisecond)
 				})
 				ended := time.Now()
-				exec(t, conn, "commit")
+				pgtest.Exec(t, conn, "commit")
 				over := time.Now()
 				mu.Lock()
 				least, most = least+ended.Sub(began), most+over.Sub(before)

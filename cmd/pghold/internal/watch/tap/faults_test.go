@@ -53,8 +53,8 @@ func TestTap_ServerAway(t *testing.T) {
 	}
 	away = false
 	for range 2 {
-		conn := connect(t, tt.through(t, dsn), "app")
-		exec(t, conn, "select 1")
+		conn := pgtest.Connect(t, tt.through(t, dsn), "app")
+		pgtest.Exec(t, conn, "select 1")
 		conn.Close(t.Context())
 	}
 	if want := []string{"cannot reach the server: connection refused", "the server is reached again"}; strings.Join(tt.lines(), "\n") != strings.Join(want, "\n") {
@@ -66,11 +66,11 @@ func TestTap_ServerAway(t *testing.T) {
 func TestTap_SessionKilled(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	tt := start(t, dsn)
-	app := connect(t, tt.through(t, dsn), "app")
-	exec(t, app, "begin")
+	app := pgtest.Connect(t, tt.through(t, dsn), "app")
+	pgtest.Exec(t, app, "begin")
 	time.Sleep(pause)
-	other := connect(t, dsn, "other")
-	exec(t, other, fmt.Sprintf("select pg_terminate_backend(%d)", app.PgConn().PID()))
+	other := pgtest.Connect(t, dsn, "other")
+	pgtest.Exec(t, other, fmt.Sprintf("select pg_terminate_backend(%d)", app.PgConn().PID()))
 	_, err := app.Exec(t.Context(), "select 1")
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) || pgErr.Code != "57P01" {
@@ -86,13 +86,13 @@ func TestTap_SessionKilled(t *testing.T) {
 func TestTap_Close(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	tt := start(t, dsn)
-	app, other := connect(t, tt.through(t, dsn), "app"), connect(t, dsn, "other")
-	exec(t, app, "begin; select 1")
+	app, other := pgtest.Connect(t, tt.through(t, dsn), "app"), pgtest.Connect(t, dsn, "other")
+	pgtest.Exec(t, app, "begin; select 1")
 	tt.Close()
 	if _, err := app.Exec(t.Context(), "select 1"); err == nil {
 		t.Error("the app's session goes on")
 	}
-	exec(t, other, "select 1")
+	pgtest.Exec(t, other, "select 1")
 	// pgtest fails where the app's session stays.
 }
 
@@ -152,7 +152,7 @@ func TestTap_Garbage(t *testing.T) {
 	t.Run("from the app", func(t *testing.T) {
 		dsn := pgtest.DSN(t)
 		tt := start(t, dsn)
-		app := connect(t, tt.through(t, dsn), "app")
+		app := pgtest.Connect(t, tt.through(t, dsn), "app")
 		h, err := app.PgConn().Hijack()
 		if err != nil {
 			t.Fatal(err)
@@ -190,7 +190,7 @@ func TestTap_Garbage(t *testing.T) {
 			io.Copy(io.Discard, c)
 		}()
 		tt := start(t, fmt.Sprintf("postgres://u@%s/d?sslmode=disable", l.Addr()))
-		app := connect(t, fmt.Sprintf("postgres://u@%s/d?sslmode=disable", tt.addr), "app")
+		app := pgtest.Connect(t, fmt.Sprintf("postgres://u@%s/d?sslmode=disable", tt.addr), "app")
 		if _, err := app.Exec(t.Context(), "select 1", pgx.QueryExecModeSimpleProtocol); err == nil || !strings.Contains(err.Error(), "not Postgres' protocol") {
 			t.Errorf("the app is told %v", err)
 		}
@@ -231,25 +231,8 @@ func TestTap_HalfOpen(t *testing.T) {
 func TestTap_ManyConnections(t *testing.T) {
 	const many = 5000
 	synctest.Test(t, func(t *testing.T) {
-		network := &memnet.Network{}
-		server := pgmem.Start(pgmem.Config{Network: network, MaxConnections: many})
-		defer server.Close()
-		cc, err := pgconn.ParseConfig(server.DSN())
-		if err != nil {
-			t.Fatal(err)
-		}
-		cc.DialFunc = network.Dial
-		l, err := network.Listen()
-		if err != nil {
-			t.Fatal(err)
-		}
-		tt := serve(t, cc, l)
+		tt, app := virtual(t, pgmem.Config{MaxConnections: many})
 		before := runtime.NumGoroutine()
-		app, err := pgx.ParseConfig("postgres://lab@" + l.Addr().String() + "/lab?sslmode=disable")
-		if err != nil {
-			t.Fatal(err)
-		}
-		app.DialFunc = network.Dial
 		var all sync.WaitGroup
 		for range many {
 			all.Go(func() {

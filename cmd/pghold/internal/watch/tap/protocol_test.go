@@ -38,7 +38,7 @@ func tappedApp(t *testing.T, more string) (app *pgx.Conn, ended func() *watch.Re
 	t.Helper()
 	dsn := pgtest.DSN(t)
 	tt := start(t, dsn)
-	app = connect(t, tt.through(t, dsn)+" "+more, "app")
+	app = pgtest.Connect(t, tt.through(t, dsn)+" "+more, "app")
 	return app, func() *watch.Report {
 		t.Helper()
 		app.Close(context.Background())
@@ -137,8 +137,8 @@ func TestTap_Pipelines(t *testing.T) {
 // While data is copied no gap is open: the client is slow to send it.
 func TestTap_CopyFrom(t *testing.T) {
 	app, ended := tappedApp(t, "")
-	exec(t, app, "begin")
-	exec(t, app, "create table t (n int)")
+	pgtest.Exec(t, app, "begin")
+	pgtest.Exec(t, app, "create table t (n int)")
 	r, w := io.Pipe()
 	go func() {
 		fmt.Fprintln(w, 1)
@@ -151,7 +151,7 @@ func TestTap_CopyFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(pause)
-	exec(t, app, "commit")
+	pgtest.Exec(t, app, "commit")
 	report := ended()
 	if d, n := after(report, "COPY t FROM stdin"); n != 1 || d < pause {
 		t.Errorf("after the copy there were %d gaps, of %v in all; want the one of %v: %+v", n, d, pause, report.Groups)
@@ -165,11 +165,11 @@ func TestTap_CopyFrom(t *testing.T) {
 // Nor while it is slow to take it.
 func TestTap_CopyTo(t *testing.T) {
 	app, ended := tappedApp(t, "")
-	exec(t, app, "begin")
+	pgtest.Exec(t, app, "begin")
 	if _, err := app.PgConn().CopyTo(t.Context(), &slowly{}, "copy (select repeat('x', 1000) from generate_series(1, 40000)) to stdout"); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, app, "commit")
+	pgtest.Exec(t, app, "commit")
 	if report := ended(); report.Inside.SlowClient == 0 {
 		t.Errorf("the client was not slow: %+v", report.Inside)
 	}
@@ -207,7 +207,7 @@ func TestTap_ExtendedCopy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, ended := tappedApp(t, "")
-			exec(t, app, "begin; create table t (n int)")
+			pgtest.Exec(t, app, "begin; create table t (n int)")
 			r := hijack(t, app)
 			copies(r)
 			r.until(&pgproto3.ReadyForQuery{})
@@ -244,7 +244,7 @@ func TestTap_BegunBeforeTheAnswer(t *testing.T) {
 // The statement without a name can be run again, after others.
 func TestTap_UnnamedAgain(t *testing.T) {
 	app, ended := tappedApp(t, "")
-	exec(t, app, "begin")
+	pgtest.Exec(t, app, "begin")
 	if _, err := app.Prepare(t.Context(), "two", "select 2 as two"); err != nil {
 		t.Fatal(err)
 	}
@@ -277,18 +277,18 @@ func TestTap_PreparedStatements(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exec(t, app, "begin")
-	exec(t, app, "one")
+	pgtest.Exec(t, app, "begin")
+	pgtest.Exec(t, app, "one")
 	time.Sleep(pause)
-	exec(t, app, "two")
+	pgtest.Exec(t, app, "two")
 	time.Sleep(2 * pause)
 	if _, err := app.Exec(t.Context(), "select $1::int as three", pgx.QueryExecModeExec, 3); err != nil { // by no name
 		t.Fatal(err)
 	}
 	time.Sleep(3 * pause)
-	exec(t, app, "one")
+	pgtest.Exec(t, app, "one")
 	time.Sleep(pause)
-	exec(t, app, "commit")
+	pgtest.Exec(t, app, "commit")
 	r := ended()
 	for shape, want := range map[string]struct {
 		d time.Duration
@@ -303,10 +303,10 @@ func TestTap_PreparedStatements(t *testing.T) {
 // What an application calls itself may change.
 func TestTap_ApplicationName(t *testing.T) {
 	app, ended := tappedApp(t, "")
-	exec(t, app, "set application_name = 'another'")
-	exec(t, app, "begin")
+	pgtest.Exec(t, app, "set application_name = 'another'")
+	pgtest.Exec(t, app, "begin")
 	time.Sleep(pause)
-	exec(t, app, "commit")
+	pgtest.Exec(t, app, "commit")
 	if r := ended(); len(r.Listed) != 1 || r.Listed[0].Application != "another" || r.Groups[0].Application != "another" {
 		t.Errorf("transactions are %+v, want one of another", r.Listed)
 	}
@@ -353,8 +353,8 @@ func pgtestAddress(c *pgx.Conn) string {
 func TestTap_Notifications(t *testing.T) {
 	app, ended := tappedApp(t, "")
 	other := connectNow(t, pgtestAddress(app))
-	exec(t, app, "listen news")
-	exec(t, other, "notify news, 'hello'")
+	pgtest.Exec(t, app, "listen news")
+	pgtest.Exec(t, other, "notify news, 'hello'")
 	n, err := app.WaitForNotification(t.Context())
 	if err != nil || n.Payload != "hello" {
 		t.Errorf("got %+v, %v", n, err)
@@ -394,10 +394,10 @@ func TestTap_UnixSockets(t *testing.T) {
 	for _, app := range []string{
 		fmt.Sprintf("host=%s user=%s password=%s dbname=%s", folder, cc.User, cc.Password, cc.Database), far.through(t, dsn),
 	} {
-		conn := connect(t, app, "app")
-		exec(t, conn, "begin")
+		conn := pgtest.Connect(t, app, "app")
+		pgtest.Exec(t, conn, "begin")
 		time.Sleep(pause)
-		exec(t, conn, "commit")
+		pgtest.Exec(t, conn, "commit")
 		conn.Close(t.Context())
 	}
 	far.Close()

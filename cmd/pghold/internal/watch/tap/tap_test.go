@@ -1,7 +1,6 @@
 package tap_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net"
@@ -88,66 +87,49 @@ func (tt *tapped) through(t testing.TB, dsn string) string {
 	return fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", a.IP, a.Port, cc.User, cc.Password, cc.Database)
 }
 
-func connect(t testing.TB, dsn, application string) *pgx.Conn {
+// virtual is a tap in a bubble, in front of a server in memory, and how an app connects
+// to it.
+func virtual(t *testing.T, cfg pgmem.Config) (*tapped, *pgx.ConnConfig) {
 	t.Helper()
-	cc, err := pgx.ParseConfig(dsn)
+	network := &memnet.Network{}
+	cfg.Network = network
+	server := pgmem.Start(cfg)
+	t.Cleanup(server.Close)
+	l, err := network.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cc.RuntimeParams["application_name"] = application
-	conn, err := pgx.ConnectConfig(t.Context(), cc)
-	if err != nil {
-		t.Fatal(err)
+	var ends [2]*pgx.ConnConfig
+	for i, dsn := range []string{server.DSN(), "postgres://lab@" + l.Addr().String() + "/lab?sslmode=disable"} {
+		if ends[i], err = pgx.ParseConfig(dsn); err != nil {
+			t.Fatal(err)
+		}
+		ends[i].DialFunc = network.Dial
 	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
-}
-
-func exec(t testing.TB, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
+	return serve(t, &ends[0].Config, l), ends[1]
 }
 
 // In virtual time, all that the ledger says is what the client did, to the nanosecond.
 func TestTap_IsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const roundTrip = 300 * time.Microsecond
-		network := &memnet.Network{}
-		server := pgmem.Start(pgmem.Config{Network: network, RoundTrip: roundTrip})
-		defer server.Close()
-		cc, err := pgconn.ParseConfig(server.DSN())
-		if err != nil {
-			t.Fatal(err)
-		}
-		cc.DialFunc = network.Dial
-		l, err := network.Listen()
-		if err != nil {
-			t.Fatal(err)
-		}
-		tt := serve(t, cc, l)
-		app, err := pgx.ParseConfig("postgres://lab@" + l.Addr().String() + "/lab?sslmode=disable&application_name=shop")
-		if err != nil {
-			t.Fatal(err)
-		}
-		app.DialFunc = network.Dial
+		tt, app := virtual(t, pgmem.Config{RoundTrip: 300 * time.Microsecond})
+		app.RuntimeParams["application_name"] = "shop"
 		conn, err := pgx.ConnectConfig(t.Context(), app)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		exec(t, conn, "set a = 1") // outside of a transaction
-		time.Sleep(time.Hour)      // in its pool
+		pgtest.Exec(t, conn, "set a = 1") // outside of a transaction
+		time.Sleep(time.Hour)             // in its pool
 		began := time.Now()
-		exec(t, conn, "begin")
+		pgtest.Exec(t, conn, "begin")
 		time.Sleep(70 * time.Millisecond)
-		exec(t, conn, "set search_path = 'secret' /*route='%2Fcheckout'*/")
+		pgtest.Exec(t, conn, "set search_path = 'secret' /*route='%2Fcheckout'*/")
 		time.Sleep(2 * time.Second)
-		exec(t, conn, "rollback")
+		pgtest.Exec(t, conn, "rollback")
 		took := time.Since(began)
 		time.Sleep(time.Second)
-		exec(t, conn, "begin")
+		pgtest.Exec(t, conn, "begin")
 		conn.Exec(t.Context(), "no such statement")
 		time.Sleep(3 * time.Second)
 		open := tt.ledger.Report(time.Now())
@@ -197,9 +179,9 @@ func TestTap_BetweenClientAndServer(t *testing.T) {
 	measured := make([]time.Duration, sessions)
 	var all sync.WaitGroup
 	for i := range sessions {
-		conn := connect(t, through, fmt.Sprint("app ", i))
+		conn := pgtest.Connect(t, through, fmt.Sprint("app ", i))
 		all.Go(func() {
-			exec(t, conn, "begin")
+			pgtest.Exec(t, conn, "begin")
 			for n := range each {
 				var one int
 				if err := conn.QueryRow(t.Context(), "select 1", pgx.QueryExecModeSimpleProtocol).Scan(&one); err != nil {
@@ -211,11 +193,11 @@ func TestTap_BetweenClientAndServer(t *testing.T) {
 				time.Sleep(time.Duration(float64(5*time.Millisecond) * math.Pow(600, at)))
 				measured[i] += time.Since(began)
 				if n%3 == 2 { // some transactions have several
-					exec(t, conn, "commit")
-					exec(t, conn, "begin")
+					pgtest.Exec(t, conn, "commit")
+					pgtest.Exec(t, conn, "begin")
 				}
 			}
-			exec(t, conn, "commit")
+			pgtest.Exec(t, conn, "commit")
 			conn.Close(t.Context())
 		})
 	}
@@ -254,7 +236,7 @@ func TestTap_BetweenClientAndServer(t *testing.T) {
 // sessions but the one that asks have ended.
 func counted(t *testing.T, dsn string) time.Duration {
 	t.Helper()
-	conn := connect(t, dsn, "counter")
+	conn := pgtest.Connect(t, dsn, "counter")
 	defer conn.Close(t.Context())
 	// Each session's counts are there when it has ended.
 	for {

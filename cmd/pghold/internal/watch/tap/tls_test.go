@@ -71,7 +71,7 @@ func makeCertificate(t *testing.T) certificate {
 // with SCRAM.
 func encryptServer(t *testing.T, dsn string, c certificate) {
 	t.Helper()
-	conn := connect(t, dsn, "setup")
+	conn := pgtest.Connect(t, dsn, "setup")
 	defer conn.Close(t.Context())
 	var folder string
 	if err := conn.QueryRow(t.Context(), "show data_directory").Scan(&folder); err != nil {
@@ -227,12 +227,12 @@ func TestTap_TLSOfTheApp(t *testing.T) {
 		return fmt.Sprintf("host=localhost port=%d dbname=%s user=%s password=%s %s", tt.addr.(*net.TCPAddr).Port, cc.Database, cc.User, cc.Password, more)
 	}
 	for _, more := range []string{"sslmode=require", "sslmode=require sslnegotiation=direct", "sslmode=prefer", "sslmode=disable"} {
-		conn := connect(t, through(with, more), "app")
-		exec(t, conn, "select 1")
+		conn := pgtest.Connect(t, through(with, more), "app")
+		pgtest.Exec(t, conn, "select 1")
 		conn.Close(t.Context())
 	}
-	conn := connect(t, through(without, "sslmode=prefer"), "app")
-	exec(t, conn, "select 1")
+	conn := pgtest.Connect(t, through(without, "sslmode=prefer"), "app")
+	pgtest.Exec(t, conn, "select 1")
 	conn.Close(t.Context())
 	if _, err := pgx.Connect(t.Context(), through(without, "sslmode=require")); err == nil || !strings.Contains(err.Error(), "refused TLS") {
 		t.Errorf("an app that wants TLS where there is none: %v", err)
