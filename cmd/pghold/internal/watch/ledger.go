@@ -71,7 +71,7 @@ func (l *Ledger) Prepare(sql []byte) *Statement { return l.texts.of(sql) }
 func (l *Ledger) statement(s *last) *Statement {
 	if s.of == nil {
 		if len(s.text) == 0 {
-			return unknownStatement
+			return UnknownStatement
 		}
 		s.of = l.texts.of(s.text)
 	}

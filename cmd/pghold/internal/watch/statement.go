@@ -44,8 +44,9 @@ func (s *Statement) Route() string {
 const ShortGaps = "(gaps under 1 ms)"
 
 var (
-	shortStatement   = known(ShortGaps)
-	unknownStatement = known("(statement not seen)")
+	shortStatement = known(ShortGaps)
+	// UnknownStatement is one of which the text is not known.
+	UnknownStatement = known("(statement not seen)")
 )
 
 func known(shape string) *Statement {

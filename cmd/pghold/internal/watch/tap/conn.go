@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ type conn struct {
 	copying  bool      // the client sends data
 	quiet    time.Time // since when none has come
 
-	prepared map[string]*watch.Statement // by name
-	texts    int                         // bytes of those
+	prepared map[string]prepared // by name
+	texts    int                 // bytes of those
 }
 
 // buffers of this size carry what passes.
@@ -165,7 +166,7 @@ type fromApp struct {
 	now time.Time
 }
 
-func (c *fromApp) message(typ byte, length int) (want int) {
+func (c *fromApp) message(typ byte) (want int) {
 	if c.session == nil {
 		if typ == 'p' && c.appTLS && c.serverTLS {
 			return 64 // a mechanism's name
@@ -213,7 +214,7 @@ func (c *fromApp) message(typ byte, length int) (want int) {
 	return 0
 }
 
-func (c *fromApp) body(typ byte, b []byte, whole bool) error {
+func (c *fromApp) body(typ byte, b []byte) error {
 	if c.session == nil {
 		mechanism, _, _ := bytes.Cut(b, []byte{0})
 		if typ == 'p' && string(mechanism) == "SCRAM-SHA-256-PLUS" {
@@ -244,26 +245,40 @@ func (c *fromApp) body(typ byte, b []byte, whole bool) error {
 		case len(name) == 0:
 			c.session.Runs(nil)
 		default:
-			c.session.Runs(c.prepared[string(name)])
+			c.session.Runs(cmp.Or(c.prepared[string(name)].of, watch.UnknownStatement))
 		}
 	case 'C':
 		if name, _, ok := bytes.Cut(b, []byte{0}); ok && len(name) > 1 && name[0] == 'S' {
-			delete(c.prepared, string(name[1:]))
+			c.forget(string(name[1:]))
 		}
 	}
 	return nil
 }
 
-// prepare remembers a statement by its name.
+// prepared is a statement that has a name.
+type prepared struct {
+	of   *watch.Statement
+	size int // of its name and text
+}
+
+// prepare remembers a statement by its name. If there are too many, others are forgotten.
 func (c *conn) prepare(name string, text []byte) *watch.Statement {
-	st := c.tap.cfg.Ledger.Prepare(text)
-	c.texts += len(name) + len(text)
-	if c.texts > maxTexts || len(c.prepared) >= maxPrepared {
-		clear(c.prepared) // gaps after those that are run again are of statements not seen
-		c.texts = len(name) + len(text)
+	c.forget(name)
+	p := prepared{c.tap.cfg.Ledger.Prepare(text), len(name) + len(text)}
+	for other := range c.prepared {
+		if c.texts+p.size <= maxTexts && len(c.prepared) < maxPrepared {
+			break
+		}
+		c.forget(other)
 	}
-	c.prepared[name] = st
-	return st
+	c.prepared[name] = p
+	c.texts += p.size
+	return p.of
+}
+
+func (c *conn) forget(name string) {
+	c.texts -= c.prepared[name].size
+	delete(c.prepared, name)
 }
 
 // fromServer is told of the server's messages. Its methods have the connection's lock.
@@ -272,7 +287,7 @@ type fromServer struct {
 	now time.Time
 }
 
-func (c *fromServer) message(typ byte, length int) (want int) {
+func (c *fromServer) message(typ byte) (want int) {
 	switch typ {
 	case 'Z':
 		return 1
@@ -288,7 +303,7 @@ func (c *fromServer) message(typ byte, length int) (want int) {
 	return 0
 }
 
-func (c *fromServer) body(typ byte, b []byte, whole bool) error {
+func (c *fromServer) body(typ byte, b []byte) error {
 	switch typ {
 	case 'Z':
 		if len(b) == 1 {

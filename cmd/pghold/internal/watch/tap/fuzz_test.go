@@ -30,7 +30,7 @@ func FuzzConn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script, stream []byte) {
 		began := time.Unix(1e9, 0)
 		ledger := watch.New(began)
-		c := &conn{tap: New(Config{Ledger: ledger}), prepared: map[string]*watch.Statement{}, appTLS: true, serverTLS: true}
+		c := &conn{tap: New(Config{Ledger: ledger}), prepared: map[string]prepared{}, appTLS: true, serverTLS: true}
 		var app, server scanner
 		now := began
 		// Two bytes of the script say who sends how much, with a moment between.
@@ -68,20 +68,38 @@ func FuzzConn(f *testing.F) {
 	})
 }
 
-// A session has so many prepared statements, and no more.
+// The prepared statements that are known of a session are bounded.
 func TestConn_PreparedStatementsAreBounded(t *testing.T) {
-	c := &conn{tap: New(Config{Ledger: watch.New(time.Now())}), prepared: map[string]*watch.Statement{}}
+	c := &conn{tap: New(Config{Ledger: watch.New(time.Now())}), prepared: map[string]prepared{}}
 	for i := range 10 * maxPrepared {
 		c.prepare(fmt.Sprint(i), []byte("select 1"))
 	}
-	if n := len(c.prepared); n > maxPrepared || c.prepared[fmt.Sprint(10*maxPrepared-1)] == nil {
+	if n := len(c.prepared); n > maxPrepared || c.prepared[fmt.Sprint(10*maxPrepared-1)].of == nil {
 		t.Errorf("%d are known, or the last is not", n)
 	}
 	for i := range 100 {
 		c.prepare(fmt.Sprint(i), bytes.Repeat([]byte("x"), watch.MaxText))
 	}
-	if n := len(c.prepared); n > maxTexts/watch.MaxText {
-		t.Errorf("%d of %d bytes each are known", n, watch.MaxText)
+	sum := 0
+	for _, p := range c.prepared {
+		sum += p.size
+	}
+	if sum > maxTexts || sum != c.texts || c.prepared["99"].of == nil {
+		t.Errorf("%d bytes are known, said to be %d, or not the last", sum, c.texts)
+	}
+}
+
+// What is closed, or prepared again, gives its room back.
+func TestConn_ClosedStatementsTakeNoRoom(t *testing.T) {
+	c := &conn{tap: New(Config{Ledger: watch.New(time.Now())}), prepared: map[string]prepared{}}
+	c.prepare("stays", []byte("select 1"))
+	for i := range 100 {
+		c.prepare("again", bytes.Repeat([]byte("x"), watch.MaxText))
+		c.prepare(fmt.Sprint(i), bytes.Repeat([]byte("y"), watch.MaxText))
+		c.forget(fmt.Sprint(i))
+	}
+	if c.prepared["stays"].of == nil || len(c.prepared) != 2 || c.texts != len("staysselect 1again")+watch.MaxText {
+		t.Errorf("%d are known, of %d bytes", len(c.prepared), c.texts)
 	}
 }
 
@@ -105,7 +123,7 @@ func FuzzLetIn(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
 		app := &peer{}
-		c := &conn{tap: New(Config{}), app: app, server: &peer{in: bytes.NewReader(stream), most: int(size) + 1}, prepared: map[string]*watch.Statement{}}
+		c := &conn{tap: New(Config{}), app: app, server: &peer{in: bytes.NewReader(stream), most: int(size) + 1}, prepared: map[string]prepared{}}
 		buffer, has, err := c.letIn(make([]byte, 64))
 		if err != nil {
 			return
@@ -137,7 +155,7 @@ func FuzzGreet(f *testing.F) {
 	})
 }
 
-// peer is a connection that sends some bytes, at most so many at a time.
+// peer is a connection that sends what is in it, in pieces.
 type peer struct {
 	net.Conn
 	in   io.Reader

@@ -269,6 +269,22 @@ func TestTap_UnnamedAgain(t *testing.T) {
 	}
 }
 
+// A statement that was prepared where the tap did not see it is not taken for another.
+func TestTap_StatementNotSeen(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	pgtest.Exec(t, app, "prepare hidden as select 3 as three")
+	pgtest.Exec(t, app, "begin")
+	r := hijack(t, app)
+	r.send(&pgproto3.Bind{PreparedStatement: "hidden"}, &pgproto3.Execute{}, &pgproto3.Sync{})
+	r.until(&pgproto3.ReadyForQuery{})
+	time.Sleep(pause)
+	r.end()
+	report := ended()
+	if d, n := after(report, "(statement not seen)"); n != 1 || d < pause {
+		t.Errorf("after it there were %d gaps, of %v in all: %+v", n, d, report.Groups)
+	}
+}
+
 // A gap is after the statement that ran, whatever was prepared meanwhile.
 func TestTap_PreparedStatements(t *testing.T) {
 	app, ended := tappedApp(t, "")

@@ -16,13 +16,13 @@ type scanner struct {
 	seeks bool    // those that are asked for are not all there
 }
 
-// message is told of a message: when its header is there, and returns how many bytes
-// of its body it wants to see.
-//
-// body is told of the first of these bytes, or of as many as there are.
+// reader is told of messages.
 type reader interface {
-	message(typ byte, length int) (want int)
-	body(typ byte, b []byte, whole bool) error
+	// message is called when a header is there, and returns how many bytes of the body it
+	// wants to see.
+	message(typ byte) (want int)
+	// body is called when these are there, or the whole of a shorter body.
+	body(typ byte, b []byte) error
 }
 
 // feed reads the next piece.
@@ -41,7 +41,7 @@ func (s *scanner) feed(b []byte, to reader) error {
 				return fmt.Errorf("a message of type %q says that it is %d bytes long", s.head[0], length)
 			}
 			s.left = int(length) - 4
-			s.want = min(to.message(s.head[0], s.left), s.left)
+			s.want = min(to.message(s.head[0]), s.left)
 			s.kept = s.kept[:0]
 			s.seeks = true
 		case s.seeks:
@@ -82,7 +82,7 @@ func (s *scanner) give(b []byte, to reader) error {
 	if cap(s.kept) > 2*keptCap {
 		s.kept = nil
 	}
-	return to.body(s.head[0], b, s.want == s.left)
+	return to.body(s.head[0], b)
 }
 
 // keptCap is how much of a buffer is kept for later messages, in bytes.

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
 // What a first message may ask for, in place of the protocol's version.
@@ -100,7 +99,7 @@ func (t *Tap) serve(raw net.Conn) {
 	c := &conn{
 		tap: t, app: app, server: server,
 		appTLS: encrypted, serverTLS: serverEncrypted,
-		prepared: map[string]*watch.Statement{},
+		prepared: map[string]prepared{},
 	}
 	if err := c.introduce(hello, address(raw.RemoteAddr())); err != nil {
 		t.cfg.Log(fmt.Sprintf("%s: this is no client of Postgres: %s", address(raw.RemoteAddr()), printable.Line(err.Error())))
