@@ -141,7 +141,7 @@ type Report struct {
 	Transactions int    `json:"transactions_ended"`
 
 	// Sums are the time of all sessions, with what goes on; busy has statements outside of
-	// transactions too. Inside is that of transactions only.
+	// transactions too. Inside has the time in transactions only.
 	Sums
 	Inside Sums `json:"in_transactions"`
 

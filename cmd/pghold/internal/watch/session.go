@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Client is who has a session.
+// Client identifies the client of a session.
 type Client struct {
 	PID         uint32 `json:"pid"` // of the server's process
 	Application string `json:"application_name"`
@@ -21,7 +21,7 @@ type Client struct {
 type Session struct {
 	ledger *Ledger
 
-	mu        sync.Mutex // guards what follows. Who has it may take the ledger's, not the other way round
+	mu        sync.Mutex // guards what follows; it may be held while the ledger's is taken, not the other way round
 	client    Client
 	histogram *histogram // of its client
 	state     state

@@ -17,8 +17,8 @@ import (
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
-// BenchmarkSource samples 200 sessions, of which so many are in a gap after a statement
-// of 900 bytes. It tells what a sample takes of the CPU of this process (getrusage) and
+// BenchmarkSource samples 200 sessions, some of them in a gap after a statement of 900
+// bytes. It tells what a sample takes of the CPU of this process (getrusage) and
 // of its server process (/proc/PID/schedstat): one sample after the other, and at the
 // source's own pace for three seconds, in which both are found with colder caches.
 func BenchmarkSource(b *testing.B) {

@@ -177,7 +177,7 @@ func answer(res *http.Response, err error) string {
 	return fmt.Sprint(res.StatusCode, " ", string(body))
 }
 
-// inCalls waits until so many requests are in their slow calls, and returns the function
+// inCalls waits until n requests are in their slow calls, and returns the function
 // that ends these.
 func (a *app) inCalls(t *testing.T, n int, answers <-chan string) (end func()) {
 	t.Helper()
@@ -197,7 +197,7 @@ func (a *app) inCalls(t *testing.T, n int, answers <-chan string) (end func()) {
 	}
 }
 
-// answered waits for so many answers, which have to be good.
+// answered waits for n answers, which have to be good.
 func answered(t *testing.T, n int, answers <-chan string) {
 	t.Helper()
 	for range n {

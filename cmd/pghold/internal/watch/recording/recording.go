@@ -19,7 +19,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
-// version is that of the format. A reader refuses a newer one.
+// version is the version of the format. Read refuses a newer one.
 const version = 1
 
 // head is the first line.

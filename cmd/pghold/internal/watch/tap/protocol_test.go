@@ -377,7 +377,7 @@ func TestTap_Notifications(t *testing.T) {
 	}
 	other.Close(t.Context())
 	if r := ended(); r.Silent != 0 || r.Transactions != 0 {
-		t.Errorf("who waits for news is silent in transaction for %v", time.Duration(r.Silent))
+		t.Errorf("a session that waits for a notification is silent in transaction for %v", time.Duration(r.Silent))
 	}
 }
 
