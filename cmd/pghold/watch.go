@@ -42,7 +42,7 @@ type watchCmd struct {
 	JSON     bool          `name:"json" help:"Print the ledger as one JSON document at the end, and nothing else on standard output." group:"Output:"`
 	Record   string        `type:"path" placeholder:"FILE" help:"Keep each transaction in this new file, for \"pghold watch FILE\"." group:"Output:"`
 	Metrics  string        `placeholder:"ADDRESS" help:"Serve /metrics for Prometheus here, with a histogram of gaps." group:"Output:"`
-	FailOver string        `placeholder:"CLASS>DURATION" help:"Exit with 3 where this was so, as in 'silent>2s': silent and aborted are gaps in a transaction that was well, or had failed; transaction is a whole one." group:"Output:"`
+	FailOver string        `placeholder:"CLASS>DURATION" help:"Exit with 3 where this was so, as in 'silent>2s'. CLASS is silent, a gap in a transaction; aborted, a gap after an error in it; or transaction, the whole of one." group:"Output:"`
 }
 
 func (watchCmd) Help() string {
@@ -50,7 +50,7 @@ func (watchCmd) Help() string {
 
 Without --listen it samples pg_stat_activity ten times a second: nothing is changed or installed, and gaps are bounded from below and above. As the app's own role it needs no grant. What the samples did not see is told by the server's own counter (PostgreSQL 14 and later).
 
-With --listen it is exact: every byte passes on as it is, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
+With --listen it is exact: bytes are passed on unchanged, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
 On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole; the exit status is 0 then, and 130 where --for was to end it.
 
@@ -103,10 +103,10 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 	if c.Once {
 		ended = <-served
 	} else {
-		ended = c.show(ctx, s, ledger, from.title, served)
+		ended = c.show(ctx, s, ledger, from, served)
 	}
 	from.stop() // all that was open is counted
-	return c.conclude(s, ledger.Report(time.Now()), out, ended, over)
+	return c.conclude(s, ledger.Report(time.Now()), from.note(), out, ended, over)
 }
 
 // check looks at what does not go together.
@@ -119,7 +119,7 @@ func (c *watchCmd) check() error {
 	case c.File != "" && (c.Listen != "" || c.Record != "" || c.Metrics != "" || c.For != 0 || c.Once):
 		return errors.New("a recording is shown as it is: --listen, --record, --metrics, --for and --once are for a server")
 	case c.Once && c.Listen != "":
-		return errors.New("--once is one sample, and with --listen there are none: --for 60s ends it")
+		return errors.New("--once takes one sample of the server, and --listen takes none: use --for 60s")
 	case c.Once && c.For != 0:
 		return errors.New("--once and --for do not go together")
 	case c.Listen == "" && (c.TLSCert != "" || c.TLSKey != "" || c.Beyond):
@@ -147,8 +147,9 @@ func (c *watchCmd) server() (*pgx.ConnConfig, error) {
 // source fills a ledger.
 type source struct {
 	title string
-	run   func() error // until stop; may be called once
-	stop  func()
+	run   func() error  // until stop; may be called once
+	stop  func()        // may be called again
+	note  func() string // what went wrong meanwhile, if anything
 }
 
 // tap passes connections on.
@@ -174,7 +175,7 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 		}
 		return t.Serve(listener)
 	}
-	return &source{title, run, func() { listener.Close(); t.Close() }}, nil
+	return &source{title, run, func() { listener.Close(); t.Close() }, t.Trouble}, nil
 }
 
 // connectsToItself reports whether a tap that listens there would.
@@ -191,25 +192,31 @@ func (c *watchCmd) sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, l
 			strings.Join(strings.Fields(connstring.Hide(cc, err).Error()), " "))
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
+	var running sync.Mutex // held while it samples
 	run := func() error {
-		defer close(done)
-		if c.Once {
+		running.Lock()
+		defer running.Unlock()
+		switch {
+		case ctx.Err() != nil:
+		case c.Once:
 			return from.Sample(ctx)
+		default:
+			from.Run(ctx)
 		}
-		from.Run(ctx)
 		return nil
 	}
-	stop := sync.OnceFunc(func() {
+	stop := func() {
 		cancel()
-		<-done
+		running.Lock()
+		defer running.Unlock()
 		from.Close(context.WithoutCancel(ctx))
-	})
-	return &source{fmt.Sprintf("database %s of %s", cc.Database, net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port))), run, stop}, nil
+	}
+	title := fmt.Sprintf("database %s of %s", cc.Database, net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
+	return &source{title, run, stop, func() string { return "" }}, nil
 }
 
 // conclude shows the whole, and says how it ends.
-func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended error, over failOver) error {
+func (c *watchCmd) conclude(s streams, r *watch.Report, note string, out *outputs, ended error, over failOver) error {
 	if err := out.end(r); err != nil {
 		return fmt.Errorf("--record: %w", err)
 	}
@@ -217,7 +224,7 @@ func (c *watchCmd) conclude(s streams, r *watch.Report, out *outputs, ended erro
 	if c.JSON {
 		err = writeReport(s.out, r)
 	} else {
-		o := screen.Options{Width: terminalWidth(s.out), Title: "In all:", Final: true, Rows: 20}
+		o := screen.Options{Width: terminalWidth(s.out), Title: "In all:", Note: note, Final: true, Rows: 20}
 		if c.Once {
 			o.Title, o.Once = "Now:", true
 		}
@@ -259,7 +266,7 @@ func (c *watchCmd) replay(s streams, over failOver) error {
 	if !c.JSON {
 		fmt.Fprintf(s.out, "%s from %s\n", printable.Line(rec.Source), rec.Report.From.Local().Format(time.DateTime))
 	}
-	return c.conclude(s, rec.Report, &outputs{}, nil, over)
+	return c.conclude(s, rec.Report, "", &outputs{}, nil, over)
 }
 
 const (
@@ -268,7 +275,7 @@ const (
 )
 
 // show shows the ledger as it grows, until it is time to end.
-func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, title string, served <-chan error) error {
+func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, from *source, served <-chan error) error {
 	width := terminalWidth(s.out)
 	every := lineEvery
 	if width > 0 {
@@ -303,7 +310,7 @@ func (c *watchCmd) show(ctx context.Context, s streams, ledger *watch.Ledger, ti
 				fmt.Fprintln(s.err, screen.Line(r))
 			case width > 0:
 				var page strings.Builder
-				screen.Write(&page, r, screen.Options{Width: width, Height: terminalHeight(s.out), Title: now.Format(time.TimeOnly) + "  " + printable.Line(title)})
+				screen.Write(&page, r, screen.Options{Width: width, Height: terminalHeight(s.out), Title: now.Format(time.TimeOnly) + "  " + printable.Line(from.title), Note: from.note()})
 				io.WriteString(s.out, "\x1b[H\x1b[2J"+page.String()) // from the top of an empty screen
 			default:
 				fmt.Fprintln(s.out, now.Format(time.TimeOnly)+"  "+screen.Line(r))

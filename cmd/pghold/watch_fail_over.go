@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
@@ -21,7 +23,7 @@ var failClasses = []struct {
 }{
 	{"silent", "a transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestSilent }},
 	{"aborted", "a failed transaction was idle", func(r *watch.Report) watch.Seconds { return r.LongestAborted }},
-	{"transaction", "a transaction took", func(r *watch.Report) watch.Seconds { return r.LongestTransaction }},
+	{"transaction", "a transaction lasted", func(r *watch.Report) watch.Seconds { return r.LongestTransaction }},
 }
 
 func parseFailOver(text string) (f failOver, err error) {
@@ -45,7 +47,14 @@ func parseFailOver(text string) (f failOver, err error) {
 func (f failOver) found(r *watch.Report) string {
 	for _, known := range failClasses {
 		if longest := time.Duration(known.of(r)); known.name == f.class && longest > f.over {
-			return fmt.Sprintf("%s for %s, more than %s", known.what, longest.Round(time.Millisecond), f.over)
+			what := fmt.Sprintf("%s for %s, more than %s", known.what, longest.Round(time.Millisecond), f.over)
+			for _, g := range r.Groups {
+				if known.name != "transaction" && time.Duration(g.Longest) == longest {
+					what += ", after " + printable.Line(g.After) + " (" + printable.Line(cmp.Or(g.Route, g.Application, g.User)) + ")"
+					break
+				}
+			}
+			return what
 		}
 	}
 	return ""

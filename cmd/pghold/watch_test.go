@@ -121,6 +121,18 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// A server that cannot be reached is told to the end.
+func TestWatch_ServerAway(t *testing.T) {
+	status, out, stderr := tapping(t, "postgres://u@127.0.0.1:1/d?sslmode=disable", func(through string, _ *trigger) {
+		if _, err := pgx.Connect(t.Context(), through); err == nil {
+			t.Error("connected")
+		}
+	})
+	if status != exitDone || !strings.Contains(strings.Join(strings.Fields(out), " "), "1 connection could not be passed on, the last because: cannot reach the server: ") || strings.Count(stderr, "cannot reach the server") != 1 {
+		t.Errorf("status %d, %s, %s", status, out, stderr)
+	}
+}
+
 func TestWatch_FailOver(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	for limit, want := range map[string]int{
@@ -163,8 +175,14 @@ func TestWatch_Once(t *testing.T) {
 	if r.InTransaction != 1 || len(r.Listed) != 1 || !r.Listed[0].Open || r.Listed[0].PID != conn.PgConn().PID() || strings.Contains(out, "secret") {
 		t.Errorf("got %+v", r)
 	}
+	// Where an output cannot be opened it ends, and says so.
+	for _, more := range [][]string{{"--record", "no/such/folder"}, {"--metrics", "127.0.0.1:99999"}} {
+		if status, _, stderr := pghold(t.Context(), append([]string{"watch", "--dsn", dsn}, more...)...); status != exitFailed || !strings.Contains(stderr, "pghold: "+more[0]) {
+			t.Errorf("%q: status %d, %s", more, status, stderr)
+		}
+	}
 	status, out, stderr = pghold(t.Context(), "watch", "--dsn", dsn, "--once")
-	if status != exitDone || !strings.Contains(out, "1 session, 1 idle in transaction (the longest for ") || strings.Contains(out, "counted") || strings.Contains(out, "statements in") || !strings.Contains(stderr, "samples the sessions of database") {
+	if status != exitDone || !strings.Contains(out, "1 session, 1 idle in transaction (the longest for ") || strings.Contains(out, "counted") || strings.Contains(out, "statements in") || !strings.Contains(stderr, "Sampling the sessions of database") {
 		t.Errorf("status %d, %s, %s", status, out, stderr)
 	}
 }
@@ -204,7 +222,7 @@ func TestWatch_Mistakes(t *testing.T) {
 		{"connection refused: check --dsn", exitFailed, []string{"--dsn", dsn}},
 		{"--interval must be 10ms or more", exitUsage, []string{"--dsn", dsn, "--interval", "1ms"}},
 		{"add --listen", exitUsage, []string{"--dsn", dsn, "--tls-cert", "a", "--tls-key", "b"}},
-		{"--once is one sample", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--once"}},
+		{"--once takes one sample", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--once"}},
 		{"--once and --for do not go together", exitUsage, []string{"--dsn", dsn, "--once", "--for", "1s"}},
 		{"add --listen-beyond-loopback", exitUsage, []string{"--listen", "0.0.0.0:0", "--dsn", dsn}},
 		{"--tls-cert and --tls-key go together", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--tls-cert", "a"}},

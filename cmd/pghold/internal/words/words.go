@@ -40,9 +40,10 @@ func Short(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0 s"
-	case d < time.Millisecond:
+	// As in Seconds, what would round up to 1000 is shown in the next unit.
+	case d < 999500*time.Nanosecond:
 		return Rounded(d.Seconds()*1e6) + " µs"
-	case d < time.Second:
+	case d < 999500*time.Microsecond:
 		return Rounded(d.Seconds()*1e3) + " ms"
 	}
 	return Rounded(d.Seconds()) + " s"

@@ -67,6 +67,7 @@ func TestRatio(t *testing.T) {
 func TestShort(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0 s", 900: "0.9 µs", 1234 * time.Microsecond: "1.23 ms", time.Millisecond: "1 ms", 999400 * time.Microsecond: "999 ms",
+		999499: "999 µs", 999600: "1 ms", 999600 * time.Microsecond: "1 s",
 		time.Second: "1 s", 1500 * time.Millisecond: "1.5 s", 12345 * time.Second: "12345 s",
 	} {
 		if got := Short(d); got != want {

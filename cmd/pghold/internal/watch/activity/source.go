@@ -84,7 +84,7 @@ func Connect(ctx context.Context, cfg Config) (*Source, error) {
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
-	line := fmt.Sprintf("samples the sessions of database %q on PostgreSQL %s as role %q, every %v",
+	line := fmt.Sprintf("Sampling the sessions of database %q on PostgreSQL %s as role %q, every %v",
 		s.server.database, printable.Line(s.server.version), s.server.role, cfg.Interval)
 	if s.server.number < counterSince {
 		line += "; before PostgreSQL 14 the server does not count idle time in transactions, so what is not seen is not known"

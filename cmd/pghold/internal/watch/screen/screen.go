@@ -24,6 +24,7 @@ type Options struct {
 	Height int    // lines at most; by default as many as it takes
 	Rows   int    // groups at most; by default 5
 	Title  string // what is watched
+	Note   string // what went wrong, if anything
 	// Final has the groups by all of their time, not by that of the last minute.
 	Final bool
 	// Once is that it is of one sample, which counts nothing.
@@ -40,6 +41,9 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 	if o.Title != "" {
 		line("%s", o.Title)
 	}
+	if o.Note != "" {
+		line("%s", o.Note)
+	}
 	line("%s", now(r, o.Once))
 	if total := r.Inside.Total(); total > 0 {
 		line("Of %s in transactions: %s.", short(watch.Seconds(total)), shares(r.Inside))
@@ -52,7 +56,11 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 	groups := ranked(r, o.Final)
 	shown := 0
 	for ; shown < min(len(groups), o.Rows); shown++ {
-		sentence := wrap(Sentence(groups[shown], o.Final), o.Width)
+		g := groups[shown]
+		if weight(g, o.Final) == 0 && g.Connections == 0 { // long ago
+			break
+		}
+		sentence := wrap(Sentence(g, o.Final), o.Width)
 		if o.Height > 0 && strings.Count(b.String()+sentence, "\n") > o.Height-below {
 			break
 		}
@@ -66,7 +74,7 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 		for _, g := range rest {
 			spent += weight(g, o.Final)
 		}
-		line("%s more: %s connection-seconds%s.", words.Count(len(rest), "group"), connectionSeconds(spent), when(o.Final))
+		line("%s more: %s%s.", words.Count(len(rest), "group"), connectionSeconds(spent), when(o.Final))
 	}
 	if len(groups) == 0 && r.Other == nil {
 		switch {
@@ -148,19 +156,19 @@ func Sentence(g watch.Group, final bool) string {
 	case watch.ShortGaps:
 		after = "between statements, under 1 ms each"
 	case watch.Other: // in a recording that has no end
-		return fmt.Sprintf("%s: was %s %s more; %s connection-seconds%s.", subject(g), state, words.Times(g.Gaps), connectionSeconds(weight(g, final)), when(final))
+		return fmt.Sprintf("%s: was %s %s more; %s%s.", subject(g), state, words.Times(g.Gaps), connectionSeconds(weight(g, final)), when(final))
 	}
 	s := subject(g) + ": "
 	switch {
 	case g.Connections > 0:
 		s += fmt.Sprintf("%s for %s %s, on %d of %s", state, short(g.LongestOpen), after, g.Connections, words.Count(g.Sessions, "connection"))
 		if g.Longest > g.LongestOpen {
-			s += fmt.Sprintf(", before for up to %s", short(g.Longest))
+			s += fmt.Sprintf(" (earlier, for up to %s)", short(g.Longest))
 		}
 	default:
 		s += fmt.Sprintf("was %s %s, for up to %s, %s", state, words.Times(g.Gaps), short(g.Longest), after)
 	}
-	return s + fmt.Sprintf("; %s connection-seconds%s.", connectionSeconds(weight(g, final)), when(final))
+	return s + fmt.Sprintf("; %s%s.", connectionSeconds(weight(g, final)), when(final))
 }
 
 // subject is who it was: the route, where a comment names it, and the application.
@@ -181,9 +189,12 @@ func when(final bool) string {
 
 func connectionSeconds(d watch.Seconds) string {
 	if d > 0 && d < watch.Seconds(time.Millisecond) {
-		return "less than 0.001"
+		return "less than 0.001 connection-seconds"
 	}
-	return words.Rounded(time.Duration(d).Round(time.Millisecond).Seconds())
+	if n := words.Rounded(time.Duration(d).Round(time.Millisecond).Seconds()); n != "1" {
+		return n + " connection-seconds"
+	}
+	return "1 connection-second"
 }
 
 // short is a duration as a recording has it too: to the microsecond.

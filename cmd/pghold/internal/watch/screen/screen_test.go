@@ -40,7 +40,7 @@ Of 100 s in transactions: 83.0 % idle in transaction, 16.0 % busy, 1.0 % waiting
 worker: was idle in a failed transaction 3 times, for up to 6 s, after UPDATE
   jobs; 40 connection-seconds in the last minute.
 /checkout/{id} (shop): idle in transaction for 4.1 s after SELECT total FROM
-  carts WHERE id = ?, on 12 of 15 connections, before for up to 5 s; 37
+  carts WHERE id = ?, on 12 of 15 connections (earlier, for up to 5 s); 37
   connection-seconds in the last minute.
 1 group more: 0 connection-seconds in the last minute.
 

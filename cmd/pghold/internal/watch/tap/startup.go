@@ -77,16 +77,14 @@ func (t *Tap) serve(raw net.Conn) {
 	server, serverEncrypted, done, err := t.dial()
 	if err != nil {
 		why := "cannot reach the server: " + printable.Line(err.Error())
-		if t.ctx.Err() == nil && !t.unreachable.Swap(true) {
-			t.cfg.Log(why)
+		if t.ctx.Err() == nil {
+			t.reached(why)
 		}
 		refuse(app, "08001", "pghold watch: "+why)
 		return
 	}
 	defer done()
-	if t.unreachable.Swap(false) {
-		t.cfg.Log("the server is reached again")
-	}
+	t.reached("")
 	if _, err := server.Write(hello.raw); err != nil {
 		return
 	}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,10 +39,11 @@ type Tap struct {
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
 
-	unreachable atomic.Bool // the last connection to the server failed
-
-	mu    sync.Mutex // guards what follows
-	conns map[net.Conn]bool
+	mu          sync.Mutex // guards what follows
+	conns       map[net.Conn]bool
+	unreachable bool   // the last connection to the server failed
+	refused     int    // connections that were not passed on
+	why         string // of the last of these
 }
 
 // New makes a Tap. Close ends it.
@@ -99,6 +99,37 @@ func (t *Tap) Close() {
 	}
 	t.mu.Unlock()
 	t.serving.Wait()
+}
+
+// Trouble says how many connections could not be passed on, and why; "" where all could.
+func (t *Tap) Trouble() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch t.refused {
+	case 0:
+		return ""
+	case 1:
+		return "1 connection could not be passed on, the last because: " + t.why
+	}
+	return fmt.Sprintf("%d connections could not be passed on, the last because: %s", t.refused, t.why)
+}
+
+// reached counts an attempt to reach the server, and tells the log where that is news.
+func (t *Tap) reached(failure string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was := t.unreachable
+	t.unreachable = failure != ""
+	if failure != "" {
+		t.refused++
+		t.why = failure
+	}
+	switch {
+	case t.unreachable && !was:
+		t.cfg.Log(failure)
+	case was && !t.unreachable:
+		t.cfg.Log("the server is reached again")
+	}
 }
 
 // track remembers a connection for Close, and closes it where that has been called.
