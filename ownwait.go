@@ -170,11 +170,6 @@ func (r *Recorder) waiters(all []waiting) []Waiter {
 	return waiters
 }
 
-// waitsForItself reports whether one of the pool's is among them: else it has no deadlock.
-func waitsForItself(all []Waiter, pool string) bool {
-	return slices.ContainsFunc(all, func(w Waiter) bool { return w.Pool == pool && w.Own != Site{} })
-}
-
 func sortWaiters(all []Waiter) {
 	own := func(w Waiter) int { return map[bool]int{true: 1}[w.Own != Site{}] }
 	slices.SortFunc(all, func(a, b Waiter) int {

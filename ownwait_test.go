@@ -105,6 +105,27 @@ func ownWaitIsNoOther(t *testing.T) {
 	}
 }
 
+// A deadlock is one, too, where no line is known that took the connections.
+func TestOwnWait_DeadlockOfUnknownLines(t *testing.T) {
+	synctest.Test(t, ownWaitDeadlockOfUnknownLines)
+}
+
+func ownWaitDeadlockOfUnknownLines(t *testing.T) {
+	r := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold_test", "testing"}})
+	p := r.Pool("main")
+	p.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Open: 1, Max: 1} })
+	ctx := pghold.WithRoute(t.Context(), "GET /twice")
+	c := p.Checkout(ctx)
+	defer c.Release()
+	if r.Snapshot().Pools[0].Deadlock {
+		t.Error("nobody waits, and it is called a deadlock")
+	}
+	defer p.Wait(ctx).Fail(context.Canceled)
+	if s := r.Snapshot(); s.Open[0].Site != (pghold.Site{}) || !s.Pools[0].Deadlock {
+		t.Errorf("the hold is taken at %v, want an unknown line; the pool is %+v, want a deadlock", s.Open[0].Site, s.Pools[0])
+	}
+}
+
 // Where all who hold a connection wait for another, it is a deadlock, and only then.
 func TestOwnWait_Deadlock(t *testing.T) { synctest.Test(t, ownWaitDeadlock) }
 

@@ -138,7 +138,7 @@ func (r *Recorder) Snapshot() *Snapshot {
 			Name: p.name, Waiting: int(p.queueing(0)), MaxWaiting: int(p.maxWaiting.Load()),
 			Checkouts: p.checkouts.Load(), Releases: released,
 			Timeouts: p.timeouts.Load(), Cancelled: p.cancelled.Load(), Failures: p.failures.Load(),
-			CountsOnly: p.checkouts.Load() > 0 && !p.tellsWaits.Load(), Deadlock: waitsForItself(snap.Waiters, p.name) && p.deadlocked() > 0,
+			CountsOnly: p.checkouts.Load() > 0 && !p.tellsWaits.Load(), Deadlock: p.waiting.Load() > 0 && p.deadlocked() > 0,
 			Open: stat.Open, Max: stat.Max, Waits: stat.Waits, WaitTime: stat.WaitTime,
 		})
 		return true
