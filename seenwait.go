@@ -176,17 +176,17 @@ func (p *Pool) queuers() ([]queued, time.Duration) {
 }
 
 // seenWaiters are those who were seen to wait for a connection of the pool, in the order of
-// a snapshot, and how many there are. Their routes are not told where they are more than have
-// ever waited for one, for some wait elsewhere. holds are those that are open: they say who
-// waits for himself.
-func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, n int) {
+// a snapshot, and how many wait now: 0 where the profile was taken a LongWait ago or more.
+// Their routes are not told where they are more than have ever waited for one, for some wait
+// elsewhere. holds are those that are open: they say who waits for himself.
+func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, now int) {
 	type key struct {
 		route   string
 		own, at Site
 	}
 	queuers, taken := p.queuers()
 	seen := p.recorder.started.Add(taken).Round(0)
-	groups := map[key]*Waiter{}
+	groups, n := map[key]*Waiter{}, 0
 	for _, q := range queuers {
 		k := key{route: q.route, at: q.at}
 		for _, h := range holds {
@@ -200,12 +200,15 @@ func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, n int) {
 		sum.Longest = max(sum.Longest, q.longest)
 		n += q.count
 	}
+	if taken > p.recorder.now()-p.recorder.cfg.LongWait {
+		now = n
+	}
 	if uint64(n) > p.Stat().Waits {
-		return nil, n
+		return nil, now
 	}
 	for _, w := range groups {
 		all = append(all, *w)
 	}
 	sortWaiters(all)
-	return all, n
+	return all, now
 }

@@ -94,6 +94,37 @@ func seenWaitersAreAsOldAsTheProfile(t *testing.T) {
 	end()
 }
 
+// What was seen a LongWait ago or more is not told as what is now.
+func TestSeenWaiters_ALongWaitAgoAreNotNow(t *testing.T) {
+	synctest.Test(t, seenWaitersALongWaitAgoAreNotNow)
+}
+
+func seenWaitersALongWaitAgoAreNotNow(t *testing.T) {
+	var all sync.WaitGroup
+	r, db, end := emptied(t, &all)
+	ctx, leave := context.WithCancel(t.Context())
+	all.Go(func() { Do(ctx, "GET /", func(ctx context.Context) { db.Conn(ctx) }) })
+	synctest.Wait()
+	r.SnapshotWithStacks()
+	r.stacks.mu.Lock()
+	r.stacks.next = r.now() + time.Hour
+	r.stacks.mu.Unlock()
+	leave()
+	for _, c := range []struct {
+		later time.Duration
+		want  int
+	}{{time.Second - time.Nanosecond, 1}, {time.Nanosecond, 0}, {time.Minute, 0}} {
+		time.Sleep(c.later)
+		var s Shortage
+		r.Pool("main").infer(&s)
+		snap := r.SnapshotWithStacks()
+		if p := snap.Pools[0]; len(s.Waiters) != c.want || p.Waiting != c.want || p.MaxWaiting != 1 || len(snap.Waiters) != 1 {
+			t.Errorf("%v later a shortage has the waiters %+v, the pool is %+v, and the snapshot has %+v; want %d who wait now, one at most, and the one of the last look", c.later, s.Waiters, p, snap.Waiters, c.want)
+		}
+	}
+	end()
+}
+
 // A request that holds a connection of the pool itself is seen to wait as that.
 func TestSeenWaiters_ThatHoldOneThemselves(t *testing.T) {
 	synctest.Test(t, seenWaitersThatHoldOneThemselves)

@@ -29,8 +29,8 @@ type Shortage struct {
 	Waiting int
 	Err     error    // of the wait that failed; nil where it goes on
 	Holders []Holder // who holds the connections, at most the first five
-	// Waiters are those who were seen to wait, at most the first five routes; only of a
-	// pool that does not say who waits, as Waiter.Seen has it.
+	// Waiters are those who were seen to wait within the last LongWait, at most the first
+	// five routes; only of a pool that does not say who waits, as Waiter.Seen has it.
 	Waiters []Waiter
 
 	// Own is where the caller's own request took a connection of the same pool that it
@@ -353,8 +353,9 @@ func (p *Pool) report(s Shortage) {
 func (p *Pool) infer(s *Shortage) {
 	holds := p.recorder.openHolds(nil)
 	p.recorder.locate(holds)
-	s.Waiters, _ = p.seenWaiters(holds)
-	s.Waiters = s.Waiters[:min(len(s.Waiters), maxHolders)]
+	if seen, now := p.seenWaiters(holds); now > 0 {
+		s.Waiters = seen[:min(len(seen), maxHolders)]
+	}
 	for _, h := range holds {
 		if h.of.pool == p && h.OwnWait != nil {
 			s.Route, s.Own, s.At, s.Inferred = h.Route, h.Site, h.OwnWait.At, true

@@ -127,9 +127,9 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 			s.Pools[i].Deadlock = true
 		}
 		if s.Pools[i].CountsOnly {
-			seen, n := p.seenWaiters(s.Open)
+			seen, now := p.seenWaiters(s.Open)
 			s.Waiters = append(s.Waiters, seen...)
-			s.Pools[i].WaitingSeen = min(n, int(s.Pools[i].Waits))
+			s.Pools[i].WaitingSeen = min(now, int(s.Pools[i].Waits))
 			s.Pools[i].Waiting, s.Pools[i].MaxWaiting = s.Pools[i].WaitingSeen, int(p.maxWaiting.Load())
 		}
 	}
