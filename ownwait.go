@@ -24,9 +24,10 @@ type OwnWait struct {
 type Waiter struct {
 	Pool string
 	// Route is, of callers who were only seen to wait, that of their Do, as it was told
-	// last. Where more than 128 calls of Do run at once, where others are within theirs, and
-	// where none was told, it is the handler that is on the stack, "api.(*Server).list";
-	// outside of Do, and in goroutines that a handler starts, it is "".
+	// last. Where more than 128 calls of Do run at once, where a Do, WithRoute or Intend is
+	// within theirs, and where none was told, it is the handler that is on the stack,
+	// "api.(*Server).list". Outside of Do, also within WithRoute, and in goroutines that a
+	// handler starts, it is "".
 	Route string
 	// At is the application's line that waits, of callers without a route who were only
 	// seen to wait; none where the stack has none.
