@@ -111,7 +111,7 @@ func (c *Checkout) begin() {
 	}
 	s.add(c)
 	s.mu.Unlock()
-	if c.scope == nil {
+	if c.scope == nil && !c.pool.tellsWaits.Load() {
 		c.pool.unscoped.add(c.route)
 	}
 	c.scope.add(c)

@@ -114,8 +114,9 @@ func (l *look) since(s *scope, handler string, takes uint64, taken time.Duration
 	return s.queue.first
 }
 
-// unscoped counts checkouts without a context of WithRoute or Do, by the handler that was on
-// the stack: "" in none, as of goroutines that a handler has started.
+// unscoped counts checkouts of a pool that does not tell who waits, without a context of
+// WithRoute or Do, by the handler that was on the stack: "" in none, as of goroutines that a
+// handler has started.
 type unscoped struct {
 	mu        sync.Mutex
 	byHandler map[string]uint64 // as many as the program's code has

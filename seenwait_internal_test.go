@@ -219,3 +219,15 @@ func TestLook_SinceInAnotherHandler(t *testing.T) {
 		}
 	}
 }
+
+// Checkouts of a pool that tells who waits are not counted by their handlers: nobody asks.
+func TestUnscoped_OnlyOfPoolsThatCount(t *testing.T) {
+	r := NewRecorder(Config{})
+	tells, counts := r.Pool("tells"), r.Pool("counts")
+	tells.Wait(t.Context()).Checkout().Release()
+	tells.Checkout(t.Context()).Release()
+	counts.Checkout(t.Context()).Release()
+	if a, b := tells.unscoped.of(""), counts.unscoped.of(""); a != 0 || b != 1 {
+		t.Errorf("of the pool that tells there are %d, and of the other %d; want 0 and 1", a, b)
+	}
+}
