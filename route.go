@@ -108,11 +108,11 @@ type scope struct {
 
 func newScope(ctx context.Context, route func() string) *scope {
 	s := &scope{route: route, outer: scopeOf(ctx)}
-	if s.outer != nil {
-		s.label = s.outer.label
-	}
-	for o := s.outer; o != nil; o = o.outer {
-		o.inner.Store(true)
+	if o := s.outer; o != nil {
+		s.label = o.label
+		if !o.inner.Load() { // those around o know already
+			o.inner.Store(true)
+		}
 	}
 	return s
 }
