@@ -37,12 +37,12 @@ type look struct {
 	owners   [sharedLabel + 1]*scope
 	takes    [sharedLabel + 1]uint64
 	unscoped map[string]uint64
-	last     time.Duration // when the profile before was taken that had all who wait
+	last     time.Duration // when the profile before was taken
 }
 
 // lookAt begins to look at who waits for a connection of a pool.
 func (r *Recorder) lookAt(p *Pool) *look {
-	l := &look{recorder: r, pool: p, last: r.stacks.looked}
+	l := &look{recorder: r, pool: p, last: r.stacks.taken}
 	if p != nil {
 		l.unscoped = p.unscoped.all()
 	}

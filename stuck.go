@@ -88,8 +88,6 @@ type stacks struct {
 
 	mu     sync.Mutex
 	taken  time.Duration // since the recorder was made
-	looked time.Duration // when the last was that had all who wait
-	some   bool          // did then
 	queued []queued      // who waited for a connection of database/sql then
 	of     *Pool         // for which they did, as far as can be known; else nil
 	cost   time.Duration // of the last profile and of what was done with it
@@ -185,7 +183,7 @@ func (r *Recorder) profile() {
 	byLabel := map[string][]callsite.Goroutines{}
 	alike := map[group]int{}
 	full := r.onlyFull()
-	all := full != nil || s.some // who waits may have any label, and so may a hold's goroutine
+	all := full != nil || len(s.queued) > 0 // who waits may have any label, and so may a hold's goroutine
 	for _, h := range holds {
 		byLabel[h.label.String()] = nil
 		all = all || h.label == noLabel
@@ -203,16 +201,14 @@ func (r *Recorder) profile() {
 		if r.onlyFull() != full {
 			look.pool = nil
 		}
-		waiting := look.queued(byLabel, s.taken)
-		if look.pool != nil {
-			s.queued, s.of = waiting, full
+		s.queued, s.of = look.queued(byLabel, s.taken), look.pool
+		if s.of != nil {
 			n := uint64(0)
-			for _, q := range waiting {
+			for _, q := range s.queued {
 				n += uint64(q.count)
 			}
 			full.sawWaiting(int64(min(n, full.Stat().Waits))) // more wait for another pool
 		}
-		s.looked, s.some = s.taken, len(waiting) > 0
 		var everybody []callsite.Goroutines
 		for _, g := range byLabel {
 			everybody = append(everybody, g...)
