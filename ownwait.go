@@ -163,12 +163,15 @@ func (r *Recorder) waiters(all []waiting) []Waiter {
 		sum.Count++
 		sum.Longest = max(sum.Longest, now-w.queued)
 	}
-	var waiters []Waiter
+	return inOrder(groups)
+}
+
+func inOrder[K comparable](groups map[K]*Waiter) (all []Waiter) {
 	for _, w := range groups {
-		waiters = append(waiters, *w)
+		all = append(all, *w)
 	}
-	sortWaiters(waiters)
-	return waiters
+	sortWaiters(all)
+	return all
 }
 
 func sortWaiters(all []Waiter) {

@@ -20,6 +20,16 @@ type queued struct {
 	longest time.Duration // at least; 0 is not known
 }
 
+type queuers []queued
+
+// callers is how many they are.
+func (all queuers) callers() (n int) {
+	for _, q := range all {
+		n += q.count
+	}
+	return n
+}
+
 // queueing is what was seen of a request that waited in each of some profiles, one after
 // the other.
 type queueing struct {
@@ -57,7 +67,7 @@ func (r *Recorder) lookAt(p *Pool) *look {
 }
 
 // queued are those who wait, by a profile that was taken at an instant.
-func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Duration) (all []queued) {
+func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Duration) (all queuers) {
 	for value, goroutines := range byLabel {
 		label, _ := strconv.ParseUint(value, 10, 8) // of a label that all share, of none, and of another's: 0
 		for _, g := range goroutines {
@@ -162,7 +172,7 @@ func (r *Recorder) onlyFull() (only *Pool) {
 
 // queuers are those who wait for a connection of the pool by the last profile, and when
 // that was taken: 0 where it is not known.
-func (p *Pool) queuers() ([]queued, time.Duration) {
+func (p *Pool) queuers() (queuers, time.Duration) {
 	r := p.recorder
 	if r.onlyFull() != p {
 		return nil, 0
@@ -180,14 +190,14 @@ func (p *Pool) queuers() ([]queued, time.Duration) {
 // a snapshot, and how many wait now: 0 where the profile was taken a LongWait ago or more.
 // Their routes are not told where they are more than have ever waited for one, for some wait
 // elsewhere. holds are those that are open: they say who waits for himself.
-func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, now int) {
+func (p *Pool) seenWaiters(holds []Hold) (_ []Waiter, now int) {
 	type key struct {
 		route   string
 		own, at Site
 	}
 	queuers, taken := p.queuers()
 	seen := p.recorder.started.Add(taken).Round(0)
-	groups, n := map[key]*Waiter{}, 0
+	groups := map[key]*Waiter{}
 	for _, q := range queuers {
 		k := key{route: q.route, at: q.at}
 		for _, h := range holds {
@@ -199,17 +209,13 @@ func (p *Pool) seenWaiters(holds []Hold) (all []Waiter, now int) {
 		sum.Pool, sum.Route, sum.Own, sum.At, sum.Seen = p.name, k.route, k.own, k.at, seen
 		sum.Count += q.count
 		sum.Longest = max(sum.Longest, q.longest)
-		n += q.count
 	}
+	n := queuers.callers()
 	if taken > p.recorder.now()-p.recorder.cfg.LongWait {
 		now = n
 	}
 	if uint64(n) > p.Stat().Waits {
 		return nil, now
 	}
-	for _, w := range groups {
-		all = append(all, *w)
-	}
-	sortWaiters(all)
-	return all, now
+	return inOrder(groups), now
 }

@@ -273,10 +273,7 @@ func (c *counts) since(last counts) time.Duration {
 // alone take every checkout for that of one who had waited, and may miss those who do.
 func (p *Pool) queueingSince(at time.Duration) (n int, known bool) {
 	all, taken := p.queuers()
-	for _, q := range all {
-		n += q.count
-	}
-	return n, taken > at
+	return all.callers(), taken > at
 }
 
 // oldestWait is who waits longest; false where nobody waits.

@@ -88,7 +88,7 @@ type stacks struct {
 
 	mu     sync.Mutex
 	taken  time.Duration // since the recorder was made
-	queued []queued      // who waited for a connection of database/sql then
+	queued queuers       // who waited for a connection of database/sql then
 	of     *Pool         // for which they did, as far as can be known; else nil
 	cost   time.Duration // of the last profile and of what was done with it
 	next   time.Duration // no profile is taken before
@@ -119,12 +119,13 @@ func (r *Recorder) OpenHolds() []Hold {
 func (r *Recorder) SnapshotWithStacks() *Snapshot {
 	s := r.Snapshot()
 	r.locate(s.Open)
+	full := r.onlyFull()
 	for i := range s.Pools {
 		p := r.Pool(s.Pools[i].Name)
 		if p.allWait(s.Open) > 0 {
 			s.Pools[i].Deadlock = true
 		}
-		if s.Pools[i].CountsOnly {
+		if p == full && s.Pools[i].CountsOnly {
 			seen, now := p.seenWaiters(s.Open)
 			s.Waiters = append(s.Waiters, seen...)
 			s.Pools[i].WaitingSeen = min(now, int(s.Pools[i].Waits))
@@ -203,11 +204,7 @@ func (r *Recorder) profile() {
 		}
 		s.queued, s.of = look.queued(byLabel, s.taken), look.pool
 		if s.of != nil {
-			n := uint64(0)
-			for _, q := range s.queued {
-				n += uint64(q.count)
-			}
-			full.sawWaiting(int64(min(n, full.Stat().Waits))) // more wait for another pool
+			full.sawWaiting(int64(min(uint64(s.queued.callers()), full.Stat().Waits))) // more wait for another pool
 		}
 		var everybody []callsite.Goroutines
 		for _, g := range byLabel {
