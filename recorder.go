@@ -54,7 +54,7 @@ type Config struct {
 // series and one for each pool, whatever number of holds, routes, call sites, stacks
 // and hosts it is told of. It has a part for each processor, at most 16. In each part
 // a series has three sketches of some 2 KB, one hold in full, and at most maxPlaces
-// slow calls and gaps, and at most maxStacks stacks of each of four kinds are known.
+// slow calls and gaps, and at most maxStacks stacks of each of five kinds are known.
 // Beside these it keeps a stack for each open hold that is stuck, those that are alike
 // once, and counts of at most 20 moments for the windows.
 type Recorder struct {
