@@ -131,3 +131,18 @@ func placeHere(frames uint8, skip []string) *place {
 	runtime.Callers(3, more[:])
 	return anyPlace(slices.Clone(more[:]), skip)
 }
+
+// BenchmarkNewStack is a hold with one statement, of stacks that were not met before.
+func BenchmarkNewStack(b *testing.B) {
+	r := NewRecorder(Config{})
+	p := r.Pool("main")
+	for b.Loop() {
+		for i := range r.shards {
+			r.shards[i].sites = sites{}
+		}
+		c := p.Checkout(b.Context())
+		c.BeginStatement()
+		c.EndStatement(false)
+		c.Release()
+	}
+}

@@ -50,7 +50,7 @@ func Tells(pcs, callers []uintptr) bool {
 
 // usable tries a way to walk, on a stack that ends at top, before it is used: whether it
 // finds what runtime.Callers does, down to the beginning of the stack, and whether top may
-// be where that is. It takes some microseconds.
+// be where that is. BenchmarkWalk measures it.
 func usable(walk func([]uintptr) int, top uintptr) bool {
 	var here byte
 	const most = 1 << 20 // that a program has used of its stack before it begins
