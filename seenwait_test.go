@@ -106,7 +106,7 @@ func seenWaiters(t *testing.T) {
 	if w := first.Waiters[0]; !w.Seen.Equal(time.Now()) || w.Pool != "main" || w.Own != (pghold.Site{}) {
 		t.Errorf("the first are %+v, want those of now", w)
 	}
-	if p := first.Pools[0]; p.WaitingSeen != 5 || p.Waiting != 5 || p.MaxWaiting != 5 {
+	if p := first.Pools[0]; p.Waiting != 5 || p.MaxWaiting != 5 {
 		t.Errorf("the pool is %+v, want 5 who are seen to wait, and no more before", p)
 	}
 	b, err := json.Marshal(first)

@@ -45,19 +45,17 @@ type PoolSnapshot struct {
 	// once. Of a pool that does not tell Max these are all whose acquire is in
 	// progress, also those who are served without queueing.
 	Waiting int `json:"waiting"`
-	// CountsOnly is that the pool does not say who waits (database/sql): Waiting is then
-	// WaitingSeen, and MaxWaiting the most that were ever seen. More may wait, and 0 is also
-	// where nobody looked.
-	CountsOnly bool `json:"counts_only,omitempty"`
-	// WaitingSeen is how many goroutines were seen to wait for a connection of a pool that
-	// does not say so. Only SnapshotWithStacks looks, where no other such pool is full.
-	WaitingSeen int    `json:"waiting_seen,omitempty"`
-	MaxWaiting  int    `json:"max_waiting"`
-	Checkouts   uint64 `json:"checkouts"`
-	Releases    uint64 `json:"releases"`
-	Timeouts    uint64 `json:"timeouts"`  // waits that took too long
-	Cancelled   uint64 `json:"cancelled"` // waits whose caller gave up
-	Failures    uint64 `json:"failures"`  // waits that ended with another error
+	// CountsOnly is that the pool does not say who waits (database/sql): Waiting is then how
+	// many goroutines were seen to wait within the last Config.LongWait, and MaxWaiting the
+	// most that were ever seen. Only SnapshotWithStacks looks, where no other such pool is
+	// full: more may wait, and 0 is also where nobody looked.
+	CountsOnly bool   `json:"counts_only,omitempty"`
+	MaxWaiting int    `json:"max_waiting"`
+	Checkouts  uint64 `json:"checkouts"`
+	Releases   uint64 `json:"releases"`
+	Timeouts   uint64 `json:"timeouts"`  // waits that took too long
+	Cancelled  uint64 `json:"cancelled"` // waits whose caller gave up
+	Failures   uint64 `json:"failures"`  // waits that ended with another error
 
 	// Deadlock is that all connections that the pool may have are held by requests that
 	// wait for another, and that no statement runs: nobody will get one but by a time-out.
@@ -121,7 +119,6 @@ pools:
 		for i := range s.Pools {
 			if mine := &s.Pools[i]; mine.Name == p.Name {
 				mine.Waiting += p.Waiting
-				mine.WaitingSeen += p.WaitingSeen
 				mine.CountsOnly = mine.CountsOnly || p.CountsOnly
 				mine.MaxWaiting = max(mine.MaxWaiting, p.MaxWaiting)
 				mine.Deadlock = mine.Deadlock || p.Deadlock

@@ -128,8 +128,7 @@ func (r *Recorder) SnapshotWithStacks() *Snapshot {
 		if p == full && s.Pools[i].CountsOnly {
 			seen, now := p.seenWaiters(s.Open)
 			s.Waiters = append(s.Waiters, seen...)
-			s.Pools[i].WaitingSeen = min(now, int(s.Pools[i].Waits))
-			s.Pools[i].Waiting, s.Pools[i].MaxWaiting = s.Pools[i].WaitingSeen, int(p.maxWaiting.Load())
+			s.Pools[i].Waiting, s.Pools[i].MaxWaiting = min(now, int(s.Pools[i].Waits)), int(p.maxWaiting.Load())
 		}
 	}
 	sortWaiters(s.Waiters)

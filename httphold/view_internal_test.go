@@ -12,7 +12,7 @@ import (
 // ended: those who wait for the first time are in none.
 func TestPage_SaysWhatPoolsDoNotTell(t *testing.T) {
 	s := &pghold.Snapshot{Pools: []pghold.PoolSnapshot{
-		{Name: "seen", CountsOnly: true, Max: 4, Waits: 10, Waiting: 10, WaitingSeen: 10, MaxWaiting: 21},
+		{Name: "seen", CountsOnly: true, Max: 4, Waits: 10, Waiting: 10, MaxWaiting: 21},
 		{Name: "blind", CountsOnly: true, Max: 4, Waits: 10},
 		{Name: "tells", Max: 4, Waits: 10, Waiting: 10, MaxWaiting: 21},
 	}}

@@ -312,8 +312,8 @@ func TestASecondConnectionWithoutContexts(t *testing.T) {
 			deadlock = deadlock || s.Deadlock == size && s.Inferred && strings.HasSuffix(s.Route, "TestASecondConnectionWithoutContexts")
 		}
 		s := r.SnapshotWithStacks()
-		if s.Pools[0].WaitingSeen != 12 {
-			t.Errorf("%d were seen to wait, want 4 who hold a connection and 8 who do not", s.Pools[0].WaitingSeen)
+		if s.Pools[0].Waiting != 12 {
+			t.Errorf("%d were seen to wait, want 4 who hold a connection and 8 who do not", s.Pools[0].Waiting)
 		}
 		if !deadlock || !s.Pools[0].Deadlock || !s.Pools[0].CountsOnly || s.Open[0].OwnWait == nil {
 			t.Errorf("told of a deadlock: %v; the pool is %+v, and the oldest hold %s", deadlock, s.Pools[0], s.Open[0].Doing())
