@@ -20,7 +20,7 @@ func Intend(ctx context.Context, reason string) context.Context {
 	if reason == "" {
 		panic("pghold: Intend needs a reason, and got none")
 	}
-	s := newScope(ctx, func() string { return reason })
+	s := newNamedScope(ctx, reason)
 	s.intended = true
 	return context.WithValue(ctx, scopeKey{}, s)
 }

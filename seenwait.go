@@ -2,7 +2,6 @@ package pghold
 
 import (
 	"maps"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -74,11 +73,10 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 			if !inQueue(g.Frames) {
 				continue
 			}
-			handler := callsite.HandlerOf(g.Frames, doFrame, l.recorder.cfg.Skip)
-			q := queued{route: handler, count: g.Count}
 			// What a request has started may outlive it, and have its label: only who is in Do
 			// is in that one. Who is in one within another may have either's route.
-			inDo := slices.ContainsFunc(g.Frames, func(f callsite.Site) bool { return f.Func == doFrame })
+			handler, inDo := callsite.HandlerOf(g.Frames, doFrame, l.recorder.cfg.Skip)
+			q := queued{route: handler, count: g.Count}
 			if s := l.owner(label); s != nil && inDo && !s.inner.Load() {
 				if name := s.knownName(); name != "" && (name != noPattern || q.route == "") {
 					q.route = name

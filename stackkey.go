@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/pghold/pghold/internal/callsite"
 	"github.com/pghold/pghold/internal/framekey"
 )
 
@@ -75,9 +76,4 @@ func (m *sites) keep(key *newKey, walked, pcs []uintptr, found *place) {
 }
 
 // clone is a copy without the zeros at the end, so that pcs need not be on the heap.
-func clone(pcs []uintptr) []uintptr {
-	if i := slices.Index(pcs, 0); i >= 0 {
-		pcs = pcs[:i]
-	}
-	return slices.Clone(pcs)
-}
+func clone(pcs []uintptr) []uintptr { return slices.Clone(callsite.Filled(pcs)) }

@@ -52,11 +52,8 @@ type Place struct {
 // nothing: an application can be such a module, with a main package elsewhere that only
 // starts it.
 func Resolve(pcs []uintptr, skip []string) (found, other *Place) {
-	if i := slices.Index(pcs, 0); i >= 0 {
-		pcs = pcs[:i]
-	}
 	var frames []runtime.Frame
-	for all, more := runtime.CallersFrames(pcs), true; more; {
+	for all, more := runtime.CallersFrames(Filled(pcs)), true; more; {
 		var f runtime.Frame
 		f, more = all.Next()
 		frames = append(frames, f)
@@ -79,6 +76,14 @@ func Resolve(pcs []uintptr, skip []string) (found, other *Place) {
 		}
 	}
 	return found, other
+}
+
+// Filled is the part of pcs that runtime.Callers has filled: without the zeros at the end.
+func Filled(pcs []uintptr) []uintptr {
+	if i := slices.Index(pcs, 0); i >= 0 {
+		return pcs[:i]
+	}
+	return pcs
 }
 
 // maxFunctions is how many functions of a stack a place keeps.

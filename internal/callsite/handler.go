@@ -13,12 +13,9 @@ import (
 // The name has no more than the last element of the package's path.
 // pcs and skip are as in Resolve.
 func Handler(pcs []uintptr, within string, skip []string) string {
-	if i := slices.Index(pcs, 0); i >= 0 {
-		pcs = pcs[:i]
-	}
 	var frames []runtime.Frame
 	inside := false
-	for all, more := runtime.CallersFrames(pcs), true; more; {
+	for all, more := runtime.CallersFrames(Filled(pcs)), true; more; {
 		var f runtime.Frame
 		f, more = all.Next()
 		if f.Function == within {
@@ -33,17 +30,17 @@ func Handler(pcs []uintptr, within string, skip []string) string {
 	return handler(frames, skip)
 }
 
-// HandlerOf is Handler for a stack of a profile.
-func HandlerOf(stack []Site, within string, skip []string) string {
+// HandlerOf is Handler for a stack of a profile, and whether that is in the function within.
+func HandlerOf(stack []Site, within string, skip []string) (name string, in bool) {
 	inside := slices.IndexFunc(stack, func(f Site) bool { return f.Func == within })
 	if inside < 0 {
-		return ""
+		return "", false
 	}
 	frames := make([]runtime.Frame, inside)
 	for i, f := range stack[:inside] {
 		frames[i] = runtime.Frame{Function: f.Func, File: f.File, Line: f.Line}
 	}
-	return handler(frames, skip)
+	return handler(frames, skip), true
 }
 
 func handler(frames []runtime.Frame, skip []string) string {
