@@ -8,6 +8,11 @@ package framekey
 //go:noescape
 func walk(pcs []uintptr) int
 
+// walkFrom is walk from another frame pointer on.
+//
+//go:noescape
+func walkFrom(from uintptr, pcs []uintptr) int
+
 // chain is walk from a frame pointer on, of a stack that ends at top.
 //
 //go:noescape

@@ -8,7 +8,6 @@
 #define CHAIN \
 	SUB  $16, R2;      \
 	MOVD ZR, R3;       \
-	MOVD ZR, R4;       \
 next: \
 	CMP  R1, R3;       \
 	BGE  done;         \
@@ -29,19 +28,35 @@ lost: \
 	MOVD ZR, R3;       \
 done:
 
+// As in walk_amd64.s; the caller's frame pointer points at the word below its frame, and
+// 8(g) is g.stack.hi.
+#define WALK \
+	SUB  $16, RSP, R4; \
+	MOVD 8(g), R2;     \
+	CHAIN
+
 // func walk(pcs []uintptr) int
 TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-32
 	MOVD pcs_base+0(FP), R0
 	MOVD pcs_len+8(FP), R1
-	MOVD 8(g), R2 // g.stack.hi
 	MOVD R29, R5
-	CHAIN
+	WALK
 	MOVD R3, ret+24(FP)
+	RET
+
+// func walkFrom(from uintptr, pcs []uintptr) int
+TEXT ·walkFrom(SB), NOSPLIT|NOFRAME, $0-40
+	MOVD from+0(FP), R5
+	MOVD pcs_base+8(FP), R0
+	MOVD pcs_len+16(FP), R1
+	WALK
+	MOVD R3, ret+32(FP)
 	RET
 
 // func chain(from, top uintptr, pcs []uintptr) int
 TEXT ·chain(SB), NOSPLIT|NOFRAME, $0-48
 	MOVD from+0(FP), R5
+	MOVD ZR, R4
 	MOVD top+8(FP), R2
 	MOVD pcs_base+16(FP), R0
 	MOVD pcs_len+24(FP), R1

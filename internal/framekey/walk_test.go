@@ -59,8 +59,19 @@ func TestUsable(t *testing.T) {
 // words stand for a stack. They are not on one, for that moves.
 var words [16]uintptr
 
-// Whatever frame pointers say, the walk stays between where it is and the top of the
-// stack, and ends.
+// A frame pointer that points below the stack, or beyond it, is not followed.
+func TestWalk_BeginsOnTheStack(t *testing.T) {
+	words = [16]uintptr{1: 1} // it would be found
+	var pcs [4]uintptr
+	for _, from := range []uintptr{0, 8, 1 << 12, uintptr(unsafe.Pointer(&words)), top(), top() + 8, math.MaxUint64 - 7} {
+		if n := walkFrom(from, pcs[:]); n != 0 {
+			t.Errorf("from %#x on: got %d return addresses, %v", from, n, pcs[:n])
+		}
+	}
+}
+
+// Whatever frame pointers say, the walk goes up, stays below the top of the stack, and
+// ends.
 func TestChain_StaysOnTheStack(t *testing.T) {
 	at := func(i int) uintptr { return uintptr(unsafe.Pointer(&words[0])) + uintptr(i)*8 }
 	top := at(12) // and what is above would be found
