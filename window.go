@@ -34,7 +34,7 @@ type Arrivals struct {
 	// up, are not known by their routes: see PoolWaits.
 	Arrivals            uint64        `json:"arrivals"`
 	Holds               uint64        `json:"holds"` // that ended
-	Wait                time.Duration `json:"-"`     // of all waits that ended, sums
+	Wait                time.Duration `json:"-"`     // a sum, as those below: of these holds, and of waits without a connection
 	Held                time.Duration `json:"-"`
 	Busy                time.Duration `json:"-"`
 	Silent              time.Duration `json:"-"`

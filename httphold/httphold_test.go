@@ -274,9 +274,9 @@ func TestHandler_ShowsWhatPoolsSayOfTheirWaits(t *testing.T) {
 	recorder.Pool("mute")
 	page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
 	for name, want := range map[string]string{
-		"busy": `data-of="waits">278<td class="n" data-of="waited, ended waits">745.0 s<`,
-		"idle": `data-of="waits">0<td class="n" data-of="waited, ended waits">0<`,
-		"mute": `data-of="waits">–<td class="n" data-of="waited, ended waits">–<`,
+		"busy": `data-of="waits">278<td class="n" data-of="total time of finished waits">745.0 s<`,
+		"idle": `data-of="waits">0<td class="n" data-of="total time of finished waits">0<`,
+		"mute": `data-of="waits">–<td class="n" data-of="total time of finished waits">–<`,
 	} {
 		_, row, _ := strings.Cut(page, "<td>"+name)
 		if row, _, _ = strings.Cut(row, "</tr>"); !strings.Contains(row, want) {

@@ -21,8 +21,8 @@ func TestPage_SaysWhatPoolsDoNotTell(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"seen":  `data-of="waiting now">10 seen<td class="n" data-of="most waiting">21 seen<td class="n" data-of="waits">10<td class="n" data-of="waited, ended waits">0<`,
-		"blind": `data-of="waiting now">–<td class="n" data-of="most waiting">–<td class="n" data-of="waits">10<td class="n" data-of="waited, ended waits">0<`,
+		"seen":  `data-of="waiting now">10 seen<td class="n" data-of="most waiting">21 seen<td class="n" data-of="waits">10<td class="n" data-of="total time of finished waits">0<`,
+		"blind": `data-of="waiting now">–<td class="n" data-of="most waiting">–<td class="n" data-of="waits">10<td class="n" data-of="total time of finished waits">0<`,
 		"tells": `data-of="waiting now">10<td class="n" data-of="most waiting">21<`,
 	} {
 		_, row, _ := strings.Cut(b.String(), "<td>"+name)
@@ -35,13 +35,14 @@ func TestPage_SaysWhatPoolsDoNotTell(t *testing.T) {
 // Of pools that only count, callers are those who got a connection, and the page says so.
 func TestPage_SaysWhoCame(t *testing.T) {
 	const asked, got = "<p>Callers who asked for a connection, each second; ", "<p>Callers who got a connection, each second, "
+	const ended = "those who still wait, or hold, are not in it yet"
 	const some, columns = "Of a pool that only counts its waits, callers who got one.", "got none"
 	for name, c := range map[string]struct {
 		pools []string
 		says  map[string]bool
 	}{
-		"pools that say who waits": {[]string{"pgx"}, map[string]bool{asked: true, got: false, some: false, ">" + columns: true}},
-		"pools that only count":    {[]string{"sql"}, map[string]bool{asked: false, got: true, some: false, ">" + columns: false, "– " + columns: false}},
+		"pools that say who waits": {[]string{"pgx"}, map[string]bool{asked: true, got: false, some: false, ">" + columns: true, ended: true}},
+		"pools that only count":    {[]string{"sql"}, map[string]bool{asked: false, got: true, some: false, ended: false, ">" + columns: false, "– " + columns: false}},
 		"both":                     {[]string{"pgx", "sql"}, map[string]bool{asked: true, got: false, some: true, "– " + columns: true}},
 	} {
 		w := pghold.Window{Asked: time.Minute, Duration: time.Minute}

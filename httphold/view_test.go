@@ -49,7 +49,7 @@ func handlerShowsAnIncident(t *testing.T) {
 		"LISTEN orders<br><small>main, on purpose</small>",
 		`GET /cart<br><small>main</small><td class="n" data-of="last 38.0 s">0.79/s<td class="n" data-of="– held">900.0 ms<td class="n" data-of="– waited">0<td class="n" data-of="– got none">0`,
 		`POST /checkout<br><small>main</small><td class="n" data-of="last 38.0 s">0.08/s<td class="n" data-of="– held">–<td class="n" data-of="– waited">3.0 s<td class="n" data-of="– got none">1`,
-		`<tr><td>main<td class="n" data-of="last 38.0 s: waits">9<td class="n" data-of="– waited, ended waits">18.0 s`,
+		`<tr><td>main<td class="n" data-of="last 38.0 s: waits">9<td class="n" data-of="– total time of finished waits">18.0 s`,
 		`mostly in <span class="bad">time.Sleep ← view_test.go:`, "(100.0 % of ",
 	} {
 		if !strings.Contains(page, want) {
