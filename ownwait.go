@@ -240,7 +240,7 @@ func (r *Recorder) inferOwnWaits(holds []Hold) {
 	}
 	for i := range holds {
 		h := &holds[i]
-		if h.of.pool != full || h.Stack == nil || !h.Stack.waiting || h.Stack.Alike > 0 && !h.Stack.exact || !h.of.silentSinceSight() {
+		if h.of.pool != full || h.Stack == nil || !h.Stack.waiting || h.Stack.Alike > 0 && !h.Stack.certain || !h.of.silentSinceSight() {
 			continue
 		}
 		h.OwnWait = &OwnWait{At: h.Stack.line, Inferred: true}

@@ -24,12 +24,13 @@ type Stack struct {
 	// Alike is 0 where the goroutine is known to be the hold's. Where more than 128
 	// calls of Do run at once, and where there is none, holds are known by the
 	// functions that took them only: then it is how many goroutines are in such a
-	// function. The holds have their stacks, each as often as it was seen.
+	// function and, where these are enough, not above the line of the last statement, or
+	// of the checkout. The holds have their stacks, each as often as it was seen.
 	Alike int `json:"alike,omitempty"`
 
-	line    Site // of the application
+	line    Site // of the application; none where the hold may be at one of several
 	waiting bool // for a connection of database/sql
-	exact   bool // there are as many goroutines as holds that may be theirs
+	certain bool // of those that may be the hold's: each is one's, or all of them wait
 }
 
 // Seen is where goroutines were when they were looked at.
@@ -288,40 +289,98 @@ type candidates struct {
 	given  int
 }
 
-// newCandidates are the goroutines of a label that are in the function that took a
-// hold's connection, but not about to take one there; where there are none, in the
-// one that sent the last statement, or in one that called the first.
+// newCandidates are the goroutines of a label that are in the function that took a hold's
+// connection or, where too few of these may have it, in the one that sent the last
+// statement, or in one that called the first. Who is about to take one has not got it; who
+// is above the line of the last statement, or of the checkout, has not either, unless there
+// are too few others: lines say little of a loop.
 func newCandidates(goroutines []callsite.Goroutines, of stuck, holds int, taken time.Time, skip []string) *candidates {
-	c := &candidates{holds: holds}
-	is := []func(f callsite.Site) bool{
+	in := []func(f callsite.Site) bool{
 		func(f callsite.Site) bool { return f.Func == of.site.Func },
 		func(f callsite.Site) bool { return f.Func == of.last.Func },
 	}
 	for _, caller := range of.site.Callers() {
-		is = append(is, func(f callsite.Site) bool { return callsite.Function(f.Func) == caller })
+		in = append(in, func(f callsite.Site) bool { return callsite.Function(f.Func) == caller })
 	}
-	for i, is := range is {
+	var any []callsite.Goroutines // of the first function in which there are some
+	for i, in := range in {
 		some := false
+		var may []callsite.Goroutines
 		for _, g := range goroutines {
-			if !slices.ContainsFunc(g.Frames, is) {
+			if !slices.ContainsFunc(g.Frames, in) {
 				continue
 			}
 			some = true
-			if at := callsite.Application(g.Frames, skip); at >= 0 && g.Frames[at] == of.site.Site {
+			if at := callsite.Application(g.Frames, skip); at >= 0 && g.Frames[at] == of.site.Site && of.site.Compare(g.Frames) <= 0 {
 				continue
 			}
-			c.stacks = append(c.stacks, newStack(g.Frames, taken, skip))
-			c.counts = append(c.counts, g.Count)
-			c.all += g.Count
+			may = append(may, g)
 		}
-		if c.all > 0 || some && i >= 2 { // who called the caller may have called much else
+		if len(any) == 0 {
+			any = may
+		}
+		may = notBefore(may, of.site)
+		for _, may := range [][]callsite.Goroutines{notBefore(may, of.last), may} {
+			if callers(may) < holds {
+				continue
+			}
+			c := &candidates{holds: holds}
+			c.add(may, taken, skip)
+			c.mayWait(i < 2)
+			return c
+		}
+		if some && i >= 2 { // who called the caller may have called much else
 			break
 		}
 	}
-	for _, s := range c.stacks {
-		s.Alike, s.exact = c.all, c.all == c.holds
-	}
+	c := &candidates{holds: holds}
+	c.add(any, taken, skip)
 	return c
+}
+
+// notBefore leaves out those that are in the function of a place, and not as far.
+func notBefore(all []callsite.Goroutines, p *place) (rest []callsite.Goroutines) {
+	for _, g := range all {
+		if p.Compare(g.Frames) >= 0 {
+			rest = append(rest, g)
+		}
+	}
+	return rest
+}
+
+// callers is how many goroutines these are.
+func callers(all []callsite.Goroutines) (n int) {
+	for _, g := range all {
+		n += g.Count
+	}
+	return n
+}
+
+func (c *candidates) add(all []callsite.Goroutines, taken time.Time, skip []string) {
+	c.all = callers(all)
+	for _, g := range all {
+		s := newStack(g.Frames, taken, skip)
+		s.Alike = c.all
+		c.stacks = append(c.stacks, s)
+		c.counts = append(c.counts, g.Count)
+	}
+}
+
+// mayWait says whether the stacks tell which of the holds wait for a connection: where there
+// are as many as holds; or where all of them do, for then it does not matter whose is which.
+// passed is that all are in the function that has the hold, past its line.
+func (c *candidates) mayWait(passed bool) {
+	exact := c.all == c.holds
+	if !exact && !(passed && !slices.ContainsFunc(c.stacks, func(s *Stack) bool { return !s.waiting })) {
+		return
+	}
+	oneLine := !slices.ContainsFunc(c.stacks, func(s *Stack) bool { return s.line != c.stacks[0].line })
+	for _, s := range c.stacks {
+		s.certain = true
+		if !exact && !oneLine {
+			s.line = Site{}
+		}
+	}
 }
 
 // next is the stack of the next hold of the group: they have each as often as it was

@@ -41,6 +41,10 @@ type Place struct {
 	// Depth is how many frames of the stack it takes to find the Site, 0 where there is
 	// none.
 	Depth int
+	// Way is what the Site called, and what that did, up to the first function of
+	// database/sql: layers that are passed over, and mappers, are on it. It is nil where
+	// database/sql was not called.
+	Way []Site
 }
 
 // Resolve returns the place of the innermost frame that is the application's, or nil.
@@ -67,11 +71,13 @@ func Resolve(pcs []uintptr, skip []string) (found, other *Place) {
 		switch {
 		case !dependency(f.File) && found == nil:
 			found = p
+			p.Way = way(frames[:i])
 			p.see(frames[i:])
 		case !dependency(f.File):
 			found.see(frames[i:])
 		case other.Site == (Site{}):
 			other = p
+			p.Way = way(frames[:i])
 			p.see(frames[i:])
 		}
 	}
