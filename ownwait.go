@@ -34,10 +34,11 @@ type Waiter struct {
 	At      Site
 	Count   int
 	Longest time.Duration // how long that one has waited that has waited longest
-	// Own is where their own requests took a connection of the same pool, which they
-	// hold; none where they hold none or, of callers who were only seen, where that is
-	// not known.
-	Own Site
+	// Itself is that they wait for themselves: their own requests hold a connection of the
+	// same pool. It is false, too, of callers who were only seen and of whom it is not known.
+	// Own is where they took it; none also where the line is not known.
+	Itself bool
+	Own    Site
 	// Seen is when they were seen to wait, of a pool that does not say who does
 	// (database/sql): in a profile of goroutines, while it was the only such pool of which
 	// all connections were held. They may wait for a connection of a pool that no recorder
@@ -82,7 +83,7 @@ func (w *OwnWait) UnmarshalJSON(b []byte) error {
 // MarshalJSON writes the duration as seconds.
 func (w Waiter) MarshalJSON() ([]byte, error) {
 	j := waiterJSON{Pool: w.Pool, Route: w.Route, Count: w.Count, Longest: seconds(w.Longest), Seen: w.Seen}
-	if w.Own != (Site{}) {
+	if w.Itself {
 		j.Own = &w.Own
 	}
 	if w.At != (Site{}) {
@@ -99,7 +100,7 @@ func (w *Waiter) UnmarshalJSON(b []byte) error {
 	}
 	*w = Waiter{Pool: j.Pool, Route: j.Route, Count: j.Count, Longest: time.Duration(j.Longest), Seen: j.Seen}
 	if j.Own != nil {
-		w.Own = *j.Own
+		w.Itself, w.Own = true, *j.Own
 	}
 	if j.At != nil {
 		w.At = *j.At
@@ -149,6 +150,7 @@ func (s *shard) waits(all []waiting) []waiting {
 func (r *Recorder) waiters(all []waiting) []Waiter {
 	type key struct {
 		pool, route string
+		itself      bool
 		own         Site
 	}
 	now := r.now()
@@ -156,10 +158,10 @@ func (r *Recorder) waiters(all []waiting) []Waiter {
 	for _, w := range all {
 		k := key{pool: w.of.pool.name, route: w.route}
 		if own := w.of.scope.holds(w.of.pool); own != nil {
-			k.own = own.site.site()
+			k.itself, k.own = true, own.site.site()
 		}
 		sum := rowOf(groups, k)
-		sum.Pool, sum.Route, sum.Own = k.pool, k.route, k.own
+		sum.Pool, sum.Route, sum.Itself, sum.Own = k.pool, k.route, k.itself, k.own
 		sum.Count++
 		sum.Longest = max(sum.Longest, now-w.queued)
 	}
@@ -175,9 +177,9 @@ func inOrder[K comparable](groups map[K]*Waiter) (all []Waiter) {
 }
 
 func sortWaiters(all []Waiter) {
-	own := func(w Waiter) int { return map[bool]int{true: 1}[w.Own != Site{}] }
+	itself := func(w Waiter) int { return map[bool]int{true: 1}[w.Itself] }
 	slices.SortFunc(all, func(a, b Waiter) int {
-		return cmp.Or(own(b)-own(a), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Longest, a.Longest), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Own.Line, b.Own.Line), cmp.Compare(a.At.Line, b.At.Line))
+		return cmp.Or(itself(b)-itself(a), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Longest, a.Longest), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Own.Line, b.Own.Line), cmp.Compare(a.At.Line, b.At.Line))
 	})
 }
 

@@ -77,7 +77,7 @@ func ownWaitIsToldAtOnce(t *testing.T) {
 	}
 
 	first.Release()
-	if w := r.Snapshot().Waiters; len(w) != 1 || w[0].Own != (pghold.Site{}) {
+	if w := r.Snapshot().Waiters; len(w) != 1 || w[0].Itself || w[0].Own != (pghold.Site{}) {
 		t.Errorf("it holds none any more, and the waiters are %+v", w)
 	}
 	second.Checkout().Release()
@@ -105,13 +105,13 @@ func ownWaitIsNoOther(t *testing.T) {
 	}
 }
 
-// A deadlock is one, too, where no line is known that took the connections.
-func TestOwnWait_DeadlockOfUnknownLines(t *testing.T) {
-	synctest.Test(t, ownWaitDeadlockOfUnknownLines)
-}
+// Who waits for himself is told at once as that, and a deadlock is one, where no line is
+// known that took the connections.
+func TestOwnWait_OfUnknownLines(t *testing.T) { synctest.Test(t, ownWaitOfUnknownLines) }
 
-func ownWaitDeadlockOfUnknownLines(t *testing.T) {
-	r := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold_test", "testing"}})
+func ownWaitOfUnknownLines(t *testing.T) {
+	told := make(chan pghold.Shortage, 100)
+	r := pghold.NewRecorder(pghold.Config{Skip: []string{"github.com/pghold/pghold_test", "testing"}, OnShortage: func(s pghold.Shortage) { told <- s }})
 	p := r.Pool("main")
 	p.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Open: 1, Max: 1} })
 	ctx := pghold.WithRoute(t.Context(), "GET /twice")
@@ -121,8 +121,46 @@ func ownWaitDeadlockOfUnknownLines(t *testing.T) {
 		t.Error("nobody waits, and it is called a deadlock")
 	}
 	defer p.Wait(ctx).Fail(context.Canceled)
-	if s := r.Snapshot(); s.Open[0].Site != (pghold.Site{}) || !s.Pools[0].Deadlock {
+	for range 2 {
+		defer p.Wait(pghold.WithRoute(t.Context(), "GET /victim")).Fail(context.Canceled)
+	}
+	synctest.Wait()
+	if len(told) != 1 {
+		t.Fatalf("told of %d shortages at once, want of the deadlock", len(told))
+	}
+	shortage := <-told
+	if !shortage.Itself || shortage.Deadlock != 1 || shortage.Own != (pghold.Site{}) {
+		t.Errorf("told of %+v, want a deadlock of one who waits for itself", shortage)
+	}
+	s := r.Snapshot()
+	if s.Open[0].Site != (pghold.Site{}) || !s.Pools[0].Deadlock {
 		t.Errorf("the hold is taken at %v, want an unknown line; the pool is %+v, want a deadlock", s.Open[0].Site, s.Pools[0])
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pghold.ReadSnapshot(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*pghold.Snapshot{s, again} {
+		if len(s.Waiters) != 2 || s.Waiters[0].Route != "GET /twice" || !s.Waiters[0].Itself || s.Waiters[1].Itself {
+			t.Errorf("the waiters are %+v, want first who waits for itself", s.Waiters)
+		}
+	}
+	s.Merge(&pghold.Snapshot{Waiters: []pghold.Waiter{{Pool: "main", Route: "GET /twice", Count: 1}}})
+	if len(s.Waiters) != 3 {
+		t.Errorf("with one of another process, who holds none, the waiters are %+v", s.Waiters)
+	}
+	shortage.Deadlock = 0
+	if text := shortage.String(); !strings.HasPrefix(text, "main: GET /twice waits for another connection while it holds one: 1 of 1 held") {
+		t.Errorf("the text is %q", text)
+	}
+	var log bytes.Buffer
+	pghold.LogShortage(slog.New(slog.NewTextHandler(&log, nil)))(shortage)
+	if !strings.Contains(log.String(), `msg="waiting for a database connection while holding one"`) {
+		t.Errorf("the log has %s", &log)
 	}
 }
 
@@ -151,7 +189,7 @@ func ownWaitDeadlock(t *testing.T) {
 	if len(told) != 2 {
 		t.Fatalf("told of %d shortages, want of the first wait and the deadlock", len(told))
 	}
-	if s := <-told; s.Deadlock > 0 || s.Own == (pghold.Site{}) {
+	if s := <-told; s.Deadlock > 0 || !s.Itself {
 		t.Errorf("told of %+v first, want one that waits for itself", s)
 	}
 	s := <-told
@@ -266,13 +304,13 @@ func ownWaitInferred(t *testing.T, name string, holders, waiting int, busy, othe
 	}
 	for len(told) > 0 {
 		s := <-told
-		if (s.Own != pghold.Site{}) != own || (s.Deadlock > 0) != deadlock || s.Inferred != own {
+		if s.Itself != own || (s.Deadlock > 0) != deadlock || s.Inferred != own {
 			t.Errorf("%s: told of %s", name, s)
 		}
 		if own && s.Route != "GET /twice" {
 			t.Errorf("%s: the route is %q", name, s.Route)
 		}
-		own = own && s.Own != pghold.Site{}
+		own = own && s.Itself
 	}
 	close(stop)
 	all.Wait()

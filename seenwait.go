@@ -191,6 +191,7 @@ func (p *Pool) queuers() (queuers, time.Duration) {
 func (p *Pool) seenWaiters(holds []Hold) (_ []Waiter, now int) {
 	type key struct {
 		route   string
+		itself  bool
 		own, at Site
 	}
 	queuers, taken := p.queuers()
@@ -200,11 +201,11 @@ func (p *Pool) seenWaiters(holds []Hold) (_ []Waiter, now int) {
 		k := key{route: q.route, at: q.at}
 		for _, h := range holds {
 			if h.of.pool == p && h.OwnWait != nil && h.of.scope != nil && weak.Make(h.of.scope) == q.request {
-				k.own = h.Site
+				k.itself, k.own = true, h.Site
 			}
 		}
 		sum := rowOf(groups, k)
-		sum.Pool, sum.Route, sum.Own, sum.At, sum.Seen = p.name, k.route, k.own, k.at, seen
+		sum.Pool, sum.Route, sum.Itself, sum.Own, sum.At, sum.Seen = p.name, k.route, k.itself, k.own, k.at, seen
 		sum.Count += q.count
 		sum.Longest = max(sum.Longest, q.longest)
 	}

@@ -103,7 +103,7 @@ func seenWaiters(t *testing.T) {
 	}
 	first := r.SnapshotWithStacks()
 	wantSeen(t, first, "3 of GET /orders", "2 of GET /users")
-	if w := first.Waiters[0]; !w.Seen.Equal(time.Now()) || w.Pool != "main" || w.Own != (pghold.Site{}) {
+	if w := first.Waiters[0]; !w.Seen.Equal(time.Now()) || w.Pool != "main" || w.Itself {
 		t.Errorf("the first are %+v, want those of now", w)
 	}
 	if p := first.Pools[0]; p.Waiting != 5 || p.MaxWaiting != 5 {

@@ -33,9 +33,10 @@ type Shortage struct {
 	// five routes; only of a pool that does not say who waits, as Waiter.Seen has it.
 	Waiters []Waiter
 
-	// Own is where the caller's own request took a connection of the same pool that it
-	// holds, and At where it waits for another; none where it holds none. Inferred is as
-	// OwnWait has it.
+	// Itself is that the caller waits for itself: its own request holds a connection of the
+	// same pool, which it took at Own, and waits for another at At. A line that is not known
+	// is none. Inferred is as OwnWait has it.
+	Itself   bool
 	Own, At  Site
 	Inferred bool
 	// Deadlock is how many connections are held by requests that wait for another, where
@@ -51,7 +52,7 @@ func (s Shortage) String() string {
 	switch {
 	case s.Deadlock > 0:
 		b.WriteString(deadlockText(s.Deadlock, s.Inferred))
-	case s.Own != Site{}:
+	case s.Itself:
 		b.WriteString(s.own())
 	case s.Err != nil && !isTimeout(s.Err):
 		b.WriteString("no connection after " + inSeconds(s.Waited) + " (" + s.Err.Error() + ")")
@@ -88,7 +89,10 @@ func (s Shortage) own() string {
 	if s.At != (Site{}) {
 		text += " at " + s.At.String()
 	}
-	text += " while it holds one, taken at " + s.Own.String()
+	text += " while it holds one"
+	if s.Own != (Site{}) {
+		text += ", taken at " + s.Own.String()
+	}
 	if s.Inferred {
 		text += " (inferred)"
 	}
@@ -135,7 +139,7 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
 		message := "waiting for a database connection"
-		if s.Own != (Site{}) {
+		if s.Itself {
 			message = "waiting for a database connection while holding one"
 			attrs = append(attrs, slog.String("holds_since", s.Own.String()), slog.String("waits_at", s.At.String()), slog.Bool("inferred", s.Inferred))
 		}
@@ -171,7 +175,7 @@ func (s *Shortage) kind() int {
 	switch {
 	case s.Deadlock > 0:
 		return aDeadlock
-	case s.Own != Site{}:
+	case s.Itself:
 		return anOwnWait
 	}
 	return aWait
@@ -296,7 +300,7 @@ func (w waiting) shortage(now time.Duration) Shortage {
 	p := w.of.pool
 	s := Shortage{Route: w.route, Waited: now - w.queued, Waiting: int(p.waiting.Load()), Deadlock: p.deadlocked()}
 	if own := w.of.scope.holds(p); own != nil {
-		s.Own = own.site.site()
+		s.Itself, s.Own = true, own.site.site()
 		if w.at != nil {
 			s.At = w.at.site()
 		}
@@ -312,7 +316,7 @@ func (p *Pool) waitsForItself(c *Checkout) {
 		c.shard.mu.Lock()
 		waits := c.waiting
 		c.shard.mu.Unlock()
-		if s := w.shortage(p.recorder.now()); waits && s.Own != (Site{}) {
+		if s := w.shortage(p.recorder.now()); waits && s.Itself {
 			p.report(s)
 		}
 	}()
@@ -355,7 +359,7 @@ func (p *Pool) infer(s *Shortage) {
 	}
 	for _, h := range holds {
 		if h.of.pool == p && h.OwnWait != nil {
-			s.Route, s.Own, s.At, s.Inferred = h.Route, h.Site, h.OwnWait.At, true
+			s.Route, s.Itself, s.Own, s.At, s.Inferred = h.Route, true, h.Site, h.OwnWait.At, true
 			s.Deadlock = p.allWait(holds)
 			return
 		}

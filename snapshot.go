@@ -89,7 +89,7 @@ func (s *Snapshot) Merge(o *Snapshot) {
 	s.Open = append(s.Open, o.Open...)
 	for _, w := range o.Waiters {
 		i := slices.IndexFunc(s.Waiters, func(mine Waiter) bool {
-			return mine.Pool == w.Pool && mine.Route == w.Route && mine.Own == w.Own && mine.At == w.At && mine.Seen.IsZero() == w.Seen.IsZero()
+			return mine.Pool == w.Pool && mine.Route == w.Route && mine.Itself == w.Itself && mine.Own == w.Own && mine.At == w.At && mine.Seen.IsZero() == w.Seen.IsZero()
 		})
 		if i < 0 {
 			s.Waiters = append(s.Waiters, w)

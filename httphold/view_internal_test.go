@@ -67,7 +67,8 @@ func TestPage_SaysWhoCame(t *testing.T) {
 func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 	now := time.Now()
 	s := &pghold.Snapshot{Taken: now, Waiters: []pghold.Waiter{
-		{Pool: "sql", Route: "GET /twice", Count: 1, Seen: now, Own: pghold.Site{File: "a.go", Line: 7}},
+		{Pool: "sql", Route: "GET /twice", Count: 1, Seen: now, Itself: true, Own: pghold.Site{File: "a.go", Line: 7}},
+		{Pool: "pgx", Route: "GET /unknown", Count: 1, Itself: true},
 		{Pool: "sql", Route: "GET /seen", Count: 3, Seen: now.Add(-4200 * time.Millisecond)},
 		{Pool: "sql", Route: "GET /long", Count: 2, Seen: now.Add(-999 * time.Millisecond), Longest: 7 * time.Second},
 		{Pool: "sql", Count: 9, Seen: now, At: pghold.Site{Func: "example.com/app/sql.writeLog.func1", File: "/src/sql.go", Line: 77}},
@@ -79,6 +80,7 @@ func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 	}
 	for _, want := range []string{
 		`GET /twice<br><small>sql, seen in a sample</small><td class="n" data-of="callers">1 seen<td class="n" data-of="the longest">–<td data-of="holds one itself"><span class="bad">taken at <code title="">a.go:7</code>`,
+		`GET /unknown<br><small>pgx</small><td class="n" data-of="callers">1<td class="n" data-of="the longest">0<td data-of="holds one itself"><span class="bad">yes, taken at an unknown line</span></tr>`,
 		`GET /seen<br><small>sql, seen in a sample 4.2 s ago</small><td class="n" data-of="callers">3 seen<td class="n" data-of="the longest">–<td data-of="holds one itself">–</tr>`,
 		`GET /long<br><small>sql, seen in a sample</small><td class="n" data-of="callers">2 seen<td class="n" data-of="the longest">at least 7.0 s<td data-of="holds one itself">–</tr>`,
 		`<td>– <code title="example.com/app/sql.writeLog.func1">sql.go:77</code> sql.writeLog.func1<br><small>sql, seen in a sample</small><td class="n" data-of="callers">9 seen<`,

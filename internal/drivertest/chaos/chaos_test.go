@@ -264,7 +264,7 @@ func TestChaos(t *testing.T) {
 
 func chaos(t *testing.T, open func(*testing.T, *pghold.Recorder, *network, string) request) {
 	r := pghold.NewRecorder(pghold.Config{OnHint: func(string) {}, OnShortage: func(s pghold.Shortage) {
-		if s.Deadlock > 0 || s.Own != (pghold.Site{}) {
+		if s.Deadlock > 0 || s.Itself {
 			t.Errorf("nobody takes a second connection, and it is told of %s", s)
 		}
 	}})

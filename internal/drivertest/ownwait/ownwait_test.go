@@ -157,7 +157,7 @@ func aSecondConnection(t *testing.T, name string, open func(*testing.T, *pghold.
 	for own == 0 || deadlock == 0 {
 		select {
 		case s := <-told:
-			if s.Own == (pghold.Site{}) {
+			if !s.Itself {
 				continue
 			}
 			if own == 0 {
@@ -235,7 +235,7 @@ func oneConnectionEach(t *testing.T, open func(*testing.T, *pghold.Recorder, *pg
 		t.Error("nobody was told that callers wait for long")
 	}
 	for len(told) > 0 {
-		if s := <-told; s.Deadlock > 0 || s.Own != (pghold.Site{}) {
+		if s := <-told; s.Deadlock > 0 || s.Itself {
 			t.Errorf("told of %s", s)
 		}
 	}
