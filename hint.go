@@ -15,20 +15,29 @@ type hints struct {
 	told []hint // in the order in which they were
 }
 
-type hint struct{ about, text string }
+type hint struct {
+	about, text string
+	logged      bool // only: snapshots say it in their own way
+}
 
 // maxHints is how many a recorder tells: one of each kind, and of pools' names some.
 const maxHints = 16
 
 // tell tells a hint, unless one was told about the same.
-func (r *Recorder) tell(about, text string) {
+func (r *Recorder) tell(about, text string) { r.tellHint(hint{about: about, text: text}) }
+
+// log is tell for what snapshots say in another way, for as long as it is so.
+func (r *Recorder) log(about, text string) { r.tellHint(hint{about, text, true}) }
+
+func (r *Recorder) tellHint(told hint) {
 	r.hints.mu.Lock()
-	if len(r.hints.told) >= maxHints || slices.ContainsFunc(r.hints.told, func(h hint) bool { return h.about == about }) {
+	if len(r.hints.told) >= maxHints || slices.ContainsFunc(r.hints.told, func(h hint) bool { return h.about == told.about }) {
 		r.hints.mu.Unlock()
 		return
 	}
-	r.hints.told = append(r.hints.told, hint{about, text})
+	r.hints.told = append(r.hints.told, told)
 	r.hints.mu.Unlock()
+	text := told.text
 	if r.cfg.OnHint != nil {
 		r.cfg.OnHint(text)
 		return
@@ -40,7 +49,9 @@ func (h *hints) all() (texts []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, hint := range h.told {
-		texts = append(texts, hint.text)
+		if !hint.logged {
+			texts = append(texts, hint.text)
+		}
 	}
 	return texts
 }

@@ -66,6 +66,9 @@ type Recorder struct {
 	frames  frames
 	opening sync.Mutex // of pools, by OpenPool
 
+	readRunnable func() runnable // readRunnable, but for tests
+	runnable     runnable        // when recording began
+
 	// A hold belongs to one of the shards, by chance, from its checkout to its
 	// release, so that there is no lock that all share.
 	shards []shard
@@ -82,7 +85,7 @@ func NewRecorder(cfg Config) *Recorder {
 	if cfg.StuckAfter <= 0 {
 		cfg.StuckAfter = time.Second
 	}
-	r := &Recorder{cfg: cfg, started: time.Now(), shards: make([]shard, min(maxShards, runtime.GOMAXPROCS(0)))}
+	r := &Recorder{cfg: cfg, started: time.Now(), readRunnable: readRunnable, runnable: readRunnable(), shards: make([]shard, min(maxShards, runtime.GOMAXPROCS(0)))}
 	for i := range r.shards {
 		r.shards[i].series = map[seriesKey]*Series{}
 	}

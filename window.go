@@ -22,6 +22,15 @@ type Window struct {
 	Routes []Arrivals
 	// Pools are what pools count themselves, of those that do.
 	Pools []PoolWaits
+	// SchedulingLatency is how long goroutines of the process, whatever they are, waited for
+	// a processor each time when they could run, on average and at least: by what
+	// runtime/metrics has as /sched/latencies:seconds.
+	SchedulingLatency time.Duration
+	// Starved is that busy times say little of the database: SchedulingLatency is 1 ms or
+	// more, and a quarter or more of what a statement took on average, of 100 or more. The
+	// goroutine of a statement whose answer has come waits for a processor like others, and
+	// is busy until it has one.
+	Starved bool
 }
 
 // Arrivals are the callers of one pool and route who asked for a connection within a
@@ -39,6 +48,7 @@ type Arrivals struct {
 	Busy                time.Duration `json:"-"`
 	Silent              time.Duration `json:"-"`
 	SilentInTransaction time.Duration `json:"-"`
+	Statements          uint64        `json:"statements"`
 	Timeouts            uint64        `json:"timeouts"` // waits that ended so, as in PoolSnapshot
 	Cancelled           uint64        `json:"cancelled"`
 	Failures            uint64        `json:"failures"`
@@ -76,6 +86,8 @@ type frame struct {
 	paused bool // nothing was counted until the next one
 	routes map[routeOf]Arrivals
 	pools  map[string]PoolWaits
+
+	runnable runnable
 }
 
 // routeOf names a route of a pool.
@@ -83,7 +95,7 @@ type routeOf struct{ pool, route string }
 
 // count is what has been counted until now.
 func (r *Recorder) count() frame {
-	f := frame{at: r.now(), routes: map[routeOf]Arrivals{}, pools: map[string]PoolWaits{}}
+	f := frame{at: r.now(), routes: map[routeOf]Arrivals{}, pools: map[string]PoolWaits{}, runnable: r.readRunnable()}
 	add := func(pool, route string, more Arrivals) {
 		k := routeOf{pool, route}
 		sum := f.routes[k]
@@ -97,7 +109,7 @@ func (r *Recorder) count() frame {
 		for _, series := range s.series {
 			if n := series.Held.Count(); !series.Intended {
 				add(series.Pool, series.Route, Arrivals{Arrivals: n, Holds: n, Wait: series.Wait.Sum(), Held: series.Held.Sum(), Busy: series.Busy,
-					Silent: series.Silent.Sum(), SilentInTransaction: series.SilentInTransaction})
+					Silent: series.Silent.Sum(), SilentInTransaction: series.SilentInTransaction, Statements: series.Statements})
 			}
 		}
 		for k, failed := range s.failed {
@@ -132,6 +144,7 @@ func (a *Arrivals) add(o Arrivals, sign int64) {
 	d := func(a *time.Duration, o time.Duration) { *a = max(0, *a+time.Duration(sign)*o) }
 	n(&a.Arrivals, o.Arrivals)
 	n(&a.Holds, o.Holds)
+	n(&a.Statements, o.Statements)
 	n(&a.Timeouts, o.Timeouts)
 	n(&a.Cancelled, o.Cancelled)
 	n(&a.Failures, o.Failures)
@@ -185,7 +198,14 @@ func (r *Recorder) keepFrame(paused bool) {
 	f.paused = paused
 	s := &r.frames
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	base := r.before(s.kept, f.at, windowLengths[0])
+	s.keep(f)
+	s.mu.Unlock()
+	r.tellStarved(f.since(base, windowLengths[0]))
+}
+
+// keep keeps a frame. The caller holds the lock.
+func (s *frames) keep(f frame) {
 	s.kept = append(s.kept, f)
 	// Of the older ones, the last before each minute is kept.
 	var kept []frame
@@ -215,21 +235,27 @@ func (r *Recorder) windows() []Window {
 	r.frames.mu.Unlock()
 	var all []Window
 	for _, asked := range windowLengths {
-		base := frame{}
-		for i, f := range kept {
-			if f.at > now.at-asked {
-				break
-			}
-			if base = f; f.paused {
-				base.at = now.at - asked
-				if i+1 < len(kept) {
-					base.at = min(base.at, kept[i+1].at)
-				}
+		all = append(all, now.since(r.before(kept, now.at, asked), asked))
+	}
+	return append(all, now.since(r.before(nil, now.at, 0), 0))
+}
+
+// before is the frame with which a window begins that ends now: the last of those that are
+// old enough or, where there is none, that of when recording began.
+func (r *Recorder) before(kept []frame, now, asked time.Duration) frame {
+	base := frame{runnable: r.runnable}
+	for i, f := range kept {
+		if f.at > now-asked {
+			break
+		}
+		if base = f; f.paused {
+			base.at = now - asked
+			if i+1 < len(kept) {
+				base.at = min(base.at, kept[i+1].at)
 			}
 		}
-		all = append(all, now.since(base, asked))
 	}
-	return append(all, now.since(frame{}, 0))
+	return base
 }
 
 // since is what was counted after an earlier frame.
@@ -273,6 +299,7 @@ func (f frame) since(base frame, asked time.Duration) Window {
 		w.Pools = append(w.Pools, PoolWaits{name, sum.Waits - before.Waits, sum.WaitTime - before.WaitTime})
 	}
 	w.sort()
+	w.starve(f.runnable.since(base.runnable))
 	return w
 }
 
@@ -291,6 +318,8 @@ func (w *Window) sort() {
 // merge adds what another process has counted in a window of the same kind.
 func (w *Window) merge(o Window) {
 	w.Duration = max(w.Duration, o.Duration)
+	w.SchedulingLatency = max(w.SchedulingLatency, o.SchedulingLatency) // where it is worst
+	w.Starved = w.Starved || o.Starved
 	for _, more := range o.Routes {
 		i := slices.IndexFunc(w.Routes, func(mine Arrivals) bool { return mine.Pool == more.Pool && mine.Route == more.Route })
 		if i < 0 {
@@ -317,6 +346,9 @@ type (
 		Duration seconds     `json:"duration_s"`
 		Routes   []Arrivals  `json:"routes"`
 		Pools    []PoolWaits `json:"pools,omitempty"`
+
+		SchedulingLatency seconds `json:"scheduling_latency_s"`
+		Starved           bool    `json:"starved,omitempty"`
 	}
 	plainArrivals Arrivals
 	arrivalsJSON  struct {
@@ -336,7 +368,7 @@ type (
 
 // MarshalJSON writes durations as seconds.
 func (w Window) MarshalJSON() ([]byte, error) {
-	return json.Marshal(windowJSON{seconds(w.Asked), seconds(w.Duration), w.Routes, w.Pools})
+	return json.Marshal(windowJSON{seconds(w.Asked), seconds(w.Duration), w.Routes, w.Pools, seconds(w.SchedulingLatency), w.Starved})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -345,7 +377,7 @@ func (w *Window) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*w = Window{time.Duration(j.Asked), time.Duration(j.Duration), j.Routes, j.Pools}
+	*w = Window{time.Duration(j.Asked), time.Duration(j.Duration), j.Routes, j.Pools, time.Duration(j.SchedulingLatency), j.Starved}
 	return nil
 }
 

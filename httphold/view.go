@@ -19,6 +19,8 @@ type view struct {
 	CameMore  int // routes that are not among these
 	PoolWaits []poolRow
 
+	Starved string // that busy times say little of the database, or ""
+
 	CameTells, CameCounts bool // some of these are of pools that say who waits, or only count
 }
 
@@ -63,6 +65,13 @@ func newView(s *pghold.Snapshot) *view {
 	}
 	all := s.Windows[len(s.Windows)-1]
 	v.Shown = append(slices.Clone(v.Recent), all)
+	for _, w := range v.Shown {
+		if w.Starved {
+			v.Starved = "Busy times say little of the database: " + spell(w) + ", goroutines that could run waited " + seconds(w.SchedulingLatency) +
+				" each for a processor, on average, and who waits for a statement is one of them."
+			break
+		}
+	}
 	for i, a := range all.Routes {
 		if i == maxCame {
 			v.CameMore = len(all.Routes) - maxCame

@@ -91,3 +91,28 @@ func TestPage_SaysWhoWasOnlySeenToWait(t *testing.T) {
 		}
 	}
 }
+
+// Where the service has no processor to spare, the page says so in the shortest window in
+// which it is so.
+func TestPage_SaysWhereProcessorsAreShort(t *testing.T) {
+	for name, c := range map[string]struct {
+		starved []bool
+		want    string
+	}{
+		"now":        {[]bool{true, true, false}, "last minute, goroutines that could run waited 12.0 ms each"},
+		"before":     {[]bool{false, true, false}, "last 10 min, goroutines that could run waited 12.0 ms each"},
+		"not at all": {[]bool{false, false, false}, ""},
+	} {
+		s := &pghold.Snapshot{}
+		for i, asked := range []time.Duration{time.Minute, 10 * time.Minute, 0} {
+			s.Windows = append(s.Windows, pghold.Window{Asked: asked, Duration: time.Hour, SchedulingLatency: 12 * time.Millisecond, Starved: c.starved[i]})
+		}
+		var b strings.Builder
+		if err := page.Execute(&b, newView(s)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), c.want) || strings.Contains(b.String(), "a processor") != (c.want != "") {
+			t.Errorf("%s: the page does not say %q:\n%s", name, c.want, b.String())
+		}
+	}
+}

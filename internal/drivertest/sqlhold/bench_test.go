@@ -3,6 +3,7 @@ package sqlhold_test
 import (
 	"context"
 	"database/sql"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,4 +64,43 @@ func BenchmarkSelect(b *testing.B) {
 		times[1].Add(int64(sums[1]))
 	})
 	b.ReportMetric(float64(times[0].Load())/float64(times[1].Load()), "ratio")
+}
+
+// BenchmarkStarved has 20 goroutines send a statement and work for so long on a processor,
+// again and again, and says how long a statement took, as the recorder sees it, how long
+// goroutines waited for a processor, and whether that is called starved.
+func BenchmarkStarved(b *testing.B) {
+	dsn := pgtest.DSN(b)
+	for _, work := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond} {
+		b.Run(work.String(), func(b *testing.B) {
+			r := pghold.NewRecorder(pghold.Config{})
+			db, err := sqlhold.Open("pgx", dsn, r, "main")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxIdleConns(20)
+			b.SetParallelism(20 / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := db.ExecContext(context.Background(), "select 1"); err != nil {
+						b.Error(err)
+						return
+					}
+					for began := time.Now(); time.Since(began) < work; {
+					}
+				}
+			})
+			all := r.Snapshot().Windows
+			w := all[len(all)-1]
+			var busy time.Duration
+			var statements uint64
+			for _, a := range w.Routes {
+				busy, statements = busy+a.Busy, statements+a.Statements
+			}
+			b.ReportMetric(busy.Seconds()*1000/float64(statements), "ms/statement")
+			b.ReportMetric(w.SchedulingLatency.Seconds()*1000, "ms-waited/goroutine")
+			b.ReportMetric(map[bool]float64{true: 1}[w.Starved], "starved")
+		})
+	}
 }
