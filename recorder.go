@@ -23,9 +23,12 @@ type Config struct {
 	// LongWait, or whose wait ends with an error that is not the caller's own
 	// cancellation, and of who holds the connections: at most once in 10 s for each
 	// pool, and apart from that of requests that wait for themselves, and of a deadlock,
-	// as often. It is called in a goroutine of its own, or in that of the caller whose
-	// wait has failed, and must not wait for a connection of the pool, as a logger does that
-	// writes to it. LogShortage makes one that logs. Default none.
+	// as often. It is told, too, as often, and where it was told of no long wait in these
+	// 10 s, that one caller or more waited at a moment of the last 10 s, on average, and
+	// that each did for a tenth of LongWait or more (Shortage.MeanWaiting). It is called in a
+	// goroutine of its own, or in that of the caller whose wait has failed, and must not wait
+	// for a connection of the pool, as a logger does that writes to it. LogShortage makes one
+	// that logs. Default none.
 	//
 	// A pool that does not say who waits, but how many did and for how long
 	// (database/sql), is looked at every LongWait while all its connections are in
@@ -39,8 +42,9 @@ type Config struct {
 	LongWait time.Duration
 	// OnHint is told what is to be said of how the recorder is set up, in a sentence or
 	// two, once: that no route has a name, that one line takes most connections (see
-	// Skip), that releases do not arrive, that two pools have one name. It is called by who
-	// finds it, and must not wait for a connection. Default: a warning in slog.Default().
+	// Skip), that releases do not arrive, that two pools have one name, that busy times have
+	// much waiting for a processor in them (Window.Starved). It is called by who finds it, and
+	// must not wait for a connection. Default: a warning in slog.Default().
 	OnHint func(hint string)
 	// StuckAfter is how old a hold must be for its goroutine's stack to be looked at, by
 	// OpenHolds, SnapshotWithStacks and Holders. Half of it, and at least 100 ms, is how

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Shortage is that callers wait too long for a connection of a pool, or got none.
+// Shortage is that callers wait too long for a connection of a pool, or got none, or that
+// some wait all the time.
 type Shortage struct {
 	Pool string
 	// Route is that of the caller who has waited longest, or who got none; "" also
@@ -24,6 +25,9 @@ type Shortage struct {
 	// Waited is how long that caller has waited. Where the pool does not say it is how
 	// long one has at least, or how long callers did on average; 0 is unknown.
 	Waited time.Duration
+	// MeanWaiting is how many callers waited at a moment of the last 10 s, on average, and
+	// Waited how long each did, where these are what is told; otherwise 0.
+	MeanWaiting float64
 	// Waiting is how many callers wait now, also for a connection that is being opened;
 	// by the pool's counts where it does not say.
 	Waiting int
@@ -58,6 +62,8 @@ func (s Shortage) String() string {
 		b.WriteString("no connection after " + inSeconds(s.Waited) + " (" + s.Err.Error() + ")")
 	case s.Err != nil:
 		b.WriteString("no connection within " + inSeconds(s.Waited))
+	case s.MeanWaiting > 0:
+		fmt.Fprintf(&b, "%.1f callers waited at a moment of the last 10 s, for %v each, on average", s.MeanWaiting, s.Waited.Round(time.Millisecond))
 	case s.Waited > 0:
 		b.WriteString("no connection for " + inSeconds(s.Waited) + " so far")
 	default:
@@ -135,6 +141,9 @@ func LogShortage(logger *slog.Logger) func(Shortage) {
 			}
 			attrs = append(attrs, slog.String("seen_waiting", strings.Join(seen, "; ")))
 		}
+		if s.MeanWaiting > 0 {
+			attrs = append(attrs, slog.Float64("mean_waiting", math.Round(s.MeanWaiting*10)/10))
+		}
 		if s.Err != nil {
 			attrs = append(attrs, slog.String("error", s.Err.Error()))
 		}
@@ -168,6 +177,7 @@ const (
 	aWait = iota
 	anOwnWait
 	aDeadlock
+	aCrowd
 	kinds
 )
 
@@ -177,6 +187,8 @@ func (s *Shortage) kind() int {
 		return aDeadlock
 	case s.Itself:
 		return anOwnWait
+	case s.MeanWaiting > 0:
+		return aCrowd
 	}
 	return aWait
 }
@@ -337,9 +349,10 @@ func (p *Pool) report(s Shortage) {
 	if !p.tellsWaits.Load() && s.Err == nil {
 		p.infer(&s)
 	}
-	now, next := p.recorder.now(), &p.shortage.next[s.kind()]
+	kind := s.kind()
+	now, next := p.recorder.now(), &p.shortage.next[kind]
 	p.shortage.mu.Lock()
-	if now < *next {
+	if now < *next || kind == aCrowd && now < p.shortage.next[aWait] { // a long wait says more
 		p.shortage.mu.Unlock()
 		return
 	}
@@ -356,6 +369,7 @@ func (p *Pool) infer(s *Shortage) {
 	p.recorder.locate(holds)
 	if seen, now := p.seenWaiters(holds); now > 0 {
 		s.Waiters = seen[:min(len(seen), maxHolders)]
+		s.Waiting = max(s.Waiting, min(now, int(p.Stat().Waits)))
 	}
 	for _, h := range holds {
 		if h.of.pool == p && h.OwnWait != nil {

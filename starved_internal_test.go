@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,10 +36,10 @@ func TestWindow_Starve(t *testing.T) {
 func TestStarved(t *testing.T) { synctest.Test(t, starved) }
 
 func starved(t *testing.T) {
-	var hints []string
-	r := NewRecorder(Config{OnHint: func(text string) { hints = append(hints, text) }})
-	var sched runnable
-	r.readRunnable = func() runnable { return sched }
+	told := make(chan string, 10)
+	r := NewRecorder(Config{OnHint: func(text string) { told <- text }})
+	var sched atomic.Pointer[runnable]
+	r.readRunnable = func() runnable { return *sched.Load() }
 	hold := func(n int, statement, latency time.Duration) {
 		for range n {
 			c := r.Pool("main").Checkout(WithRoute(t.Context(), "GET /"))
@@ -47,8 +48,8 @@ func starved(t *testing.T) {
 			c.EndStatement(false)
 			c.Release()
 		}
-		sched.n += 1000
-		sched.sum += 1000 * latency
+		before := *sched.Load()
+		sched.Store(&runnable{before.n + 1000, before.sum + 1000*latency})
 	}
 	check := func(when string, want ...bool) {
 		t.Helper()
@@ -62,12 +63,12 @@ func starved(t *testing.T) {
 		}
 	}
 	r.runnable = runnable{5, time.Hour} // of before
-	sched = r.runnable
+	sched.Store(&r.runnable)
 	hold(500, 40*time.Millisecond, 5*time.Millisecond)
 	time.Sleep(30 * time.Second)
 	check("with processors", false, false, false)
-	if len(hints) > 0 {
-		t.Errorf("told %q", hints)
+	if len(told) > 0 {
+		t.Errorf("told %q", <-told)
 	}
 	time.Sleep(2 * time.Minute)
 	hold(200, 40*time.Millisecond, 12*time.Millisecond)
@@ -75,8 +76,10 @@ func starved(t *testing.T) {
 	check("without", true, false, false)
 	hold(200, 40*time.Millisecond, 12*time.Millisecond)
 	time.Sleep(10 * time.Second)
-	if want := "goroutines that could run waited 12.0 ms each for one, and a statement took 40.0 ms, on average"; len(hints) != 1 || !strings.Contains(hints[0], want) {
-		t.Errorf("told %q, want once that %s", hints, want)
+	if want := "goroutines that could run waited 12.0 ms each for one, and a statement took 40.0 ms, on average"; len(told) != 1 {
+		t.Errorf("told %d hints, want one", len(told))
+	} else if hint := <-told; !strings.Contains(hint, want) {
+		t.Errorf("told %q, want that %s", hint, want)
 	}
 	if w := r.Snapshot().Windows[0]; w.SchedulingLatency != 12*time.Millisecond || w.Routes[0].Statements != 400 {
 		t.Errorf("the last minute is %+v", w)
@@ -104,8 +107,8 @@ func starved(t *testing.T) {
 func TestStarved_ToldToWhoAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r *Recorder
-		told := 0
-		r = NewRecorder(Config{OnHint: func(string) { told++; r.Snapshot() }})
+		var told atomic.Int32
+		r = NewRecorder(Config{OnHint: func(string) { told.Add(1); r.Snapshot() }})
 		r.runnable = runnable{}
 		r.readRunnable = func() runnable { return runnable{1, time.Second} }
 		for range starvedStatements {
@@ -114,8 +117,8 @@ func TestStarved_ToldToWhoAsks(t *testing.T) {
 			c.Release()
 		}
 		time.Sleep(11 * time.Second)
-		if told != 1 {
-			t.Errorf("told %d hints, want one", told)
+		if n := told.Load(); n != 1 {
+			t.Errorf("told %d hints, want one", n)
 		}
 	})
 }

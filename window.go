@@ -86,6 +86,7 @@ type frame struct {
 	paused bool // nothing was counted until the next one
 	routes map[routeOf]Arrivals
 	pools  map[string]PoolWaits
+	crowds map[*Pool]crowd
 
 	runnable runnable
 }
@@ -95,7 +96,8 @@ type routeOf struct{ pool, route string }
 
 // count is what has been counted until now.
 func (r *Recorder) count() frame {
-	f := frame{at: r.now(), routes: map[routeOf]Arrivals{}, pools: map[string]PoolWaits{}, runnable: r.readRunnable()}
+	f := frame{at: r.now(), routes: map[routeOf]Arrivals{}, pools: map[string]PoolWaits{}, crowds: map[*Pool]crowd{}, runnable: r.readRunnable()}
+	waiting := map[*Pool]time.Duration{} // in waits that go on, and of holds that are open
 	add := func(pool, route string, more Arrivals) {
 		k := routeOf{pool, route}
 		sum := f.routes[k]
@@ -122,6 +124,7 @@ func (r *Recorder) count() frame {
 					route := c.route
 					c.mu.Unlock()
 					add(c.pool.name, route, Arrivals{Arrivals: 1})
+					waiting[c.pool] += c.waited(f.at)
 				}
 			}
 		}
@@ -129,9 +132,11 @@ func (r *Recorder) count() frame {
 	}
 	r.pools.Range(func(_, v any) bool {
 		p := v.(*Pool)
-		if stat := p.Stat(); stat.Waits > 0 {
+		stat := p.Stat()
+		if stat.Waits > 0 {
 			f.pools[p.name] = PoolWaits{p.name, stat.Waits, stat.WaitTime}
 		}
+		f.crowds[p] = f.crowd(p, stat, waiting[p])
 		return true
 	})
 	return f
@@ -198,10 +203,14 @@ func (r *Recorder) keepFrame(paused bool) {
 	f.paused = paused
 	s := &r.frames
 	s.mu.Lock()
-	base := r.before(s.kept, f.at, windowLengths[0])
+	base, last := r.before(s.kept, f.at, windowLengths[0]), f
+	if n := len(s.kept); n > 0 {
+		last = s.kept[n-1]
+	}
 	s.keep(f)
 	s.mu.Unlock()
 	r.tellStarved(f.since(base, windowLengths[0]))
+	r.tellCrowds(last, f)
 }
 
 // keep keeps a frame. The caller holds the lock.

@@ -1,0 +1,22 @@
+package pghold
+
+import (
+	"testing"
+	"time"
+)
+
+// A crowd is one of 10 s or more: after a pause of the frames the next may follow at once.
+func TestTellCrowds_OfAShortTime(t *testing.T) {
+	told := 0
+	r := NewRecorder(Config{OnShortage: func(Shortage) { told++ }})
+	last := frame{at: time.Minute, crowds: map[*Pool]crowd{}}
+	for _, c := range []struct {
+		later time.Duration
+		want  int
+	}{{frameEvery - 1, 0}, {frameEvery, 1}} {
+		r.tellCrowds(last, frame{at: last.at + c.later, crowds: map[*Pool]crowd{r.Pool("main"): {waited: time.Minute, arrivals: 1}}})
+		if told != c.want {
+			t.Errorf("%v later told of %d, want %d", c.later, told, c.want)
+		}
+	}
+}
