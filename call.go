@@ -26,8 +26,10 @@ type Call struct{ c *call } // nil where there is nobody to tell
 func StartSlowCall(ctx context.Context, what string) Call {
 	s := scopeOf(ctx)
 	if s == nil {
+		strays.see(ctx)
 		return Call{}
 	}
+	strays.attributed.Store(true)
 	// A slow call takes long enough for a deep stack, which has those for whom a
 	// helper took the connection.
 	k := &call{scope: s, what: what}

@@ -43,8 +43,9 @@ type Config struct {
 	// OnHint is told what is to be said of how the recorder is set up, in a sentence or
 	// two, once: that no route has a name, that one line takes most connections (see
 	// Skip), that releases do not arrive, that two pools have one name, that busy times have
-	// much waiting for a processor in them (Window.Starved). It is called by who finds it, and
-	// must not wait for a connection. Default: a warning in slog.Default().
+	// much waiting for a processor in them (Window.Starved), that slow calls have no context
+	// of a handler's. It is called by who finds it, and must not wait for a connection.
+	// Default: a warning in slog.Default().
 	OnHint func(hint string)
 	// StuckAfter is how old a hold must be for its goroutine's stack to be looked at, by
 	// OpenHolds, SnapshotWithStacks and Holders. Half of it, and at least 100 ms, is how

@@ -211,6 +211,7 @@ func (r *Recorder) keepFrame(paused bool) {
 	s.mu.Unlock()
 	r.tellStarved(f.since(base, windowLengths[0]))
 	r.tellCrowds(last, f)
+	r.tellStrays()
 }
 
 // keep keeps a frame. The caller holds the lock.

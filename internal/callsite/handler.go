@@ -30,6 +30,17 @@ func Handler(pcs []uintptr, within string, skip []string) string {
 	return handler(frames, skip)
 }
 
+// Within reports whether a function is on a stack. pcs are as runtime.Callers fills them.
+func Within(pcs []uintptr, function string) bool {
+	for all, more := runtime.CallersFrames(pcs), len(pcs) > 0; more; {
+		var f runtime.Frame
+		if f, more = all.Next(); f.Function == function {
+			return true
+		}
+	}
+	return false
+}
+
 // HandlerOf is Handler for a stack of a profile, and whether that is in the function within.
 func HandlerOf(stack []Site, within string, skip []string) (name string, in bool) {
 	inside := slices.IndexFunc(stack, func(f Site) bool { return f.Func == within })
