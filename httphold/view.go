@@ -12,6 +12,7 @@ import (
 // view is what the page shows: a snapshot, with its windows side by side.
 type view struct {
 	*pghold.Snapshot
+	Verdict   verdict
 	Refresh   int             // seconds; 0 is not at all
 	Recent    []pghold.Window // the windows but that since the start, and those that are as long as another
 	Shown     []pghold.Window // these and that since the start
@@ -20,6 +21,11 @@ type view struct {
 	PoolWaits []poolRow
 
 	Starved string // that busy times say little of the database, or ""
+
+	Held  []pghold.Hold // open holds but for the youngest
+	Young int           // that are not among these
+	// Series that were silent for some time, and those that were not.
+	Silent, Quick []*pghold.Series
 
 	CameTells, CameCounts bool // some of these are of pools that say who waits, or only count
 }
@@ -48,7 +54,8 @@ type poolCell struct {
 }
 
 func newView(s *pghold.Snapshot) *view {
-	v := &view{Snapshot: s}
+	v := &view{Snapshot: s, Verdict: newVerdict(s)}
+	v.sift()
 	if len(s.Windows) == 0 {
 		return v
 	}
@@ -98,6 +105,34 @@ func newView(s *pghold.Snapshot) *view {
 		v.PoolWaits = append(v.PoolWaits, row)
 	}
 	return v
+}
+
+const (
+	// young is how old a hold has to be for the page: it shows what lasts, and in a busy
+	// service there are always some that have just begun.
+	young = 10 * time.Millisecond
+	// quick is how long holds of a route and line may be silent, on average, to be shown
+	// below the others: no gap that is shorter is counted by its place. None of them may have
+	// been silent for waitsFor.
+	quick = time.Millisecond
+)
+
+// sift leaves out, or puts below, what is of no matter.
+func (v *view) sift() {
+	for _, h := range v.Open {
+		if h.Held < young && h.Stack == nil && !waitsElsewhere(h) {
+			v.Young++
+			continue
+		}
+		v.Held = append(v.Held, h)
+	}
+	for _, s := range v.Series {
+		if s.Silent.Mean() < quick && s.Worst.Silent() < waitsFor {
+			v.Quick = append(v.Quick, s)
+			continue
+		}
+		v.Silent = append(v.Silent, s)
+	}
 }
 
 // cell is what became of a route's callers in a window.

@@ -42,7 +42,7 @@ func handlerShowsAnIncident(t *testing.T) {
 	page := get(t, httphold.Handler(recorder), "/debug/holds").Body.String()
 	for _, want := range []string{
 		`<meta http-equiv="refresh" content="5">`, `href="?refresh=off"`,
-		"main: deadlock. All connections are held by requests that wait for another.",
+		"Nobody gets one of the 2 connections of main: all are held by requests that wait for another.",
 		"connections of the pool main are given out again",
 		`data-of="callers">1<td class="n" data-of="the longest">2.0 s<td data-of="holds one itself"><span class="bad">taken at <code`,
 		"waiting for another connection of the same pool at view_test.go:",
