@@ -41,7 +41,16 @@ func callFrom(path, levels int, f func()) {
 // Whatever number of stacks lead to one line, it is one series, in memory too, and so
 // is what is folded.
 func TestRecorder_StacksAreNoSeries(t *testing.T) {
-	r := NewRecorder(Config{MaxSeries: 1})
+	t.Run("near", func(t *testing.T) { stacksAreNoSeries(t, 5, nil, "near") })
+	t.Run("far", func(t *testing.T) {
+		stacksAreNoSeries(t, 10, []string{module + ".callFrom", module + ".stacksAreNoSeries"}, "far")
+	})
+}
+
+// stacksAreNoSeries has the application's line so many calls above the holds; without skip it
+// is their own. kept is where their stacks are.
+func stacksAreNoSeries(t *testing.T, levels int, skip []string, kept string) {
+	r := NewRecorder(Config{MaxSeries: 1, Skip: skip})
 	p := r.Pool("main")
 	const stacks, routes = 3 * maxStacks, 3
 	hold := func(ctx context.Context) {
@@ -57,21 +66,21 @@ func TestRecorder_StacksAreNoSeries(t *testing.T) {
 	for route := range routes {
 		ctx := WithRoute(t.Context(), fmt.Sprintf("GET /%d", route))
 		for path := range stacks {
-			callFrom(path, 5, func() { hold(ctx) })
+			callFrom(path, levels, func() { hold(ctx) })
 		}
 	}
 	Do(t.Context(), "GET /", func(context.Context) { // who passes no context on is looked for on the stack
 		for path := range stacks {
-			callFrom(path, 5, func() { p.Wait(context.Background()).Fail(context.Canceled) })
+			callFrom(path, levels, func() { p.Wait(context.Background()).Fail(context.Canceled) })
 		}
 	})
-	kept := 0
+	all := 0
 	for i := range r.shards {
 		s := &r.shards[i]
-		kept += len(s.series)
+		all += len(s.series)
 		for what, n := range map[string]int{"near": len(s.sites.near), "far": len(s.sites.far), "slow": len(s.sites.slow), "keyed": len(s.sites.keyed), "handlers": len(s.sites.handlers)} {
-			if n > maxStacks || n == 0 && what == "handlers" {
-				t.Errorf("%d %s stacks are remembered, want at most %d, and some handlers", n, what, maxStacks)
+			if n > maxStacks || n == 0 && (what == "handlers" || what == kept) {
+				t.Errorf("%d %s stacks are remembered, want at most %d, and some of handlers and of those that are %s", n, what, maxStacks, kept)
 			}
 		}
 		places := 0
@@ -84,8 +93,8 @@ func TestRecorder_StacksAreNoSeries(t *testing.T) {
 			t.Errorf("slow calls keep %d places, want at most %d", places, 2*maxPlaces)
 		}
 	}
-	if most := 2 * len(r.shards); kept > most {
-		t.Errorf("%d series are kept, want at most the one and the rest in each shard: %d", kept, most)
+	if most := 2 * len(r.shards); all > most {
+		t.Errorf("%d series are kept, want at most the one and the rest in each shard: %d", all, most)
 	}
 	s := r.Snapshot()
 	var holds uint64
