@@ -44,6 +44,7 @@ type Waiter struct {
 	// all connections were held. They may wait for a connection of a pool that no recorder
 	// knows. Longest is then how long at least: since an earlier profile, if the same
 	// request was seen to wait in each since that one, and has got no connection; else 0.
+	// Where connections are taken without a context, it is that of one of the handler's.
 	// It is the zero time where the pool says who waits.
 	Seen time.Time
 }

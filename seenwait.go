@@ -1,7 +1,9 @@
 package pghold
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -42,7 +44,9 @@ type queueing struct {
 // are given out again: a goroutine belongs to who has its label before and after.
 type look struct {
 	recorder *Recorder
-	pool     *Pool // for which they wait; nil where that is not known
+	pool     *Pool                      // for which they wait; nil where that is not known
+	before   map[string][]time.Duration // by the handler, since when who was seen last waited, the longest first
+	now      map[string][]time.Duration // the same of who is seen
 	owners   [sharedLabel + 1]*scope
 	takes    [sharedLabel + 1]uint64
 	unscoped map[string]uint64
@@ -51,7 +55,7 @@ type look struct {
 
 // lookAt begins to look at who waits for a connection of a pool.
 func (r *Recorder) lookAt(p *Pool) *look {
-	l := &look{recorder: r, pool: p, last: r.stacks.taken}
+	l := &look{recorder: r, pool: p, last: r.stacks.taken, before: r.stacks.since, now: map[string][]time.Duration{}}
 	if p != nil {
 		l.unscoped = p.unscoped.all()
 	}
@@ -67,6 +71,7 @@ func (r *Recorder) lookAt(p *Pool) *look {
 
 // queued are those who wait, by a profile that was taken at an instant.
 func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Duration) (all queuers) {
+	requests := map[string][]request{} // by the handler
 	for value, goroutines := range byLabel {
 		label, _ := strconv.ParseUint(value, 10, 8) // of a label that all share, of none, and of another's: 0
 		for _, g := range goroutines {
@@ -81,7 +86,8 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 				if name := s.knownName(); name != "" && (name != noPattern || q.route == "") {
 					q.route = name
 				}
-				q.request, q.longest = weak.Make(s), taken-l.since(s, handler, l.takes[label], taken)
+				q.request = weak.Make(s)
+				requests[handler] = append(requests[handler], request{s, l.takes[label], len(all)})
 			}
 			if i := callsite.Application(g.Frames, l.recorder.cfg.Skip); i >= 0 && q.route == "" {
 				q.at = Site(g.Frames[i])
@@ -89,7 +95,19 @@ func (l *look) queued(byLabel map[string][]callsite.Goroutines, taken time.Durat
 			all = append(all, q)
 		}
 	}
+	for handler, seen := range requests {
+		for i, since := range l.since(handler, seen, taken) {
+			all[seen[i].at].longest = taken - since
+		}
+	}
 	return all
+}
+
+// request is one that is seen to wait.
+type request struct {
+	scope *scope
+	takes uint64 // of connections, before the profile
+	at    int    // of all that are seen
 }
 
 // owner is who has had a label since before the profile, or nil.
@@ -100,26 +118,54 @@ func (l *look) owner(label uint64) *scope {
 	return l.owners[label]
 }
 
-// since is the first profile in which a request was seen to wait, if it was in each since,
-// and got no connection meanwhile. Where its handler takes connections without a context,
-// that is known where nobody got one so in that handler. A profile that does not tell for
-// which pool it waits, as when a connection is just being handed over, goes on with what
-// was known.
-func (l *look) since(s *scope, handler string, takes uint64, taken time.Duration) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := s.queue
-	if l.pool == nil {
-		if q != nil && q.last == l.last {
+// since is for each of the requests that wait in a handler the first profile in which it was
+// seen to, if it was in each since, and got no connection meanwhile. A profile that does not
+// tell for which pool it waits, as when a connection is just being handed over, goes on with
+// what was known.
+//
+// Of connections that were taken without a context it is known in which handler, and not by
+// which of its requests. So it is said of as few as can be, as if those who have waited
+// longest had got them; who waits no more is one of these.
+func (l *look) since(handler string, seen []request, taken time.Duration) []time.Duration {
+	since := make([]time.Duration, len(seen))
+	var again []int // that were seen before
+	var got uint64  // connections without a context
+	for i, r := range seen {
+		since[i] = taken
+		r.scope.mu.Lock()
+		switch q := r.scope.queue; {
+		case q == nil || q.last != l.last:
+		case l.pool == nil:
 			q.last = taken
+		case q.of == l.pool && q.handler == handler && q.takes == r.scope.takes:
+			since[i] = q.first
+			again = append(again, i)
+			got = max(got, l.pool.unscoped.of(handler)-q.unscoped)
 		}
-		return taken
+		r.scope.mu.Unlock()
 	}
-	if q == nil || q.of != l.pool || q.handler != handler || q.last != l.last || q.takes != s.takes || q.unscoped != l.pool.unscoped.of(handler) {
-		s.queue = &queueing{of: l.pool, handler: handler, first: taken}
+	if l.pool == nil {
+		return since
 	}
-	s.queue.last, s.queue.takes, s.queue.unscoped = taken, takes, l.unscoped[handler]
-	return s.queue.first
+	if got > 0 {
+		left := l.before[handler]
+		left = left[min(got, uint64(len(left))):]
+		slices.SortFunc(again, func(a, b int) int { return cmp.Compare(since[a], since[b]) })
+		for k, i := range again {
+			if k >= len(left) {
+				since[i] = taken
+				continue
+			}
+			since[i] = max(since[i], left[k])
+		}
+	}
+	for i, r := range seen {
+		r.scope.mu.Lock()
+		r.scope.queue = &queueing{of: l.pool, handler: handler, first: since[i], last: taken, takes: r.takes, unscoped: l.unscoped[handler]}
+		r.scope.mu.Unlock()
+	}
+	l.now[handler] = slices.Sorted(slices.Values(since))
+	return since
 }
 
 // unscoped counts checkouts of a pool that does not tell who waits, without a context of

@@ -213,8 +213,8 @@ func TestLook_SinceInAnotherHandler(t *testing.T) {
 		want    time.Duration
 	}{{"app.auth", 1}, {"app.auth", 1}, {"app.list", 3}, {"app.list", 3}} {
 		taken := time.Duration(i + 1)
-		l := &look{recorder: r, pool: r.Pool("main"), last: taken - 1}
-		if got := l.since(s, c.handler, 0, taken); got != c.want {
+		l := &look{recorder: r, pool: r.Pool("main"), last: taken - 1, now: map[string][]time.Duration{}}
+		if got := l.since(c.handler, []request{{scope: s}}, taken)[0]; got != c.want {
 			t.Errorf("look %d: it waits since %d, want %d", i+1, got, c.want)
 		}
 	}

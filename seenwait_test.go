@@ -202,6 +202,80 @@ func (h *handler) serve(ctx context.Context) {
 //go:noinline
 func (h *handler) other(context.Context) { h.pool.Checkout(context.Background()).Release() }
 
+// Of connections without a context it is known in which handler they were taken: as few
+// requests as can be begin to wait anew, and of these it may be any.
+func TestSeenWaiters_LongestBesideOneThatIsServed(t *testing.T) {
+	for name, c := range map[string]struct {
+		from   int  // wait from the beginning
+		served int  // of these, at once, after 1 s
+		again  bool // they wait for another then
+		late   int  // begin to wait after 0.5 s
+		lateOn bool // and these are served
+		want   string
+	}{
+		"nobody":                          {3, 0, false, 0, false, "3 of GET / for 2s"},
+		"one":                             {3, 1, false, 0, false, "2 of GET / for 2s"},
+		"two":                             {3, 2, false, 0, false, "1 of GET / for 2s"},
+		"one, who waits again":            {3, 1, true, 0, false, "3 of GET / for 2s"},
+		"all, who wait again":             {3, 3, true, 0, false, "3 of GET /"},
+		"all but those since then":        {3, 3, false, 1, false, "1 of GET / for 1.5s"},
+		"one of those since then":         {3, 0, false, 1, true, "3 of GET / for 2s"},
+		"all, and one since then":         {3, 3, true, 1, true, "4 of GET /"},
+		"one since then, who waits again": {1, 0, true, 1, true, "2 of GET / for 1.5s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := pghold.NewRecorder(pghold.Config{StuckAfter: time.Hour}) // nobody else looks
+			q := queueFor(t, r, "main", 2)
+			q.pool.SetStat(func() pghold.PoolStat { return pghold.PoolStat{Max: 2, Waits: 100} })
+			begin := func(served, again bool, after time.Duration) {
+				ctx, serve := context.WithTimeout(context.Background(), after)
+				t.Cleanup(serve)
+				if !served {
+					ctx = context.Background()
+				}
+				q.all.Go(func() { pghold.Do(t.Context(), "GET /", (&contextless{q, ctx, again}).serve) })
+			}
+			for i := range c.from {
+				begin(i < c.served, c.again, time.Second)
+			}
+			synctest.Wait()
+			r.SnapshotWithStacks()
+			time.Sleep(500 * time.Millisecond)
+			for range c.late {
+				begin(c.lateOn, c.again, 500*time.Millisecond)
+			}
+			synctest.Wait()
+			r.SnapshotWithStacks()
+			time.Sleep(1500 * time.Millisecond)
+			if got := seen(r.SnapshotWithStacks()); len(got) != 1 || got[0] != c.want {
+				t.Errorf("%s: seen to wait are %q, want %q", name, got, c.want)
+			}
+		})
+	}
+}
+
+// contextless is a handler that takes connections without a context, and waits for the first
+// until it is served.
+type contextless struct {
+	queue  *queue
+	served context.Context
+	again  bool
+}
+
+//go:noinline
+func (c *contextless) serve(ctx context.Context) {
+	c.queue.db.Conn(c.served)
+	if c.served.Err() == nil {
+		return
+	}
+	defer c.queue.pool.Checkout(context.Background()).Release()
+	if c.again {
+		c.queue.db.Conn(context.Background())
+		return
+	}
+	<-ctx.Done()
+}
+
 // A connection that is handed over is for a moment nobody's. Who has got none has waited
 // since before, and who did not wait at that moment has not.
 func TestSeenWaiters_LongestIsKeptByAHandover(t *testing.T) {

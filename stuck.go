@@ -88,11 +88,12 @@ type stacks struct {
 	sampling atomic.Bool // a timer runs
 
 	mu     sync.Mutex
-	taken  time.Duration // since the recorder was made
-	queued queuers       // who waited for a connection of database/sql then
-	of     *Pool         // for which they did, as far as can be known; else nil
-	cost   time.Duration // of the last profile and of what was done with it
-	next   time.Duration // no profile is taken before
+	taken  time.Duration              // since the recorder was made
+	queued queuers                    // who waited for a connection of database/sql then
+	of     *Pool                      // for which they did, as far as can be known; else nil
+	since  map[string][]time.Duration // of those who did in the last in which it was known, as look has it
+	cost   time.Duration              // of the last profile and of what was done with it
+	next   time.Duration              // no profile is taken before
 }
 
 // profileShare is the part of a core that profiles may take: after one that took a
@@ -204,6 +205,7 @@ func (r *Recorder) profile() {
 		}
 		s.queued, s.of = look.queued(byLabel, s.taken), look.pool
 		if s.of != nil {
+			s.since = look.now
 			full.sawWaiting(int64(min(uint64(s.queued.callers()), full.Stat().Waits))) // more wait for another pool
 		}
 		var everybody []callsite.Goroutines
