@@ -53,7 +53,7 @@ func (r *Recorder) tellCrowds(last, f frame) {
 			n = now.waits - min(now.waits, before.waits)
 		}
 		if each := waited / time.Duration(max(1, n)); waited >= lasted && crowdWait*each >= r.cfg.LongWait {
-			p.report(Shortage{Waited: each, Waiting: int(p.waiting.Load()), MeanWaiting: waited.Seconds() / lasted.Seconds()})
+			go p.report(Shortage{Waited: each, Waiting: int(p.waiting.Load()), MeanWaiting: waited.Seconds() / lasted.Seconds()})
 		}
 	}
 }

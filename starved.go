@@ -83,6 +83,6 @@ func (r *Recorder) tellStarved(w Window) {
 		return
 	}
 	_, each := w.statements()
-	r.log("processors", fmt.Sprintf("busy time includes waiting for a processor: in the last %.0f s goroutines that could run waited %.1f ms each for one, and a statement took %.1f ms, on average. "+
+	go r.log("processors", fmt.Sprintf("busy time includes waiting for a processor: in the last %.0f s goroutines that could run waited %.1f ms each for one, and a statement took %.1f ms, on average. "+
 		"The database may be quick, and the service short of processors: %s says how it is known.", w.Duration.Seconds(), w.SchedulingLatency.Seconds()*1000, each.Seconds()*1000, busyAndProcessors))
 }

@@ -37,7 +37,7 @@ func (s *strayCalls) see(ctx context.Context) {
 // tellStrays tells once that slow calls are not known by the holds they are made in.
 func (r *Recorder) tellStrays() {
 	if n := strays.seen.Load(); n >= enoughStrays && !strays.attributed.Load() {
-		r.tell("calls", fmt.Sprintf("none of %d client calls that handlers made had the context of a request, so that no hold knows of them: pass r.Context() on, as to http.NewRequestWithContext. "+
+		go r.tell("calls", fmt.Sprintf("none of %d client calls that handlers made had the context of a request, so that no hold knows of them: pass r.Context() on, as to http.NewRequestWithContext. "+
 			"https://github.com/pghold/pghold/blob/main/docs/holds.md#where-no-context-is-passed-on says what is known without.", n))
 	}
 }
