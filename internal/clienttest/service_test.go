@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/holdtest"
@@ -33,7 +34,7 @@ func (t *told) Errorf(format string, args ...any) {
 // holdtestErrors is what holdtest says of a route, in what a recorder has seen.
 func holdtestErrors(t *testing.T, r *pghold.Recorder, route string) []string {
 	looked := &told{TB: t}
-	holdtest.Fail(looked, r, holdtest.Rules{})
+	holdtest.Fail(looked, r, holdtest.Rules{MaxGap: time.Hour})
 	return slices.DeleteFunc(looked.errors, func(e string) bool { return !strings.HasPrefix(e, route+" holds a connection of main") })
 }
 

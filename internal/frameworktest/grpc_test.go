@@ -6,6 +6,7 @@ import (
 	"net"
 	"path"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -140,11 +141,11 @@ func TestGRPC(t *testing.T) {
 	}
 	looked := &told{TB: t}
 	ask(client.Good, client.GoodStream)
-	if holdtest.Fail(looked, r, holdtest.Rules{}); len(looked.errors) != 0 {
+	if holdtest.Fail(looked, r, holdtest.Rules{MaxGap: time.Hour}); len(looked.errors) != 0 {
 		t.Errorf("the good handlers fail: %q", looked.errors)
 	}
 	ask(client.Bad, client.BadStream)
-	if holdtest.Fail(looked, r, holdtest.Rules{}); len(looked.errors) != 2 {
+	if holdtest.Fail(looked, r, holdtest.Rules{MaxGap: time.Hour}); len(looked.errors) != 2 {
 		t.Errorf("got %q, want that both bad handlers fail", looked.errors)
 	}
 	all := r.Snapshot().Series
