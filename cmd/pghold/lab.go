@@ -21,6 +21,7 @@ type labCmd struct {
 	Out     string   `placeholder:"DIR" help:"Folder for the result, the report and each route's requests (default pghold-results/DATE-TIME)."`
 	Repeat  int      `default:"1" help:"Run every route so many times, in rounds: report compares two such results and tells differences from noise."`
 	Predict bool     `help:"Predict each route too, as pghold plan does, and show by how much each figure is off. What statements, connects, requests and calls cost is taken from this run's own measurement; nothing is fitted to the result."`
+	Tap     bool     `help:"Let the app connect through the tap of pghold watch, and sample the server beside: so the run shows how long transactions were idle from each side."`
 	Web     bool     `default:"true" negatable:"" help:"Serve a page on loopback that shows the run while it runs."`
 	JSON    bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
@@ -36,6 +37,7 @@ Examples:
   pghold lab                                            the experiment as it was published
   pghold lab --speed 10                                 the same, ten times as fast
   pghold lab --predict --speed 5                        what the model says of each route beside what was measured
+  pghold lab --tap --speed 5                            the app's own count beside what the tap, samples and the server have
   pghold lab --list                                     what else there is
   pghold lab --group price --speed 5                    what it costs to split a transaction
   pghold lab commit_before_call autocommit_inside --pgbouncer
@@ -78,7 +80,11 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	defer out.Discard()
-	db, err := c.open(ctx, s, mostConnections(cases))
+	connections := mostConnections(cases)
+	if c.Tap {
+		connections++ // of the sampler
+	}
+	db, err := c.open(ctx, s, connections)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errInterrupted
@@ -98,7 +104,7 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	progress := newProgress(s.err, len(cases))
 	result, err := lab.Run(ctx, db.Database, lab.Options{
-		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.Name(), Progress: both(progress.show, page.show), Bouncer: db.bouncer(s),
+		Settings: settings, Cases: cases, Repeat: c.Repeat, Dir: out.Name(), Progress: both(progress.show, page.show), Bouncer: db.bouncer(s), Tap: c.Tap,
 	})
 	progress.end()
 	if err != nil && ctx.Err() != nil {

@@ -22,6 +22,9 @@ func (r *Result) Command() string {
 	if slices.ContainsFunc(r.Routes, RouteResult.BesidePredicted) {
 		words = append(words, "--predict")
 	}
+	if slices.ContainsFunc(r.Routes, func(rr RouteResult) bool { return rr.Sides != nil }) {
+		words = append(words, "--tap")
+	}
 	if r.Repeat > 1 {
 		words = append(words, "--repeat", strconv.Itoa(r.Repeat))
 	}

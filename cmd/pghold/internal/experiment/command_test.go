@@ -71,6 +71,8 @@ func TestResult_Command(t *testing.T) {
 		{measured(), "pghold lab"},
 		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: "async_session_sleep_inside_session", Predicted: &experiment.Prediction{}}}},
 			"pghold lab --predict async_session_sleep_inside_session"},
+		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Routes: []experiment.RouteResult{{Name: "async_session_sleep_inside_session", Sides: &experiment.Sides{}}}},
+			"pghold lab --tap async_session_sleep_inside_session"},
 		{names(measured()), "pghold lab"},
 		{&experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Repeat: 1}, "pghold lab"},
 		{every, "pghold lab --rate 1 --duration 1s --slow 1m --slow-shape lognormal --client-timeout 1h --pool sql --pool-size 2 --max-overflow 3 --pool-timeout 4s --threads 5 " +

@@ -139,6 +139,7 @@ func fullResult() *experiment.Result {
 			}},
 		}},
 	}
+	full.Routes[0].Sides = &experiment.Sides{Recorder: 1e9, Tap: 2e9, Sampled: 3e9, SampledAtMost: 4e9, Counted: 5e9}
 	full.Routes[0].Repeats = []experiment.Figures{full.Routes[0].Figures()}
 	full.Routes[0].Predicted = &experiment.Prediction{
 		SuccessRatio: 0.5, Throughput: 7, Latency: experiment.Latencies{"p99": 6e6}, Connections: experiment.PredictedConnections{Max: 13, MaxSilentInTransaction: 12},

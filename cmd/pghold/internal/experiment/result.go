@@ -139,6 +139,8 @@ type RouteResult struct {
 	Time        TimeSplit   `json:"time_s"`
 	Holds       Holds       `json:"holds"`
 	Connections Connections `json:"connections"`
+	// Sides is the silence in transactions as others saw it; nil where nobody asked.
+	Sides *Sides `json:"sides,omitempty"`
 	// PerRequest is what a request did, as means over all that reached a handler.
 	PerRequest PerRequest `json:"per_request"`
 	// Updates is what became of the updates, of the routes that make some.

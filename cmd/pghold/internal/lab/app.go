@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"math"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type App struct {
 	settings   experiment.Settings // in wall-clock time
 	compressed bool                // they are not the experiment's own
 	network    Network
+	tap        net.Addr // nil where there is none
 	pool       session.Pool
 	closePool  func()
 	sql        statements
@@ -62,6 +64,8 @@ type AppConfig struct {
 	// none.
 	Via string
 
+	// tap is where a tap listens that its connections go through; nil where there is none.
+	tap net.Addr
 	// traced says that each checkout is to be written down. It takes memory as long as
 	// the app lives.
 	traced bool
@@ -82,7 +86,7 @@ func NewApp(cfg AppConfig) (*App, error) {
 		sql: statementsOf(cfg.Database), threads: semaphore.NewWeighted(int64(cfg.Settings.Threads)),
 		outboxed: make(chan struct{}, 1),
 	}
-	a.network = cfg.Database.network
+	a.network, a.tap = cfg.Database.network, cfg.tap
 	a.provider = newProvider(cfg.Provider, a.settings, a.network)
 	dsn := cfg.Database.dsn
 	if cfg.Via != "" {

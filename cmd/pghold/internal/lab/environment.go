@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,19 +9,21 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab/upstream"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 )
 
 // environment is what stands around the app in a case: the slow API that it calls,
-// the PgBouncer that it connects through, and empty tables.
+// the PgBouncer and the tap that it connects through, and empty tables.
 type environment struct {
 	c        experiment.Case
 	db       *Database
 	upstream *upstream.Server
 	bouncer  *Bouncer // nil where there is none
+	sides    *sides   // nil where nobody asks
 	app      AppConfig
 }
 
-func startEnvironment(ctx context.Context, db *Database, o Options, c experiment.Case) (_ *environment, err error) {
+func startEnvironment(ctx context.Context, db *Database, sampler *activity.Sampler, o Options, c experiment.Case) (_ *environment, err error) {
 	e := &environment{c: c, db: db}
 	defer func() {
 		if err != nil {
@@ -42,6 +45,12 @@ func startEnvironment(ctx context.Context, db *Database, o Options, c experiment
 			return nil, err
 		}
 		e.app.Via = e.bouncer.DSN
+	}
+	if o.Tap {
+		if e.sides, err = startSides(ctx, db, sampler, c, e.app.Application, cmp.Or(e.app.Via, db.dsn)); err != nil {
+			return nil, err
+		}
+		e.app.tap = e.sides.listener.Addr()
 	}
 	if c.Route.Updates() {
 		err = db.emptyAccounts(ctx, c.Settings.Accounts)
@@ -65,6 +74,9 @@ func startProvider(s experiment.Settings, n Network) (*upstream.Server, error) {
 func (e *environment) close() (err error) {
 	if e.upstream != nil {
 		e.upstream.Close()
+	}
+	if e.sides != nil {
+		e.sides.close()
 	}
 	if e.bouncer != nil {
 		err = e.bouncer.Stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -91,6 +92,11 @@ func (a *App) prepare(cc *pgx.ConnConfig, application string) {
 	cc.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
 		a.ends(e)
 		return onPgError(c, e)
+	}
+	if a.tap != nil {
+		host, port, _ := net.SplitHostPort(a.tap.String())
+		n, _ := strconv.ParseUint(port, 10, 16)
+		cc.Host, cc.Port, cc.TLSConfig, cc.Fallbacks = host, uint16(n), nil, nil // the tap speaks TLS to the server
 	}
 	if a.network != nil {
 		cc.DialFunc = a.network.Dial

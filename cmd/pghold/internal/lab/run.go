@@ -33,6 +33,9 @@ type Options struct {
 	// (NAME.checkouts.csv) and what the recorder knew of its holds at the end
 	// (NAME.holds.json, a pghold.Snapshot in wall-clock time).
 	Dir string
+	// Tap puts a tap between the app and its database, and samples the server as pghold
+	// watch does, for RouteResult.Sides. It takes a connection more.
+	Tap bool
 	// Progress is told how the run goes, several times a second. It is called by
 	// one goroutine at a time. Default: nobody is told.
 	Progress func(Progress)
@@ -171,7 +174,7 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 		}
 	}()
 	speed := c.Settings.Speed
-	env, err := startEnvironment(ctx, db, o, c)
+	env, err := startEnvironment(ctx, db, sampler, o, c)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +279,12 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 	}
 	if failed = writeCheckouts(o.Dir, c, happened.Checkouts, &failed); failed != nil {
 		return nil, failed
+	}
+	if env.sides != nil {
+		app.Close() // so that no transaction is cut off
+		if r.Sides, err = env.sides.saw(ctx, r.Holds.SilentInTransaction); err != nil {
+			return nil, err
+		}
 	}
 	if c.Route.Updates() {
 		progress.Killing = true

@@ -81,6 +81,9 @@ func TestTables_known(t *testing.T) {
 		{"a remedy of the past", of("commit_before_call", func(rr *experiment.RouteResult) { rr.PerRequest = experiment.PerRequest{} }), "attack outcomes time"},
 		{"at a distance", of("async_session_sleep_inside_session", func(rr *experiment.RouteResult) { rr.Settings = &distant }), "attack outcomes time requests"},
 		{"nobody killed it", of("update_outbox", func(rr *experiment.RouteResult) { rr.Updates = &experiment.Updates{} }), "attack outcomes time requests updates"},
+		{"from each side", of("async_session_sleep_inside_session", func(rr *experiment.RouteResult) {
+			rr.Connections.SilentInTransaction, rr.Sides = ms(60000), &experiment.Sides{}
+		}), "attack outcomes time sides"},
 		{"all", groups(), "attack outcomes time requests updates killed silent"},
 	} {
 		if got := shown(c.r); got != c.want {

@@ -15,7 +15,7 @@ func tables(r *experiment.Result) []table {
 }
 
 func allTables(r *experiment.Result) []table {
-	return []table{attackTable(r), outcomeTable(r), timeTable(r), requestTable(r), updateTable(r), killedTable(r), silentTable(r), runsTable(r)}
+	return []table{attackTable(r), outcomeTable(r), timeTable(r), requestTable(r), updateTable(r), killedTable(r), silentTable(r), sidesTable(r), runsTable(r)}
 }
 
 // besideSeed reports whether the seed's figures may stand beside a route's, and

@@ -41,7 +41,7 @@ func timeTable(r *experiment.Result) table {
 }
 
 // silentTable sets what the app itself counted beside what the server's samples
-// add up to. It is worth drawing when the server saw anything.
+// add up to. It is worth drawing when the server saw anything, and no sidesTable is drawn.
 func silentTable(r *experiment.Result) table {
 	t := table{
 		name:    "silent",
@@ -58,7 +58,7 @@ func silentTable(r *experiment.Result) table {
 		app, server := rr.Holds.SilentInTransaction, rr.Connections.SilentInTransaction
 		cells := []cell{{text: words.Seconds(app)}, {text: words.Seconds(server)}, {text: words.None}}
 		if server >= time.Second { // less is a sample or two, which say nothing
-			t.known = r.Kind != experiment.Predicted // there, one number is both
+			t.known = r.Kind != experiment.Predicted && rr.Sides == nil // there, one number is both
 			cells[2].text = words.Ratio(app.Seconds() / server.Seconds())
 		}
 		t.rows = append(t.rows, row{route: printable.Line(rr.Name), cells: cells})
