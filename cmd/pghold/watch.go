@@ -29,9 +29,9 @@ type watchCmd struct {
 	File string `arg:"" optional:"" name:"recording" help:"Show a recording that --record made."`
 
 	Listen string `placeholder:"ADDRESS" help:"Listen here (HOST:PORT, or a folder for a Unix socket) and pass connections on to the server: the app's connection string gets this host and port, and keeps the rest." group:"Source:"`
-	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. With --listen, host, port and TLS settings of it are used; user, password and database are the app's own. Without, its database is sampled." group:"Source:"`
+	DSN    string `name:"dsn" placeholder:"URL" help:"The server. Also PGHOLD_DSN or DATABASE_URL. With --listen, apps are passed on to its host and port, with its TLS settings, and log in as who they are; only if it names a user, that role asks the server beside who waits for a lock. Without, its database is sampled." group:"Source:"`
 
-	Interval time.Duration `default:"100ms" help:"How far apart samples are. A gap that is shorter may not be seen." group:"Source:"`
+	Interval time.Duration `default:"100ms" help:"How far apart samples are. Without --listen, a gap that is shorter may not be seen." group:"Source:"`
 
 	TLSCert string `name:"tls-cert" type:"path" placeholder:"FILE" help:"A certificate, for apps that ask for TLS." group:"Source:"`
 	TLSKey  string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its key." group:"Source:"`
@@ -50,7 +50,7 @@ func (watchCmd) Help() string {
 
 Without --listen it samples pg_stat_activity ten times a second: nothing is changed or installed, and gaps are bounded from below and above. As the app's own role it needs no grant. What the samples did not see is told by the server's own counter (PostgreSQL 14 and later).
 
-With --listen it is exact: bytes are passed on unchanged, and each gap is measured between two messages. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
+With --listen it is exact: bytes are passed on unchanged, and each gap is measured between two messages. A statement that waits for a lock is the same on the wire as one that runs: if --dsn names a user, the server is asked as that role, while statements run, which of them wait. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
 On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole; the exit status is 0 then, and 130 where --for was to end it.
 
@@ -153,7 +153,7 @@ type source struct {
 }
 
 // tap passes connections on.
-func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
+func (c *watchCmd) tap(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
 	certificate, err := c.certificate()
 	if err != nil {
 		return nil, usage(err)
@@ -168,6 +168,12 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 	}
 	t := tap.New(tap.Config{Server: &cc.Config, Ledger: ledger, TLS: certificate, Log: s.log})
 	title := fmt.Sprintf("%s → %s", listener.Addr(), net.JoinHostPort(cc.Host, fmt.Sprint(cc.Port)))
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var locks sync.WaitGroup
+	if connstring.NamesUser(cc.ConnString()) {
+		beside := activity.NewLocks(activity.Config{Server: cc, Ledger: ledger, Interval: c.Interval, Log: s.log})
+		locks.Go(func() { beside.Run(asking) })
+	}
 	run := func() error {
 		fmt.Fprintf(s.err, "Passing %s: %s\n", printable.Line(title), connectHere(listener.Addr()))
 		if !c.loopback(listener) {
@@ -175,7 +181,13 @@ func (c *watchCmd) tap(_ context.Context, s streams, cc *pgx.ConnConfig, ledger 
 		}
 		return t.Serve(listener)
 	}
-	return &source{title, run, func() { listener.Close(); t.Close() }, t.Trouble}, nil
+	stop := func() {
+		listener.Close()
+		t.Close()
+		cancel()
+		locks.Wait()
+	}
+	return &source{title, run, stop, t.Trouble}, nil
 }
 
 // connectsToItself reports whether a tap that listens there would.

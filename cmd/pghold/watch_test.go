@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,26 @@ func TestWatch_ServerAway(t *testing.T) {
 	})
 	if status != exitDone || !strings.Contains(strings.Join(strings.Fields(out), " "), "1 connection could not be passed on, the last because: cannot reach the server: ") || strings.Count(stderr, "cannot reach the server") != 1 {
 		t.Errorf("status %d, %s, %s", status, out, stderr)
+	}
+}
+
+// Who waits for a lock is asked as the role that --dsn names, and of its database.
+func TestWatch_AsksForLocks(t *testing.T) {
+	u, err := url.Parse(pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/nowhere"
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := &trigger{on: `who waits for a lock is not known`, do: cancel}
+	if status := run(ctx, []string{"watch", "--listen", "127.0.0.1:0", "--dsn", u.String()}, streams{&output{}, errs}); status != exitDone || !strings.Contains(errs.String(), `database "nowhere" does not exist`) {
+		t.Errorf("status %d, %s", status, errs.String())
+	}
+	// Where it names none, nobody is asked: the tap has no credentials.
+	u.User = nil
+	if status, _, stderr := tapping(t, u.String(), func(string, *trigger) {}); status != exitDone || strings.Contains(stderr, "lock") {
+		t.Errorf("status %d, %s", status, stderr)
 	}
 }
 

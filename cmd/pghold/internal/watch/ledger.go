@@ -193,9 +193,7 @@ func (l *Ledger) Report(at time.Time) *Report {
 			open = append(open, t)
 			sums.add(t.Sums)
 		} else if s.state == busy {
-			d := max(0, at.Sub(s.since))
-			slow := min(s.slow, d)
-			sums.add(Sums{Busy: Seconds(d - slow), SlowClient: Seconds(slow)})
+			sums.add(s.busySums(max(0, at.Sub(s.since))))
 		}
 		if s.state.inGap() {
 			after := shortStatement

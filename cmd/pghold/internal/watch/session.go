@@ -27,6 +27,7 @@ type Session struct {
 	state     state
 	since     time.Time     // when the state began
 	slow      time.Duration // of the time since then, the client's
+	locked    time.Duration // and that of the wait for a lock
 	seen      time.Time     // by the last sample; zero where each message is seen
 	tx        *transaction  // nil where none is open
 	last      last
@@ -54,7 +55,7 @@ type last struct {
 // Sums are what time was spent on.
 type Sums struct {
 	Busy       Seconds `json:"busy_s"`        // statements ran
-	LockWait   Seconds `json:"lock_wait_s"`   // statements waited for a lock; on the wire that is busy
+	LockWait   Seconds `json:"lock_wait_s"`   // statements waited for a lock; where nobody asks the server, that is busy
 	Silent     Seconds `json:"silent_s"`      // a transaction was open, and no statement ran
 	SlowClient Seconds `json:"slow_client_s"` // a statement waited for its client to take or to send data
 	Aborted    Seconds `json:"aborted_s"`     // the same as silent, after an error
@@ -208,17 +209,24 @@ func (s *Session) notBefore(at time.Time) time.Time {
 	return at
 }
 
-func (s *Session) enter(state state, at time.Time) { s.state, s.since, s.slow = state, at, 0 }
+func (s *Session) enter(state state, at time.Time) {
+	s.state, s.since, s.slow, s.locked = state, at, 0, 0
+}
 
 // leaveBusy counts the time of the statement that ran.
 func (s *Session) leaveBusy(at time.Time) {
 	if s.state != busy {
 		return
 	}
-	d := at.Sub(s.since)
-	slow := min(s.slow, d)
-	s.sumsNow().add(Sums{Busy: Seconds(d - slow), SlowClient: Seconds(slow)})
+	s.sumsNow().add(s.busySums(at.Sub(s.since)))
 	s.enter(idle, at)
+}
+
+// busySums is what so much time was spent on, of the statement that runs.
+func (s *Session) busySums(d time.Duration) Sums {
+	slow := min(s.slow, d)
+	locked := min(s.locked, d-slow)
+	return Sums{Busy: Seconds(d - slow - locked), LockWait: Seconds(locked), SlowClient: Seconds(slow)}
 }
 
 // sumsNow is where time is counted.
@@ -316,8 +324,7 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 		copied.keep(g)
 		t.Gaps, t.MoreGaps, t.MoreGapsS = copied.gaps, copied.more, Seconds(copied.moreFor)
 	case s.state == busy:
-		slow := min(s.slow, d)
-		t.Sums.add(Sums{Busy: Seconds(d - slow), SlowClient: Seconds(slow)})
+		t.Sums.add(s.busySums(d))
 	}
 	return t, true
 }
