@@ -128,6 +128,27 @@ func psql(t *testing.T) string {
 	return found[len(found)-1]
 }
 
+// python is one that has asyncpg, or Debian's.
+func python(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"python3", "/usr/bin/python3"} {
+		if osexec.Command(python, "-c", "import asyncpg").Run() == nil {
+			return python
+		}
+	}
+	t.Fatal("this test needs asyncpg: apt-get install python3-asyncpg")
+	return ""
+}
+
+// output is what a program says, which is also what it fails with.
+func output(cmd *osexec.Cmd) (string, error) {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // Apps with and without TLS, servers with and without, and the passwords of both.
 func TestTap_TLS(t *testing.T) {
 	cert := makeCertificate(t)
@@ -139,10 +160,11 @@ func TestTap_TLS(t *testing.T) {
 	}
 	server := fmt.Sprintf("host=localhost port=%d dbname=%s user=nobody ", cc.Port, cc.Database)
 	clients := []struct {
-		name string
-		ask  func(t *testing.T, dsn string) (answer string, err error)
+		name  string
+		binds bool // its password to the channel, as channel_binding says
+		ask   func(t *testing.T, dsn string) (answer string, err error)
 	}{
-		{"pgx", func(t *testing.T, dsn string) (string, error) {
+		{"pgx", true, func(t *testing.T, dsn string) (string, error) {
 			conn, err := pgx.Connect(t.Context(), dsn)
 			if err != nil {
 				return "", err
@@ -151,12 +173,11 @@ func TestTap_TLS(t *testing.T) {
 			var answer string
 			return answer, conn.QueryRow(t.Context(), ask).Scan(&answer)
 		}},
-		{"psql", func(t *testing.T, dsn string) (string, error) {
-			out, err := osexec.CommandContext(t.Context(), psql(t), "-X", "-A", "-t", "-c", ask, dsn).CombinedOutput()
-			if err != nil {
-				return "", fmt.Errorf("%w: %s", err, out)
-			}
-			return strings.TrimSpace(string(out)), nil
+		{"psql", true, func(t *testing.T, dsn string) (string, error) {
+			return output(osexec.CommandContext(t.Context(), psql(t), "-X", "-A", "-t", "-c", ask, dsn))
+		}},
+		{"asyncpg", false, func(t *testing.T, dsn string) (string, error) {
+			return output(osexec.CommandContext(t.Context(), python(t), "testdata/ask.py", dsn, ask))
 		}},
 	}
 	for _, to := range []struct {
@@ -184,7 +205,9 @@ func TestTap_TLS(t *testing.T) {
 			for _, client := range clients {
 				t.Run(fmt.Sprintf("%s, %s, %s", to.name, app.name, client.name), func(t *testing.T) {
 					plain := through
-					if to.encrypted && app.encrypted {
+					switch {
+					case !client.binds:
+					case to.encrypted && app.encrypted:
 						for _, binding := range []string{"prefer", "require"} {
 							_, err := client.ask(t, through+"channel_binding="+binding)
 							if err == nil || !strings.Contains(err.Error(), "set channel_binding=disable in the app's connection string") {
@@ -192,8 +215,10 @@ func TestTap_TLS(t *testing.T) {
 							}
 						}
 						plain += "channel_binding=disable"
-					} else if _, err := client.ask(t, through+"channel_binding=require"); err == nil || !strings.Contains(err.Error(), "channel binding") {
-						t.Errorf("channel_binding=require: %v, want a refusal that names it", err)
+					default:
+						if _, err := client.ask(t, through+"channel_binding=require"); err == nil || !strings.Contains(err.Error(), "channel binding") {
+							t.Errorf("channel_binding=require: %v, want a refusal that names it", err)
+						}
 					}
 					answer, err := client.ask(t, plain)
 					if want := fmt.Sprintf("scram, encrypted: %v", to.encrypted); err != nil || answer != want {
@@ -245,33 +270,41 @@ func TestTap_TLSOfTheApp(t *testing.T) {
 	}
 }
 
-// The server is asked for by its name, as the connection string has it.
+// The server is asked for by its name, as the connection string has it, however the app has
+// asked for the tap; and by none where it has an address only.
 func TestTap_SNI(t *testing.T) {
 	cert := makeCertificate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	name := make(chan string, 1)
-	go func() {
-		c, err := l.Accept()
-		if err != nil {
-			return
+	for host, want := range map[string]string{"localhost": "localhost", "127.0.0.1": ""} {
+		for _, app := range []string{"sslmode=disable", "sslmode=require"} {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			name := make(chan string, 1)
+			go func() {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer c.Close()
+				l.Close() // an app that tries again is refused
+				io.ReadFull(c, make([]byte, 8))
+				c.Write([]byte("S"))
+				tls.Server(c, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+					name <- hello.ServerName
+					return &tls.Config{Certificates: []tls.Certificate{cert.pair}}, nil
+				}}).Handshake()
+			}()
+			tt := start(t, fmt.Sprintf("host=%s port=%d user=u dbname=d sslmode=require", host, l.Addr().(*net.TCPAddr).Port), func(c *tap.Config) {
+				c.TLS = &tls.Config{Certificates: []tls.Certificate{cert.pair}}
+			})
+			if _, err := pgx.Connect(t.Context(), fmt.Sprintf("host=127.0.0.1 port=%d user=u dbname=d %s", tt.addr.(*net.TCPAddr).Port, app)); err == nil {
+				t.Error("a server that says nothing lets an app in")
+			}
+			if got := <-name; got != want {
+				t.Errorf("with %s of the app the server %s was asked for as %q, want %q", app, host, got, want)
+			}
 		}
-		defer c.Close()
-		io.ReadFull(c, make([]byte, 8))
-		c.Write([]byte("S"))
-		tls.Server(c, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			name <- hello.ServerName
-			return &tls.Config{Certificates: []tls.Certificate{cert.pair}}, nil
-		}}).Handshake()
-	}()
-	tt := start(t, fmt.Sprintf("host=localhost port=%d user=u dbname=d sslmode=require", l.Addr().(*net.TCPAddr).Port))
-	if _, err := pgx.Connect(t.Context(), fmt.Sprintf("host=127.0.0.1 port=%d user=u dbname=d sslmode=disable", tt.addr.(*net.TCPAddr).Port)); err == nil {
-		t.Error("a server that says nothing lets an app in")
-	}
-	if got := <-name; got != "localhost" {
-		t.Errorf("the server was asked for as %q, want localhost", got)
 	}
 }
