@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // found is a program that fails where a package is missing.
@@ -14,29 +13,38 @@ const found = "import importlib.util as u; assert all(map(u.find_spec, 'fastapi 
 
 // startFastAPI runs uvicorn with the Python that comes first in PATH and has what the app
 // needs, or with Debian's.
-func startFastAPI(t *testing.T, name string) *app {
+func startFastAPI(t *testing.T, watched source, name string) *app {
 	t.Helper()
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(python, "-c", found).Run() == nil {
 			cmd := exec.Command(python, "-m", "uvicorn", "--port", "0", "--no-access-log", name)
 			cmd.Env = []string{"PYTHONPATH=testdata:../../../../../examples/fastapi", "PYTHONDONTWRITEBYTECODE=1"}
-			return start(t, cmd)
+			return start(t, watched, cmd)
 		}
 	}
 	t.Skip("NOT TESTED: this machine has no FastAPI (install the packages python3-fastapi python3-uvicorn python3-sqlalchemy python3-asyncpg python3-psycopg2)")
 	return nil
 }
 
-// The published experiment. With the session open in the slow call, all connections are
-// idle in transaction while it lasts, since the user was read. With it closed before the
-// call, none is. Without tags the application and the statement are its name.
+// The published experiment, through a tap and by samples. With the session open in the slow
+// call, all connections are idle in transaction while it lasts, since the user was read.
+// With it closed before the call, none is. Without tags the application and the statement
+// are its name.
 func TestFastAPI_InsideAndOutside(t *testing.T) {
 	t.Parallel()
-	a := startFastAPI(t, "app:app")
+	for by, watched := range map[string]source{"tap": tapped, "samples": sampled} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			insideAndOutside(t, startFastAPI(t, watched, "app:app"))
+		})
+	}
+}
+
+func insideAndOutside(t *testing.T, a *app) {
 	for _, kind := range []string{"sync", "async"} {
 		outside := a.ask(slices.Repeat([]string{"/" + kind + "_session_sleep_outside_session"}, connections)...)
 		end := a.inCalls(t, connections, outside)
-		if r := a.ledger.Report(time.Now()); r.InTransaction != 0 {
+		if r := a.report(); r.InTransaction != 0 {
 			t.Errorf("%s, outside: in the slow call %d are idle in transaction: %+v", kind, r.InTransaction, r.Groups)
 		}
 		end()
@@ -50,7 +58,7 @@ func TestFastAPI_InsideAndOutside(t *testing.T) {
 		}
 		end()
 		answered(t, connections, inside)
-		if r := a.ledger.Report(time.Now()); r.InTransaction != 0 {
+		if r := a.report(); r.InTransaction != 0 {
 			t.Errorf("%s: at the end %d are idle in transaction: %+v", kind, r.InTransaction, r.Groups)
 		}
 	}
@@ -60,7 +68,7 @@ func TestFastAPI_InsideAndOutside(t *testing.T) {
 // many users are asked for: what their gaps are counted under is in the statement.
 func TestFastAPI_Tagged(t *testing.T) {
 	t.Parallel()
-	a := startFastAPI(t, "tagged:app")
+	a := startFastAPI(t, tapped, "tagged:app")
 	for _, kind := range []string{"sync", "async"} {
 		answers := a.ask(users("/v1/shop/" + kind + "/%d")...)
 		end := a.inCalls(t, connections, answers)

@@ -1,4 +1,4 @@
-// Package foreigntest puts the tap in front of apps in other languages: examples/fastapi,
+// Package foreigntest watches apps in other languages, by a tap and by samples: examples/fastapi,
 // with SQLAlchemy on asyncpg and on psycopg2, and a service with express and
 // node-postgres. It also runs the recipes of docs/recipes.md that put a route into a
 // comment, which are in testdata. It has no code but tests.
@@ -6,6 +6,7 @@ package foreigntest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -20,10 +21,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/goleak"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
@@ -33,20 +36,28 @@ func TestMain(m *testing.M) { pgtest.Main(m, func() error { return goleak.Find()
 // connections is how many each of the apps' pools has.
 const connections = 15
 
-// app is a service that runs with a tap between it and its database.
+// app is a service that runs with a tap between it and its database, or whose database is
+// sampled.
 type app struct {
 	ledger *watch.Ledger
+	look   func() // takes a sample, where it is sampled
 	url    string
 	client *http.Client
 	// calls are its slow calls. Each lasts until its channel is closed.
 	calls chan chan struct{}
 }
 
+// source is how a database is watched. It returns its address for the app, and what takes a
+// sample.
+type source func(t *testing.T, dsn string, ledger *watch.Ledger) (address string, look func())
+
 // start runs a service until the test ends. It has DATABASE_URL and SLOW_URL, and says
 // at what address it listens.
-func start(t *testing.T, cmd *exec.Cmd) *app {
+func start(t *testing.T, watched source, cmd *exec.Cmd) *app {
 	t.Helper()
 	a := &app{ledger: watch.New(time.Now()), calls: make(chan chan struct{})}
+	var address string
+	address, a.look = watched(t, pgtest.DSN(t), a.ledger)
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		end := make(chan struct{})
 		select {
@@ -59,7 +70,7 @@ func start(t *testing.T, cmd *exec.Cmd) *app {
 		}
 	}))
 	t.Cleanup(slow.Close)
-	cmd.Env = append(append(os.Environ(), "DATABASE_URL="+tapped(t, a.ledger), "SLOW_URL="+slow.URL, "no_proxy=*"), cmd.Env...)
+	cmd.Env = append(append(os.Environ(), "DATABASE_URL="+address, "SLOW_URL="+slow.URL, "no_proxy=*"), cmd.Env...)
 	a.url = run(t, cmd)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -67,10 +78,29 @@ func start(t *testing.T, cmd *exec.Cmd) *app {
 	return a
 }
 
-// tapped puts a tap in front of a database of the test's own, and returns its address.
-func tapped(t *testing.T, ledger *watch.Ledger) string {
+// sampled samples the database when it is told.
+func sampled(t *testing.T, dsn string, ledger *watch.Ledger) (string, func()) {
 	t.Helper()
-	dsn := pgtest.DSN(t)
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := activity.Connect(t.Context(), activity.Config{Server: cc, Ledger: ledger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { from.Close(context.Background()) })
+	return dsn, func() {
+		t.Helper()
+		if err := from.Sample(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tapped puts a tap in front of the database.
+func tapped(t *testing.T, dsn string, ledger *watch.Ledger) (string, func()) {
+	t.Helper()
 	server, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +122,7 @@ func tapped(t *testing.T, ledger *watch.Ledger) string {
 		Scheme: "postgresql", User: url.UserPassword(server.User, server.Password),
 		Host: l.Addr().String(), Path: "/" + server.Database, RawQuery: "sslmode=disable",
 	}
-	return u.String()
+	return u.String(), func() {}
 }
 
 var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
@@ -207,6 +237,12 @@ func answered(t *testing.T, n int, answers <-chan string) {
 	}
 }
 
+// report is the ledger's, of now.
+func (a *app) report() *watch.Report {
+	a.look()
+	return a.ledger.Report(time.Now())
+}
+
 // slow is how long the slow calls last that held looks at.
 const slow = 20 * time.Millisecond
 
@@ -215,7 +251,7 @@ const slow = 20 * time.Millisecond
 func (a *app) held(t *testing.T) watch.Group {
 	t.Helper()
 	time.Sleep(slow)
-	r := a.ledger.Report(time.Now())
+	r := a.report()
 	for _, g := range r.Groups {
 		if g.Connections == connections && g.Silent >= watch.Seconds(connections*slow) && r.InTransaction == connections {
 			return g

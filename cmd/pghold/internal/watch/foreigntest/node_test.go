@@ -10,7 +10,7 @@ func startNode(t *testing.T) *app {
 	if exec.Command("node", "-e", "require.resolve('pg'), require.resolve('express')").Run() != nil {
 		t.Skip("NOT TESTED: this machine has no node-postgres with express (npm install --prefix DIR pg express, and NODE_PATH=DIR/node_modules)")
 	}
-	return start(t, exec.Command("node", "testdata/service.js"))
+	return start(t, tapped, exec.Command("node", "testdata/service.js"))
 }
 
 // With the recipe gaps are counted under the route's pattern, in whichever way pg is asked.
