@@ -20,7 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Parse is pgx.ParseConfig. Its errors have nothing of the string in them, and so host,
+// Parse is pgx.ParseConfig, and knows libpq's keepalives. Its errors have nothing of the string in them, and so host,
 // port, user and database of what it accepts may be printed.
 func Parse(s string) (*pgx.ConnConfig, error) {
 	cc, err := pgx.ParseConfig(s)
@@ -31,6 +31,9 @@ func Parse(s string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("it has an @ too many: in a URL's user and password, write %40 for @, %2F for /, %3A for :, %3F for ? and %23 for #")
 	}
 	if err := check(cc); err != nil {
+		return nil, err
+	}
+	if err := Keepalive(cc); err != nil {
 		return nil, err
 	}
 	return cc, nil

@@ -48,6 +48,9 @@ func (a *App) openPool(dsn, application string) (session.Pool, func(), error) {
 		if err != nil {
 			return nil, nil, connstring.Reason(err)
 		}
+		if err := connstring.Keepalive(cfg.ConnConfig); err != nil {
+			return nil, nil, err
+		}
 		a.prepare(cfg.ConnConfig, application)
 		if err := pgxhold.Install(cfg, a.recorder, s.Pool); err != nil {
 			return nil, nil, err

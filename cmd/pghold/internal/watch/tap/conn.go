@@ -84,6 +84,7 @@ func (c *conn) fromApp() {
 				return
 			}
 			if _, err := c.server.Write(buffer[:n]); err != nil {
+				c.serverEnded(now, err)
 				return
 			}
 		}
@@ -97,6 +98,11 @@ func (c *conn) fromApp() {
 // fromServer passes on what the server sends.
 func (c *conn) fromServer() {
 	buffer, has, err := c.letIn(make([]byte, bufferSize))
+	var network net.Error
+	if errors.As(err, &network) {
+		c.serverEnded(time.Now(), err)
+		return
+	}
 	if err != nil {
 		c.broken("the server", err)
 		return
@@ -122,7 +128,7 @@ func (c *conn) fromServer() {
 			}
 		}
 		if err != nil {
-			c.ended(now)
+			c.serverEnded(now, err)
 			return
 		}
 	}
@@ -142,6 +148,20 @@ func (c *conn) ended(at time.Time) {
 	if c.session != nil {
 		c.session.End(at)
 	}
+}
+
+// serverEnded says that the server has ended the connection, or that the network to it is
+// lost: then the app is told, which otherwise would wait for an answer as long as it cares
+// to. To the app's own system all is well.
+func (c *conn) serverEnded(at time.Time, err error) {
+	c.ended(at)
+	if gone(err) {
+		return
+	}
+	why := "the connection to the server is lost: " + printable.Line(err.Error())
+	c.tap.lost(why)
+	refuse(c.app, "08006", "pghold watch: "+why)
+	c.app.Close()
 }
 
 // broken ends a connection that cannot go on.

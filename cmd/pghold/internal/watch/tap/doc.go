@@ -10,7 +10,9 @@
 // Bytes pass as they are, with two exceptions. Requests for encryption are answered
 // here, for each side on its own. And an app that speaks without TLS to a server with
 // TLS is not offered SCRAM-SHA-256-PLUS, which it could not use. With TLS on both sides
-// an app that binds its password to the channel is refused, with what to do.
+// an app that binds its password to the channel is refused, with what to do. What ends a
+// connection here, such as a network to the server that is lost, an app is told in
+// Postgres' own way.
 //
 // Replication connections pass, and are not counted. The tap has no credentials, opens
 // no session of its own and changes nothing on the server.

@@ -41,7 +41,7 @@ type Tap struct {
 
 	mu          sync.Mutex // guards what follows
 	conns       map[net.Conn]bool
-	unreachable bool   // the last connection to the server failed
+	unreachable bool   // the last connection to the server failed, or was lost
 	refused     int    // connections that were not passed on
 	why         string // of the last of these
 }
@@ -130,6 +130,17 @@ func (t *Tap) reached(failure string) {
 	case was && !t.unreachable:
 		t.cfg.Log("the server is reached again")
 	}
+}
+
+// lost tells the log that the network to the server is: once, however many connections it
+// takes, until the server is reached again.
+func (t *Tap) lost(failure string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.unreachable {
+		t.cfg.Log(failure)
+	}
+	t.unreachable = true
 }
 
 // track remembers a connection for Close, and closes it where that has been called.
