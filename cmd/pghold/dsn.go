@@ -19,7 +19,8 @@ type postgresFlags struct {
 	DSN string `name:"dsn" placeholder:"URL" help:"Use this Postgres instead of starting a throwaway one; a schema is made there and dropped at the end. Also PGHOLD_DSN or DATABASE_URL. Everybody on this machine can read a password in --dsn in the list of processes: leave it out there, and set PGPASSWORD, or have it in ~/.pgpass or in the file that PGPASSFILE names." group:"Postgres:"`
 }
 
-// dsn returns the connection string and where it was found, or nothing.
+// dsn returns the connection string and where it was found, or nothing. It may be
+// SQLAlchemy's, with the name of a driver, as services in Python have it.
 func (f postgresFlags) dsn() (dsn, source string) {
 	for _, found := range []struct{ dsn, source string }{
 		{f.DSN, "--dsn"},
@@ -27,7 +28,7 @@ func (f postgresFlags) dsn() (dsn, source string) {
 		{os.Getenv("DATABASE_URL"), "DATABASE_URL"},
 	} {
 		if found.dsn != "" {
-			return found.dsn, found.source
+			return connstring.WithoutDriver(found.dsn), found.source
 		}
 	}
 	return "", ""

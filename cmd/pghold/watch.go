@@ -52,6 +52,8 @@ Without --listen it samples pg_stat_activity ten times a second: nothing is chan
 
 With --listen it is exact: bytes are passed on unchanged, and each gap is measured between two messages. A statement that waits for a lock is the same on the wire as one that runs: if --dsn names a user, the server is asked as that role, while statements run, which of them wait. The ledger groups gaps by application_name, user, database, client address, the statement before the gap without its values, and the route that a comment in it names (sqlcommenter's /*route='/checkout'*/ or marginalia's /*controller:users,action:show*/).
 
+The server may be away at the start, which is said, and come later.
+
 On a terminal the screen is refreshed every two seconds; elsewhere there is a line every ten. Ctrl-C ends it, and shows the whole; the exit status is 0 then, and 130 where --for was to end it.
 
 Examples:
@@ -179,6 +181,7 @@ func (c *watchCmd) tap(ctx context.Context, s streams, cc *pgx.ConnConfig, ledge
 		if !c.loopback(listener) {
 			fmt.Fprintln(s.err, "Whoever reaches this address reaches the server as if from here: what pg_hba.conf lets in from this machine (trust, peer, ident) is open to them.")
 		}
+		t.Try() // a mistake in --dsn is told now, and not when an app comes
 		return t.Serve(listener)
 	}
 	stop := func() {

@@ -122,8 +122,16 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// A server that cannot be reached is told to the end.
+// A server that cannot be reached is told at the start, before an app comes, and where one
+// has come to the end.
 func TestWatch_ServerAway(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := &trigger{on: "cannot reach the server: ", do: cancel}
+	var none output
+	if status := run(ctx, []string{"watch", "--listen", "127.0.0.1:0", "--dsn", "postgresql+psycopg2://u@127.0.0.1:1/d?sslmode=disable"}, streams{&none, errs}); status != exitDone || !strings.Contains(none.String(), "No session was seen.") || strings.Contains(none.String(), "could not be passed on") {
+		t.Errorf("status %d, %s, %s", status, none.String(), errs.String())
+	}
 	status, out, stderr := tapping(t, "postgres://u@127.0.0.1:1/d?sslmode=disable", func(through string, _ *trigger) {
 		if _, err := pgx.Connect(t.Context(), through); err == nil {
 			t.Error("connected")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
@@ -88,6 +89,31 @@ func (t *Tap) Serve(l net.Listener) error {
 			return err
 		}
 	}
+}
+
+// Try reaches the server once, as for an app, and tells the log where it cannot be reached.
+// It does not wait for the answer. Connections are taken all the same: the server may be
+// there when they come.
+func (t *Tap) Try() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil { // Close may wait already
+		return
+	}
+	t.serving.Go(func() {
+		c, _, done, err := t.dial()
+		switch {
+		case err == nil:
+			defer done()
+			if c, ok := c.(*tls.Conn); ok { // else the server logs that it was reset, with what TLS has sent yet
+				c.SetDeadline(time.Now().Add(dialTimeout))
+				c.CloseWrite()
+				io.Copy(io.Discard, c)
+			}
+		case t.ctx.Err() == nil:
+			t.lost("cannot reach the server: " + printable.Line(err.Error()))
+		}
+	})
 }
 
 // Close ends all connections and returns when they are gone.
