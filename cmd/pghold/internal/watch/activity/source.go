@@ -55,6 +55,8 @@ type Source struct {
 
 	// What was told, and is not told again.
 	failing, blind, untracked bool
+
+	took func() // for tests: called after each sample of Run; nil for nobody
 }
 
 // server is what does not change while there is a connection.
@@ -130,6 +132,9 @@ func (s *Source) connect(ctx context.Context) error {
 const (
 	// connectTimeout is how long a connection may take.
 	connectTimeout = 15 * time.Second
+	// sampleTimeout is how long a sample may take: the server's own statement_timeout does
+	// not help where the network is lost.
+	sampleTimeout = 10 * time.Second
 	// maxPause is how long the pause before another attempt gets.
 	maxPause = 5 * time.Second
 )
@@ -142,12 +147,17 @@ func (s *Source) Run(ctx context.Context) {
 		if s.conn == nil && !s.reconnect(ctx) {
 			return
 		}
-		err := s.Sample(ctx)
+		limited, cancel := context.WithTimeout(ctx, sampleTimeout)
+		err := s.Sample(limited)
+		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
 			s.failing = false
+			if s.took != nil {
+				s.took()
+			}
 		case s.conn.IsClosed():
 			s.conn = nil
 			s.cfg.Log("the connection to the server is lost: " + printable.Line(err.Error()))

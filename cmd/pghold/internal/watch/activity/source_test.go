@@ -29,6 +29,16 @@ type sampled struct {
 	ledger *watch.Ledger
 	lines  chan string
 	stop   func()
+
+	mu    sync.Mutex
+	taken chan struct{} // closed when the next sample is taken
+}
+
+// next is closed when the next sample is taken.
+func (s *sampled) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
 
 // source makes a source that samples as fast as it can when it runs. It is closed with
@@ -42,7 +52,7 @@ func source(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled 
 	for _, f := range change {
 		f(cc)
 	}
-	s := &sampled{ledger: watch.New(time.Now()), lines: make(chan string, 100)}
+	s := &sampled{ledger: watch.New(time.Now()), lines: make(chan string, 100), taken: make(chan struct{})}
 	s.Source, err = activity.Connect(t.Context(), activity.Config{
 		Server: cc, Ledger: s.ledger, Interval: time.Millisecond, Log: func(line string) { s.lines <- line },
 	})
@@ -62,6 +72,12 @@ func source(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled 
 func sampling(t testing.TB, dsn string, change ...func(*pgx.ConnConfig)) *sampled {
 	t.Helper()
 	s := source(t, dsn, change...)
+	s.OnSample(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(s.taken)
+		s.taken = make(chan struct{})
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -87,21 +103,19 @@ func (s *sampled) samples(t *testing.T, n int) {
 	}
 }
 
-// until waits for a report that is as wanted. It gives up after a minute.
+// until looks at a report after each sample until one is as wanted.
 func (s *sampled) until(t testing.TB, what string, wanted func(*watch.Report) bool) *watch.Report {
 	t.Helper()
-	giveUp := time.After(time.Minute)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
 	for {
+		next := s.next()
 		r := s.ledger.Report(time.Now())
 		if wanted(r) {
 			return r
 		}
 		select {
-		case <-tick.C:
-		case <-giveUp:
-			t.Fatalf("waited in vain for %s, the last report is %+v", what, r)
+		case <-next:
+		case <-t.Context().Done():
+			t.Fatalf("the test was over before %s, the last report is %+v", what, r)
 		}
 	}
 }
@@ -112,8 +126,8 @@ func (s *sampled) line(t testing.TB) string {
 	select {
 	case line := <-s.lines:
 		return line
-	case <-time.After(time.Minute):
-		t.Fatal("waited in vain for a line of the log")
+	case <-t.Context().Done():
+		t.Fatal("the test was over before a line of the log")
 		return ""
 	}
 }
