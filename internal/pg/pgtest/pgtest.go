@@ -210,7 +210,7 @@ func leftSessions(ctx context.Context, conn *pgx.Conn, database string) ([]strin
 		rows, _ := conn.Query(ctx, `
 			select format('application_name %L, %s, for %s s, last statement: %s',
 				application_name, coalesce(state, 'starting'),
-				round(extract(epoch from clock_timestamp() - coalesce(state_change, backend_start)), 1),
+				round(extract(epoch from clock_timestamp() - coalesce(state_change, backend_start))::numeric, 1),
 				coalesce(nullif(left(query, 200), ''), 'none'))
 			from pg_stat_activity
 			where datname = $1 and backend_type = 'client backend'

@@ -118,9 +118,9 @@ func TestRun_Sides(t *testing.T) {
 				t.Errorf("%s, %s: the samples saw %v to %v", name, r.Name, v.Sampled, v.SampledAtMost)
 			}
 			switch {
-			case s.PgBouncer > 0:
+			case s.PgBouncer > 0 || strings.HasPrefix(db.Version, "13."):
 				if v.Counted != 0 {
-					t.Errorf("%s, %s: the counter of a PgBouncer's sessions is taken for all, %v", name, r.Name, v.Counted)
+					t.Errorf("%s, %s: the server counted %v, of which a PgBouncer's sessions have not told all, or that it does not count", name, r.Name, v.Counted)
 				}
 			case v.Counted < v.Tap || v.Counted < v.Sampled:
 				t.Errorf("%s, %s: the server counted %v, the tap has %v, the samples saw %v", name, r.Name, v.Counted, v.Tap, v.Sampled)
