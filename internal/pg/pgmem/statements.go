@@ -78,6 +78,10 @@ func decode(types *pgtype.Map, oid uint32, format int16, b []byte) (any, error) 
 		var n int
 		scan(&n)
 		return n, err
+	case pgtype.Int8OID:
+		var n int64
+		scan(&n)
+		return n, err
 	case pgtype.BoolOID:
 		var is bool
 		scan(&is)
@@ -316,6 +320,12 @@ func (s *Server) statements() map[string]*statement {
 		return selected([]any{left})
 	})
 
+	add("select set_config('statement_timeout', $1, false) where pg_backend_pid() = $2::int8", types{str, pgtype.Int8OID}, types{str}, func(v *session, args []any) ([][]any, string, error) {
+		if args[1] != int64(v.pid) {
+			return selected()
+		}
+		return selected([]any{args[0]})
+	})
 	add(`select clock_timestamp(), pid, backend_start, coalesce(state, ''),
 		       coalesce(wait_event_type || '.' || wait_event, ''),
 		       greatest(extract(epoch from clock_timestamp() - state_change), 0)::float8,

@@ -69,7 +69,10 @@ func (s Sample) Count(is func(State) bool) int {
 
 // Sampler takes samples over a connection of its own, which it keeps, so that it
 // still sees a server that takes no further connections. It serves one goroutine.
-type Sampler struct{ conn *pgx.Conn }
+type Sampler struct {
+	conn *pgx.Conn
+	mode pgx.QueryExecMode
+}
 
 // statementTimeout ends a sample that does not come back.
 const statementTimeout = "5s"
@@ -86,26 +89,42 @@ func Open(ctx context.Context, dsn string) (*Sampler, error) {
 // OpenConfig connects a Sampler with a configuration from pgx.ParseConfig, of which it
 // sets the application's name.
 func OpenConfig(ctx context.Context, cc *pgx.ConnConfig) (*Sampler, error) {
-	conn, err := connect(ctx, cc)
+	conn, pooled, err := connect(ctx, cc)
 	if err != nil {
 		return nil, err
 	}
-	return &Sampler{conn}, nil
+	return &Sampler{conn, execMode(pooled)}, nil
 }
 
-// connect connects with a configuration of which it sets the application's name.
-func connect(ctx context.Context, cc *pgx.ConnConfig) (*pgx.Conn, error) {
+// limitSQL sets the session's statement_timeout where the session is its client's own. A
+// pooler such as PgBouncer has pids of its own: behind one, the next transaction on the
+// session may be somebody else's, and the setting would be theirs.
+const limitSQL = `select set_config('statement_timeout', $1, false) where pg_backend_pid() = $2::int8`
+
+// connect connects with a configuration of which it sets the application's name, and
+// reports whether that is through a pooler.
+func connect(ctx context.Context, cc *pgx.ConnConfig) (_ *pgx.Conn, pooled bool, _ error) {
 	cc.RuntimeParams["application_name"] = "pghold watch"
 	conn, err := pgx.ConnectConfig(ctx, cc)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// Not as a startup parameter: PgBouncer refuses those it does not know.
-	if _, err := conn.Exec(ctx, "set statement_timeout = '"+statementTimeout+"'"); err != nil {
+	set, err := conn.Exec(ctx, limitSQL, pgx.QueryExecModeExec, statementTimeout, int64(conn.PgConn().PID()))
+	if err != nil {
 		conn.Close(ctx)
-		return nil, err
+		return nil, false, err
 	}
-	return conn, nil
+	return conn, set.RowsAffected() == 0, nil
+}
+
+// execMode is how statements are run: through a pooler none is prepared by name, which the
+// session of the next transaction may not know.
+func execMode(pooled bool) pgx.QueryExecMode {
+	if pooled {
+		return pgx.QueryExecModeCacheDescribe
+	}
+	return pgx.QueryExecModeCacheStatement
 }
 
 // Close ends the sampler's connection.
@@ -126,7 +145,7 @@ order by backend_start, pid`
 // Sample returns the sessions of the application of that name
 // (application_name). With none there, At is the client's clock.
 func (s *Sampler) Sample(ctx context.Context, application string) (Sample, error) {
-	rows, err := s.conn.Query(ctx, sampleSQL, application)
+	rows, err := s.conn.Query(ctx, sampleSQL, s.mode, application)
 	if err != nil {
 		return Sample{}, fmt.Errorf("reading pg_stat_activity: %w", err)
 	}
@@ -157,7 +176,7 @@ func (s *Sampler) Sample(ctx context.Context, application string) (Sample, error
 // later, or when the session has ended. 14 itself tells of that half a second later.
 func (s *Sampler) Counted(ctx context.Context) (time.Duration, error) {
 	var ms float64
-	err := s.conn.QueryRow(ctx, "select idle_in_transaction_time from pg_stat_database where datname = current_database()").Scan(&ms)
+	err := s.conn.QueryRow(ctx, "select idle_in_transaction_time from pg_stat_database where datname = current_database()", s.mode).Scan(&ms)
 	if err != nil {
 		return 0, fmt.Errorf("reading pg_stat_database: %w", err)
 	}

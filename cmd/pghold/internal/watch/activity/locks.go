@@ -39,7 +39,12 @@ func NewLocks(cfg Config) *Locks {
 // the log. That the server is away, the tap tells.
 func (l *Locks) Run(ctx context.Context) {
 	for pause := l.cfg.Interval; ; pause = min(2*pause, maxPause) {
-		conn, err := l.connect(ctx)
+		conn, pooled, err := l.connect(ctx)
+		if pooled {
+			conn.Close(context.WithoutCancel(ctx))
+			l.cfg.Log("who waits for a lock is not known, and counts as busy: a pooler is between, such as PgBouncer, which has pids of its own")
+			return
+		}
 		if err == nil {
 			pause = l.cfg.Interval
 			l.ask(ctx, conn)
@@ -58,20 +63,20 @@ func (l *Locks) Run(ctx context.Context) {
 	}
 }
 
-func (l *Locks) connect(ctx context.Context) (*pgx.Conn, error) {
+func (l *Locks) connect(ctx context.Context) (_ *pgx.Conn, pooled bool, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := connect(ctx, l.cfg.Server)
+	conn, pooled, err := connect(ctx, l.cfg.Server)
 	if err != nil {
-		return nil, connstring.Hide(l.cfg.Server, err)
+		return nil, false, connstring.Hide(l.cfg.Server, err)
 	}
-	return conn, nil
+	return conn, pooled, nil
 }
 
 // The view hides of sessions of other roles what they wait for, and their type with it.
 const locksSQL = `
 select coalesce(array_agg(pid) filter (where wait_event_type = 'Lock'), '{}'), coalesce(bool_or(backend_type is null), false)
-from pg_stat_activity where pid = any($1::int8[])` // a PgBouncer's pids are too large for an int4
+from pg_stat_activity where pid = any($1::int8[])`
 
 // ask asks until the context ends, or the connection does.
 func (l *Locks) ask(ctx context.Context, conn *pgx.Conn) {

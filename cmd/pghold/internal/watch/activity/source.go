@@ -44,6 +44,7 @@ type Config struct {
 type Source struct {
 	cfg     Config
 	conn    *pgx.Conn // nil while there is none
+	mode    pgx.QueryExecMode
 	server  server
 	sql     string
 	made    *reconstruction // nil before the first sample
@@ -106,12 +107,12 @@ func (s *Source) Close(ctx context.Context) error {
 func (s *Source) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := connect(ctx, s.cfg.Server)
+	conn, pooled, err := connect(ctx, s.cfg.Server)
 	if err != nil {
 		return err
 	}
 	var is server
-	err = conn.QueryRow(ctx, serverSQL).Scan(&is.version, &is.number, &is.database, &is.databaseOID, &is.role, &is.textSize, &is.started)
+	err = conn.QueryRow(ctx, serverSQL, execMode(pooled)).Scan(&is.version, &is.number, &is.database, &is.databaseOID, &is.role, &is.textSize, &is.started)
 	if err != nil {
 		conn.Close(ctx)
 		return fmt.Errorf("asking the server what it is: %w", err)
@@ -121,7 +122,7 @@ func (s *Source) connect(ctx context.Context) error {
 		s.made.restarted(time.Now())
 		s.made, s.counter = nil, counter{all: s.counter.all}
 	}
-	s.conn, s.server = conn, is
+	s.conn, s.mode, s.server = conn, execMode(pooled), is
 	s.sql = fmt.Sprintf(sourceSQL, "null::float8")
 	if is.number >= counterSince {
 		s.sql = fmt.Sprintf(sourceSQL, "pg_stat_get_db_idle_in_transaction_time(datid)")
@@ -232,7 +233,7 @@ type wire struct {
 func (s *Source) Sample(ctx context.Context) error {
 	sent := time.Now()
 	ask := s.server.number >= counterSince && sent.Sub(s.asked) >= time.Second
-	rows, err := s.conn.Query(ctx, s.sql, s.server.databaseOID, s.taken.before.Add(-time.Second), ask)
+	rows, err := s.conn.Query(ctx, s.sql, s.mode, s.server.databaseOID, s.taken.before.Add(-time.Second), ask)
 	if err != nil {
 		return err
 	}
