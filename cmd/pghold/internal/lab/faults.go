@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
@@ -39,9 +40,13 @@ func (f *faults) merge(other *faults) {
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	for reason, n := range other.reasons {
-		for range n {
-			f.add(reason)
-		}
+		f.addAll(reason, n)
+	}
+}
+
+func (f *faults) addAll(reason string, n int) {
+	for range n {
+		f.add(reason)
 	}
 }
 
@@ -62,12 +67,14 @@ func (f *faults) most() (count int, reason string) {
 }
 
 // notValid says in a sentence why the figures of a route do not count, or nothing.
-func notValid(app *App, a *attack, b *Bouncer) string {
+func notValid(app *App, a *attack.Attack, b *Bouncer) string {
 	var requests faults
 	requests.merge(&app.failures)
-	requests.merge(&a.unanswered)
+	for reason, n := range a.Unanswered() {
+		requests.addAll("the app gave no answer: "+reason, n)
+	}
 	if n, why := requests.most(); n > 0 {
-		return fmt.Sprintf("%d of %d requests failed for a reason that is not the experiment's own: %s.", n, len(a.requests), why)
+		return fmt.Sprintf("%d of %d requests failed for a reason that is not the experiment's own: %s.", n, len(a.Requests()), why)
 	}
 	if n, why := app.workerFailures.most(); n > 0 {
 		return fmt.Sprintf("The outbox's workers failed %s for a reason that is not the experiment's own: %s.", words.Times(n), why)

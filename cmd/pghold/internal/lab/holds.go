@@ -65,7 +65,7 @@ func (ts *trips) means(speed float64) experiment.TimeSplit {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	mean := func(sum time.Duration) time.Duration {
-		return stretch(sum, speed) / time.Duration(max(ts.count, 1))
+		return experiment.Stretch(sum, speed) / time.Duration(max(ts.count, 1))
 	}
 	return experiment.TimeSplit{
 		ThreadWait: mean(ts.sum.ThreadWait), PoolWait: mean(ts.sum.PoolWait),
@@ -102,7 +102,7 @@ func holds(s *pghold.Snapshot, speed float64) experiment.Holds {
 	h := experiment.Holds{
 		Count:               int(held.Count()),
 		Held:                quantiles(&held, speed),
-		SilentInTransaction: stretch(silent, speed),
+		SilentInTransaction: experiment.Stretch(silent, speed),
 		Wait:                quantiles(&wait, speed),
 	}
 	if held.Sum() > 0 {
@@ -115,23 +115,11 @@ func holds(s *pghold.Snapshot, speed float64) experiment.Holds {
 }
 
 func quantiles(s *pghold.Sketch, speed float64) experiment.Quantiles {
-	q := func(d time.Duration) time.Duration { return stretch(d, speed) }
+	q := func(d time.Duration) time.Duration { return experiment.Stretch(d, speed) }
 	return experiment.Quantiles{
 		Min: q(s.Min()), Mean: q(s.Mean()), P50: q(s.Quantile(0.50)), P90: q(s.Quantile(0.90)),
 		P95: q(s.Quantile(0.95)), P99: q(s.Quantile(0.99)), Max: q(s.Max()),
 	}
-}
-
-func stretch(d time.Duration, speed float64) time.Duration {
-	return time.Duration(float64(d) * speed)
-}
-
-func stretchAll(ds []time.Duration, speed float64) []time.Duration {
-	out := make([]time.Duration, len(ds))
-	for i, d := range ds {
-		out[i] = stretch(d, speed)
-	}
-	return out
 }
 
 // wrappers are this package's own, which no call site should be in.

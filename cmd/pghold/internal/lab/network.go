@@ -30,7 +30,7 @@ func (t *traffic) opened(d time.Duration) {
 func (t *traffic) openings(speed float64) experiment.Quantiles {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return experiment.NewQuantiles(stretchAll(t.opening, speed))
+	return experiment.NewQuantiles(experiment.StretchAll(t.opening, speed))
 }
 
 // distant is a connection to a database that is some way off: what the server answers

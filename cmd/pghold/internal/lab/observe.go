@@ -81,13 +81,13 @@ func (o *observer) sample(ctx context.Context) (activity.Sample, error) {
 	o.seen.Max = max(o.seen.Max, len(s.Sessions))
 	o.seen.MaxSilentInTransaction = max(o.seen.MaxSilentInTransaction, silent)
 	if !o.last.IsZero() { // between two samples, half of each
-		o.seen.SilentInTransaction += stretch(s.At.Sub(o.last), o.speed) * time.Duration(silent+o.silent) / 2
+		o.seen.SilentInTransaction += experiment.Stretch(s.At.Sub(o.last), o.speed) * time.Duration(silent+o.silent) / 2
 	}
 	o.last, o.silent = s.At, silent
-	at := stretch(s.At.Sub(o.first), o.speed).Seconds()
+	at := experiment.Stretch(s.At.Sub(o.first), o.speed).Seconds()
 	for _, c := range s.Sessions {
 		fmt.Fprintf(o.file, "%.4f,%d,%s,%.4f,%.4f,%s\n", at, c.PID, c.State,
-			stretch(c.StateFor, o.speed).Seconds(), stretch(c.TransactionFor, o.speed).Seconds(), c.WaitEvent)
+			experiment.Stretch(c.StateFor, o.speed).Seconds(), experiment.Stretch(c.TransactionFor, o.speed).Seconds(), c.WaitEvent)
 	}
 	return s, nil
 }

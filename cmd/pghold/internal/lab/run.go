@@ -11,7 +11,10 @@ import (
 	"os"
 	"time"
 
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
@@ -213,21 +216,21 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 
 	// The observer runs until it is told to stop. Its failure, or the end of ctx,
 	// ends the attack and everything that waits.
-	attack := newAttack(c, db.network)
+	load := newAttack(c, db.network, "http://"+listener.Addr().String())
 	observing, stopObserving := context.WithCancel(ctx)
 	began := time.Now()
 	measured := func() (*experiment.RouteResult, *experiment.Trace) {
-		r, snapshot := attack.result(), app.recorder.Snapshot()
+		r, snapshot := load.Result(), app.recorder.Snapshot()
 		nameResult(&r, o, c, db)
 		r.Time, r.Holds, r.PerRequest = app.trips.means(speed), holds(snapshot, speed), app.perRequest(snapshot)
-		return &r, attack.trace(app)
+		return &r, traceOf(load, app, c.Route, speed)
 	}
 	progress := Progress{Case: c, Requests: c.Settings.Requests()}
 	observed := make(chan error, 1)
 	go func() {
 		err := observer.watch(observing, func(s activity.Sample) {
-			progress.Elapsed, progress.Sessions = stretch(time.Since(began), speed), s
-			attack.count(&progress)
+			progress.Elapsed, progress.Sessions = experiment.Stretch(time.Since(began), speed), s
+			count(load, &progress)
 			progress.InFlight = int(app.inFlight.Load())
 			seen := observer.seen // by now; later it is changed while somebody asks
 			progress.SoFar = func() (*experiment.RouteResult, *experiment.Trace) {
@@ -241,11 +244,11 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 		observed <- err
 	}()
 	keepServing := context.AfterFunc(observing, func() {
-		attack.stop()
+		load.Stop()
 		app.Stop()
 		server.Close()
 	})
-	attackErr := attack.run("http://"+listener.Addr().String(), requests)
+	attackErr := load.Run(requests)
 	server.Shutdown(observing) // returns when every handler has, or when observing ends
 	var drainErr error
 	if c.Route.AnswersEarly() && observing.Err() == nil {
@@ -272,8 +275,8 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 	r.Connections = observer.seen
 	r.Holds.Opening = app.traffic.openings(speed)
 	r.Holds.Handover = experiment.NewQuantiles(experiment.Handovers(happened.Checkouts, c.Settings.Connections()))
-	r.DrainedAfter = max(0, stretch(app.trips.lastEnded.Sub(attack.ended), speed))
-	r.NotValid = notValid(app, attack, env.bouncer)
+	r.DrainedAfter = max(0, experiment.Stretch(app.trips.lastEnded.Sub(load.Ended()), speed))
+	r.NotValid = notValid(app, load, env.bouncer)
 	if failed = writeHolds(o.Dir, c, app.recorder.Snapshot()); failed != nil {
 		return nil, failed
 	}
@@ -296,7 +299,7 @@ func runCase(ctx context.Context, db *Database, sampler *activity.Sampler, o Opt
 	}
 	progress.Done = r
 	progress.SoFar = func() (*experiment.RouteResult, *experiment.Trace) { return r, happened }
-	attack.count(&progress)
+	count(load, &progress)
 	o.tell(progress)
 	return r, nil
 }
@@ -320,10 +323,21 @@ func (o Options) tell(p Progress) {
 	}
 }
 
-// count sets the progress of the attack.
-func (a *attack) count(p *Progress) {
-	p.OK, p.Failed = int(a.ok.Load()), int(a.failed.Load())
-	p.Sent = int(a.pacer.sent.Load())
+// newAttack is an attack of the case's route at base, an http://host:port.
+func newAttack(c experiment.Case, n Network, base string) *attack.Attack {
+	cfg := attack.Config{
+		Name: c.Name, Settings: c.Settings,
+		Targets: vegeta.NewStaticTargeter(vegeta.Target{Method: c.Route.Method(), URL: base + c.Route.Path()}),
+	}
+	if n != nil {
+		cfg.Dial = n.Dial
+	}
+	return attack.New(cfg)
+}
+
+// count sets the progress of an attack.
+func count(a *attack.Attack, p *Progress) {
+	p.Sent, p.OK, p.Failed = a.Counts()
 	p.Draining = p.OK+p.Failed >= p.Requests
 }
 

@@ -131,7 +131,7 @@ func (seen *samples) sample() error {
 func (s *sides) saw(ctx context.Context, recorder time.Duration) (*experiment.Sides, error) {
 	s.tap.Close() // all is counted when it returns
 	r := s.ledger.Report(time.Now())
-	saw := &experiment.Sides{Recorder: recorder, Tap: stretch(time.Duration(r.Silent+r.Aborted), s.speed)}
+	saw := &experiment.Sides{Recorder: recorder, Tap: experiment.Stretch(time.Duration(r.Silent+r.Aborted), s.speed)}
 	if s.samples == nil {
 		return saw, nil
 	}
@@ -148,7 +148,7 @@ func (s *sides) saw(ctx context.Context, recorder time.Duration) (*experiment.Si
 	if err != nil {
 		return nil, fmt.Errorf("the sampler: %w", err)
 	}
-	saw.Sampled, saw.SampledAtMost = stretch(seen.seen, s.speed), stretch(seen.atMost, s.speed)
+	saw.Sampled, saw.SampledAtMost = experiment.Stretch(seen.seen, s.speed), experiment.Stretch(seen.atMost, s.speed)
 	if s.counts {
 		if s.db.major() == 14 { // it has its counters from another process
 			time.Sleep(time.Second)
@@ -157,7 +157,7 @@ func (s *sides) saw(ctx context.Context, recorder time.Duration) (*experiment.Si
 		if err != nil {
 			return nil, err
 		}
-		saw.Counted = stretch(now-s.before, s.speed)
+		saw.Counted = experiment.Stretch(now-s.before, s.speed)
 	}
 	return saw, nil
 }

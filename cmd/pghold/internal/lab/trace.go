@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
@@ -91,7 +92,7 @@ func (t *trace) released(c checkout, h pghold.Hold) {
 // a connection at the latest moment there is.
 func (t *trace) checkouts(since time.Time, speed float64, inTransaction bool) []experiment.Checkout {
 	t.mu.Lock()
-	s := func(d time.Duration) time.Duration { return stretch(d, speed) }
+	s := func(d time.Duration) time.Duration { return experiment.Stretch(d, speed) }
 	cs := make([]experiment.Checkout, 0, len(t.done)+len(t.waits)+len(t.holds))
 	add := func(f finished) {
 		cs = append(cs, experiment.Checkout{
@@ -118,19 +119,9 @@ func (t *trace) checkouts(since time.Time, speed float64, inTransaction bool) []
 	return cs
 }
 
-// trace returns what has been seen of a case so far.
-func (a *attack) trace(app *App) *experiment.Trace {
-	began := a.pacer.start()
-	a.mu.Lock()
-	t := &experiment.Trace{Requests: make([]experiment.Request, 0, len(a.requests))}
-	for _, r := range a.requests {
-		t.Requests = append(t.Requests, experiment.Request{
-			Sent: stretch(r.sent.Sub(began), a.speed), Latency: stretch(r.latency, a.speed), Outcome: r.outcome,
-		})
-	}
-	a.mu.Unlock()
-	t.Checkouts = app.trace.checkouts(began, a.speed, a.of.Route.SilentInTransaction())
-	return t
+// traceOf is what has been seen of a case so far.
+func traceOf(a *attack.Attack, app *App, r experiment.Route, speed float64) *experiment.Trace {
+	return &experiment.Trace{Requests: a.Requests(), Checkouts: app.trace.checkouts(a.Began(), speed, r.SilentInTransaction())}
 }
 
 // writeCheckouts writes a case's checkouts into the run's folder.

@@ -24,7 +24,7 @@ const (
 
 // invalid says how a machine that could not keep up disturbed a route, or nothing.
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
-	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > max(limit, stretch(timerError, s.Speed)) {
+	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > max(limit, experiment.Stretch(timerError, s.Speed)) {
 		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
 			words.Plain(r.SentLate.Max.Round(time.Millisecond)), words.Plain(r.SentLate.P99.Round(time.Millisecond)))
 	}

@@ -1,10 +1,14 @@
-package lab
+// Package attack sends requests with vegeta and counts how they end, for the lab and for
+// prove. It does not know what is attacked, judges nothing and draws nothing.
+package attack
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"math"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,71 +21,81 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// attack sends a route's requests with vegeta and counts how they end. The load
-// is open: a request is sent at its time, however many are still under way.
-type attack struct {
-	of       experiment.Case
+// Config says what is sent, and how fast.
+type Config struct {
+	Name string
+	// Targets gives each request. A vegeta.Targeter is called by several goroutines.
+	Targets vegeta.Targeter
+	// Settings are those of the load: rate, duration, client timeout and speed are used.
+	Settings experiment.Settings
+	// Dial connects to the server. By default that is the net package's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Attack sends requests and counts how they end. The load is open: a request is sent at
+// its time, however many are still under way.
+type Attack struct {
+	cfg      Config
 	settings experiment.Settings // in wall-clock time
 	speed    float64
 	pacer    *pacer
 	attacker *vegeta.Attacker
 
 	ok, failed atomic.Int64 // so far
-	unanswered faults       // of requests without an answer, where it is not the client that left
 
-	mu       sync.Mutex // guards what follows
-	began    time.Time  // timestamp of the first request
-	latest   time.Time  // of the last
-	ended    time.Time  // the last answer or time-out
-	requests []request
-	late     []time.Duration
-	outcomes experiment.Outcomes
-	codes    map[string]int
-	errors   map[string]int
-	bytesIn  int64
+	mu         sync.Mutex // guards what follows
+	began      time.Time  // timestamp of the first request
+	latest     time.Time  // of the last
+	ended      time.Time  // the last answer or time-out
+	requests   []request
+	late       []time.Duration
+	outcomes   experiment.Outcomes
+	codes      map[string]int
+	errors     map[string]int
+	unanswered map[string]int
+	bytesIn    int64
 }
 
-func newAttack(c experiment.Case, n Network) *attack {
-	wall := c.Settings.Compressed()
+// New prepares an attack.
+func New(cfg Config) *Attack {
+	wall := cfg.Settings.Compressed()
 	options := []func(*vegeta.Attacker){
 		vegeta.Timeout(wall.ClientTimeout),
 		vegeta.Connections(wall.InFlight() + 1), // keep as many alive as can be in use
 		vegeta.Redirects(vegeta.NoFollow),
 	}
-	if n != nil { // first: the others change the client's settings
-		client := &http.Client{Transport: &http.Transport{DialContext: n.Dial}}
+	if cfg.Dial != nil { // first: the others change the client's settings
+		client := &http.Client{Transport: &http.Transport{DialContext: cfg.Dial}}
 		options = append([]func(*vegeta.Attacker){vegeta.Client(client)}, options...)
 	}
-	return &attack{
-		of: c, settings: wall, speed: c.Settings.Speed,
+	return &Attack{
+		cfg: cfg, settings: wall, speed: cfg.Settings.Speed,
 		pacer:    &pacer{rate: wall.Rate, requests: uint64(wall.Requests())},
 		attacker: vegeta.NewAttacker(options...),
-		codes:    map[string]int{}, errors: map[string]int{},
+		codes:    map[string]int{}, errors: map[string]int{}, unanswered: map[string]int{},
 	}
 }
 
-// run attacks the server at base, an http://host:port, until every request has
-// been answered or has timed out, and writes each result to w as vegeta does,
-// in the experiment's own time.
-func (a *attack) run(base string, w io.Writer) error {
-	targeter := vegeta.NewStaticTargeter(vegeta.Target{Method: a.of.Route.Method(), URL: base + a.of.Route.Path()})
+// Run attacks until every request has been answered or has timed out, and writes each
+// result to w as vegeta does, in the experiment's own time.
+func (a *Attack) Run(w io.Writer) error {
 	encode := vegeta.NewEncoder(w)
 	var failed error
-	for res := range a.attacker.Attack(targeter, a.pacer, 0, a.of.Name) {
+	for res := range a.attacker.Attack(a.cfg.Targets, a.pacer, 0, a.cfg.Name) {
 		a.add(res)
 		began := a.pacer.start()
-		res.Timestamp = began.Add(stretch(res.Timestamp.Sub(began), a.speed))
-		res.Latency = stretch(res.Latency, a.speed)
+		res.Timestamp = began.Add(experiment.Stretch(res.Timestamp.Sub(began), a.speed))
+		res.Latency = experiment.Stretch(res.Latency, a.speed)
 		if err := encode.Encode(res); err != nil && failed == nil {
-			failed = fmt.Errorf("writing the requests of %s: %w", a.of.Name, err)
-			a.stop()
+			failed = fmt.Errorf("writing the requests of %s: %w", a.cfg.Name, err)
+			a.Stop()
 		}
 	}
 	return failed
 }
 
-// stop sends no further requests; those under way run to their end.
-func (a *attack) stop() { a.attacker.Stop() }
+// Stop sends no further requests; those under way run to their end.
+func (a *Attack) Stop() { a.attacker.Stop() }
 
 // request is one that has ended, in wall-clock time.
 type request struct {
@@ -90,7 +104,7 @@ type request struct {
 	outcome experiment.Outcome
 }
 
-func (a *attack) add(res *vegeta.Result) {
+func (a *Attack) add(res *vegeta.Result) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.began.IsZero() || res.Timestamp.Before(a.began) {
@@ -122,13 +136,13 @@ func (a *attack) add(res *vegeta.Result) {
 		a.outcomes.Error++
 		a.errors[res.Error]++
 		if res.Code == 0 {
-			a.unanswered.add("the app gave no answer: " + res.Error)
+			a.unanswered[res.Error]++
 		}
 	}
 	a.failed.Add(1)
 }
 
-func (a *attack) outcomeOf(res *vegeta.Result) experiment.Outcome {
+func (a *Attack) outcomeOf(res *vegeta.Result) experiment.Outcome {
 	switch {
 	case res.Code >= 200 && res.Code < 400:
 		return experiment.OK
@@ -146,9 +160,44 @@ func (a *attack) outcomeOf(res *vegeta.Result) experiment.Outcome {
 // number of a port, so there may be as many as requests.
 const maxErrors = 5
 
-// result returns the attack's share of a route's result, in the experiment's
-// own time. It holds the lock, for which add waits, no longer than copying takes.
-func (a *attack) result() experiment.RouteResult {
+// Counts are how many requests were sent, answered and failed so far.
+func (a *Attack) Counts() (sent, ok, failed int) {
+	return int(a.pacer.sent.Load()), int(a.ok.Load()), int(a.failed.Load())
+}
+
+// Unanswered counts the requests that had no answer, by the error's text: those whose
+// client did not leave.
+func (a *Attack) Unanswered() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.unanswered)
+}
+
+// Began is when the first request was due, or now where none was sent yet.
+func (a *Attack) Began() time.Time { return a.pacer.start() }
+
+// Ended is when the last answer or time-out so far was.
+func (a *Attack) Ended() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ended
+}
+
+// Requests are those that have ended, in the experiment's own time, in that order.
+func (a *Attack) Requests() []experiment.Request {
+	began := a.Began()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rs := make([]experiment.Request, 0, len(a.requests))
+	for _, r := range a.requests {
+		rs = append(rs, experiment.Request{Sent: experiment.Stretch(r.sent.Sub(began), a.speed), Latency: experiment.Stretch(r.latency, a.speed), Outcome: r.outcome})
+	}
+	return rs
+}
+
+// Result is the attack's share of a route's result, in the experiment's own time. It
+// holds the lock, for which add waits, no longer than copying takes.
+func (a *Attack) Result() experiment.RouteResult {
 	a.mu.Lock()
 	n := len(a.requests)
 	all, answered := make([]time.Duration, 0, n), make([]time.Duration, 0, n)
@@ -159,20 +208,20 @@ func (a *attack) result() experiment.RouteResult {
 		}
 	}
 	late, errors := slices.Clone(a.late), maps.Clone(a.errors)
-	sending := stretch(a.latest.Sub(a.began), a.speed)
+	sending := experiment.Stretch(a.latest.Sub(a.began), a.speed)
 	r := experiment.RouteResult{
-		Name:        a.of.Name,
+		Name:        a.cfg.Name,
 		Requests:    n,
-		Elapsed:     stretch(a.ended.Sub(a.began), a.speed),
+		Elapsed:     experiment.Stretch(a.ended.Sub(a.began), a.speed),
 		Outcomes:    a.outcomes,
 		StatusCodes: maps.Clone(a.codes),
 		BytesIn:     a.bytesIn,
 	}
 	a.mu.Unlock()
 
-	r.Latency = experiment.NewQuantiles(stretchAll(all, a.speed))
-	r.SuccessLatency = experiment.NewQuantiles(stretchAll(answered, a.speed))
-	r.SentLate = experiment.NewQuantiles(stretchAll(late, a.speed))
+	r.Latency = experiment.NewQuantiles(experiment.StretchAll(all, a.speed))
+	r.SuccessLatency = experiment.NewQuantiles(experiment.StretchAll(answered, a.speed))
+	r.SentLate = experiment.NewQuantiles(experiment.StretchAll(late, a.speed))
 	if n > 0 {
 		r.SuccessRatio = float64(r.Outcomes.OK) / float64(n)
 	}
