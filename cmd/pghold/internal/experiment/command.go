@@ -12,6 +12,13 @@ import (
 // that differ from the defaults, and the group or the routes where they are not the
 // seed's.
 func (r *Result) Command() string {
+	if r.Service != nil {
+		words := r.Settings.flags()
+		if r.Repeat > 1 {
+			words = append(words, "--repeat", strconv.Itoa(r.Repeat))
+		}
+		return r.Service.command(words)
+	}
 	words := []string{"pghold", "lab"}
 	if r.Kind == Predicted {
 		words[1] = "plan"
@@ -53,7 +60,7 @@ func (r *Result) Command() string {
 
 // CommandFor is the command line that runs one of its cases again.
 func (r *Result) CommandFor(rr *RouteResult) string {
-	if rr.Route != "" { // a variant is run only with its group
+	if rr.Route != "" || r.Service != nil { // a variant is run only with its group
 		return r.Command()
 	}
 	return "pghold lab " + shellQuote(rr.Name)

@@ -55,10 +55,22 @@ func TestResult_Command(t *testing.T) {
 		PoolSize: 20, PoolTimeout: 27500 * time.Millisecond, Threads: 40, CancelOnDisconnect: true, Accounts: 100, Speed: 10}
 	turned := of("pools", everything)
 	slices.Reverse(turned.Routes)
+	service := func(change func(*experiment.Result)) *experiment.Result {
+		r := &experiment.Result{Kind: experiment.Measured, Settings: experiment.Defaults(), Service: &experiment.Service{
+			Command: []string{"uvicorn", "app:app", "--port", "8000"}, Attacks: []experiment.Attacked{{Name: "GET /a", Method: "GET", URL: "http://127.0.0.1:8000/a?b=1"}},
+		}, Routes: []experiment.RouteResult{{Name: "GET /a"}}}
+		change(r)
+		return r
+	}
 	for _, c := range []struct {
 		r    *experiment.Result
 		want string
 	}{
+		{service(func(*experiment.Result) {}), "pghold prove --attack 'GET http://127.0.0.1:8000/a?b=1' -- uvicorn app:app --port 8000"},
+		{service(func(r *experiment.Result) {
+			r.Settings.Rate, r.Repeat = 20, 6
+			r.Service.Together, r.Service.Flags, r.Service.Command = true, []string{"--setup", "psql -f a.sql"}, nil
+		}), "pghold prove --rate 20 --repeat 6 --attack 'GET http://127.0.0.1:8000/a?b=1' --together --setup 'psql -f a.sql'"},
 		{of("seed", everything), "pghold lab"},
 		{of("remedies", everything), "pghold lab --group remedies"},
 		{of("remedies", func(i int) bool { return i < 2 }), "pghold lab commit_before_call commit_then_touch"},

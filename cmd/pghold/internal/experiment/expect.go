@@ -50,15 +50,29 @@ func ParseExpectation(text string) (Expectation, error) {
 		return wrong("%q is no number", number)
 	}
 	e.Value = v
-	route, field, dotted := strings.Cut(strings.TrimSpace(text[:at]), ".")
-	if !dotted || route == "" || field == "" {
+	e.Route, e.Field = routeAndField(strings.TrimSpace(text[:at]))
+	switch {
+	case e.Route == "" || e.Field == "":
 		return wrong("it begins with ROUTE.FIELD, as %s.success_ratio", Routes[0].Name)
-	}
-	e.Route, e.Field = route, field
-	if !isFigure(field) {
-		return wrong("a route's result has no figure %q; did you mean %s?", field, nearest(field, figures()))
+	case !isFigure(e.Field):
+		return wrong("a route's result has no figure %q; did you mean %s?", e.Field, nearest(e.Field, figures()))
 	}
 	return e, nil
+}
+
+// routeAndField takes ROUTE.FIELD apart, at the first dot. A service's routes, which have
+// a space, may have dots: then it is the first after which there is a figure.
+func routeAndField(text string) (route, field string) {
+	route, field, _ = strings.Cut(text, ".")
+	if !strings.Contains(text, " ") {
+		return route, field
+	}
+	for i := range text {
+		if text[i] == '.' && isFigure(text[i+1:]) {
+			return text[:i], text[i+1:]
+		}
+	}
+	return route, field
 }
 
 func (e Expectation) String() string {

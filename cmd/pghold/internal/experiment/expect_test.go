@@ -10,17 +10,19 @@ import (
 
 func TestParseExpectation(t *testing.T) {
 	for text, want := range map[string]experiment.Expectation{
-		"a.success_ratio>=0.999":              {Route: "a", Field: "success_ratio", Op: ">=", Value: 0.999},
-		" a.latency_s.p99 < 2.5 ":             {Route: "a", Field: "latency_s.p99", Op: "<", Value: 2.5},
-		"a@5ms.holds.busy_ratio<=1":           {Route: "a@5ms", Field: "holds.busy_ratio", Op: "<=", Value: 1},
-		"a.updates.lost==0":                   {Route: "a", Field: "updates.lost", Op: "==", Value: 0},
-		"a.updates.killed.lost==0":            {Route: "a", Field: "updates.killed.lost", Op: "==", Value: 0},
-		"a.outcomes.rejected>-1e3":            {Route: "a", Field: "outcomes.rejected", Op: ">", Value: -1000},
-		"a.status_codes.503==0":               {Route: "a", Field: "status_codes.503", Op: "==", Value: 0},
-		"a.elapsed_s<7":                       {Route: "a", Field: "elapsed_s", Op: "<", Value: 7},
-		"a.time_s.pool_wait<7":                {Route: "a", Field: "time_s.pool_wait", Op: "<", Value: 7},
-		"a.predicted.latency_s.p99<7":         {Route: "a", Field: "predicted.latency_s.p99", Op: "<", Value: 7},
-		"a.predicted.error.latency_s.p99<0.1": {Route: "a", Field: "predicted.error.latency_s.p99", Op: "<", Value: 0.1},
+		"a.success_ratio>=0.999":                         {Route: "a", Field: "success_ratio", Op: ">=", Value: 0.999},
+		" a.latency_s.p99 < 2.5 ":                        {Route: "a", Field: "latency_s.p99", Op: "<", Value: 2.5},
+		"a@5ms.holds.busy_ratio<=1":                      {Route: "a@5ms", Field: "holds.busy_ratio", Op: "<=", Value: 1},
+		"a.updates.lost==0":                              {Route: "a", Field: "updates.lost", Op: "==", Value: 0},
+		"a.updates.killed.lost==0":                       {Route: "a", Field: "updates.killed.lost", Op: "==", Value: 0},
+		"a.outcomes.rejected>-1e3":                       {Route: "a", Field: "outcomes.rejected", Op: ">", Value: -1000},
+		"a.status_codes.503==0":                          {Route: "a", Field: "status_codes.503", Op: "==", Value: 0},
+		"GET /v1.2/{n}.silent_in_transaction_ratio<0.05": {Route: "GET /v1.2/{n}", Field: "silent_in_transaction_ratio", Op: "<", Value: 0.05},
+		"GET /a.latency_s.p99<1":                         {Route: "GET /a", Field: "latency_s.p99", Op: "<", Value: 1},
+		"a.elapsed_s<7":                                  {Route: "a", Field: "elapsed_s", Op: "<", Value: 7},
+		"a.time_s.pool_wait<7":                           {Route: "a", Field: "time_s.pool_wait", Op: "<", Value: 7},
+		"a.predicted.latency_s.p99<7":                    {Route: "a", Field: "predicted.latency_s.p99", Op: "<", Value: 7},
+		"a.predicted.error.latency_s.p99<0.1":            {Route: "a", Field: "predicted.error.latency_s.p99", Op: "<", Value: 0.1},
 	} {
 		if got, err := experiment.ParseExpectation(text); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
@@ -42,6 +44,7 @@ func TestParseExpectation(t *testing.T) {
 		"a.>=1":                              "ROUTE.FIELD",
 		"a.sucess_ratio>=1":                  "did you mean success_ratio?",
 		"a.latency.p99>=1":                   "did you mean latency_s.p99?",
+		"GET /a.latency.p99>=1":              "did you mean latency_s.p99?",
 		"a.latency_s>=1":                     "no figure",
 		"a.name==1":                          "no figure",
 		"a.status_codes.==1":                 "no figure",

@@ -147,6 +147,16 @@ func fullResult() *experiment.Result {
 	}
 	full.Routes[0].NotPredicted = "a sentence"
 	full.Routes[0].NotValid = "a sentence"
+	ratio, counted := 0.97, experiment.Seconds(9e9)
+	full.Routes[0].File, full.Routes[0].SilentRatio = "r-1", &ratio
+	full.Routes[0].Wire = &experiment.Wire{
+		Transactions: 1, MaxInTransaction: 2, MaxInFlight: 3, Statements: 4, BusyOutside: 5e9, PossiblyHeld: true,
+		Gaps: []experiment.GapGroup{{Route: "/x", After: "SELECT …", Count: 6, Silent: 7e9, P50: 8e9, Longest: 9e9}},
+	}
+	full.Service = &experiment.Service{
+		Command: []string{"uvicorn", "app:app"}, Attacks: []experiment.Attacked{{Name: "GET /x", Method: "GET", URL: "http://127.0.0.1:8000/x", Body: 12}},
+		Together: true, Flags: []string{"--upstream"}, Database: "a throwaway Postgres", Sampled: true, Upstream: true, SilentInTransaction: 8e9, CountedByServer: &counted,
+	}
 	full.Failed = "a sentence"
 	full.ContradictedBy = []experiment.Conclusion{{
 		About: "waiting", Cases: []string{"r@1"}, Sentence: "49 wait.", Figures: map[string]float64{"waiting": 49}, Unreached: true,

@@ -21,6 +21,9 @@ type Result struct {
 	Version   string     `json:"version,omitempty"` // of pghold
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	Settings  Settings   `json:"settings"`
+	// Service is what was attacked where that is not the lab's app. Of Settings, those of
+	// the load count then.
+	Service *Service `json:"service,omitempty"`
 	// Repeat is how many times each route was to be run, where that is more than once.
 	Repeat int           `json:"repeat,omitempty"`
 	Routes []RouteResult `json:"routes"`
@@ -107,6 +110,8 @@ type RouteResult struct {
 	Name string `json:"name"`
 	// Route is the route's name where Name has a variant.
 	Route string `json:"route,omitempty"`
+	// File is what the names of its files begin with where that is not Name.
+	File string `json:"file,omitempty"`
 	// Settings are those of this route where they are not the result's.
 	Settings *Settings `json:"settings,omitempty"`
 	// Requests is how many were sent.
@@ -141,6 +146,12 @@ type RouteResult struct {
 	Connections Connections `json:"connections"`
 	// Sides is the silence in transactions as others saw it; nil where nobody asked.
 	Sides *Sides `json:"sides,omitempty"`
+	// SilentRatio is the share of the time in transactions in which no statement ran, of a
+	// service's route; nil where there was no transaction.
+	SilentRatio *float64 `json:"silent_in_transaction_ratio,omitempty"`
+	// Wire is what the wire showed of a service's route; nil for the lab's, and where the
+	// database saw several routes at once.
+	Wire *Wire `json:"wire,omitempty"`
 	// PerRequest is what a request did, as means over all that reached a handler.
 	PerRequest PerRequest `json:"per_request"`
 	// Updates is what became of the updates, of the routes that make some.

@@ -1,0 +1,100 @@
+package experiment
+
+import "strings"
+
+// Service says what was attacked, where that is somebody's service and not the lab's app.
+type Service struct {
+	// Command is what was started, without passwords; empty for a service that ran
+	// already.
+	Command []string `json:"command,omitempty"`
+	// Attacks are what was sent, in order.
+	Attacks []Attacked `json:"attacks"`
+	// Together is true where all were sent at once. What the database saw is then of all of
+	// them: the route that is called Together has it.
+	Together bool `json:"together,omitempty"`
+	// Flags are those of the command line that are neither settings nor Attacks, in order,
+	// without passwords.
+	Flags []string `json:"flags,omitempty"`
+	// Database says in words which one it was.
+	Database string `json:"database"`
+	// Sampled is true where the sessions were sampled; else a tap saw each message.
+	Sampled bool `json:"sampled,omitempty"`
+	// Upstream is true where the service was given the lab's slow API, for which
+	// Settings.Slow and Settings.SlowShape are.
+	Upstream bool `json:"upstream,omitempty"`
+	// SilentInTransaction is how long all sessions together were silent in transaction from
+	// the start to the end of the service, and CountedByServer the same by the server's own
+	// counter, nil where it was not asked.
+	SilentInTransaction Seconds  `json:"silent_in_transaction_s"`
+	CountedByServer     *Seconds `json:"counted_by_server_s,omitempty"`
+}
+
+// Together is the name of a route that stands for all that were attacked at once.
+const Together = "all together"
+
+// Attacked is one kind of request.
+type Attacked struct {
+	Name   string `json:"name"` // of the route; several may have the same
+	Method string `json:"method"`
+	URL    string `json:"url"` // without passwords, and without the values of its query
+	Body   int    `json:"body_bytes,omitempty"`
+}
+
+// Wire is what the wire showed of a service's route, or samples of its sessions.
+type Wire struct {
+	// Transactions is how many there were, Holds.Held how long they took.
+	Transactions int `json:"transactions"`
+	// MaxInTransaction is the most that were open at a time.
+	MaxInTransaction int `json:"max_in_transaction"`
+	// MaxInFlight is the most requests that were under way at once.
+	MaxInFlight int `json:"max_in_flight"`
+	// Statements is how many answers the server gave to what clients asked for.
+	Statements int `json:"statements"`
+	// BusyOutside is how long statements ran outside of transactions.
+	BusyOutside Seconds `json:"busy_outside_s"`
+	// Gaps are what transactions waited for their clients after, the costliest first, at
+	// most MaxGapGroups.
+	Gaps []GapGroup `json:"gaps"`
+	// PossiblyHeld is true where connections may have been held outside of transactions,
+	// which the wire does not show.
+	PossiblyHeld bool `json:"possibly_held_outside_transactions,omitempty"`
+}
+
+// MaxGapGroups is how many groups of gaps a Wire has.
+const MaxGapGroups = 10
+
+// GapGroup is the gaps in transactions after statements of one shape.
+type GapGroup struct {
+	Route   string  `json:"route,omitempty"` // from a comment in the statement
+	After   string  `json:"after"`           // the statement, without its values
+	Count   int     `json:"count"`
+	Silent  Seconds `json:"silent_s"` // all together
+	P50     Seconds `json:"p50_s"`
+	Longest Seconds `json:"longest_s"`
+}
+
+// Seconds is a duration that JSON has in seconds.
+type Seconds = seconds
+
+// command is the command line that attacks the service again.
+func (s *Service) command(settings []string) string {
+	words := []string{"pghold", "prove"}
+	quote := func(all ...string) {
+		for _, w := range all {
+			words = append(words, shellQuote(w))
+		}
+	}
+	quote(settings...)
+	for _, a := range s.Attacks {
+		quote("--attack", a.Method+" "+a.URL)
+	}
+	if s.Together {
+		quote("--together")
+	}
+	quote(s.Flags...)
+	if len(s.Command) > 0 {
+		words = append(words, "--")
+		quote(s.Command...)
+	}
+	return strings.Join(words, " ")
+}
