@@ -30,19 +30,6 @@ func (db *Database) CountUpdates(ctx context.Context) (map[string]bool, int, err
 	return db.countUpdates(ctx)
 }
 
-// MedianOf is the run that stands for all.
-func MedianOf(done []*experiment.RouteResult) int { return (&runs{done: done}).median() }
-
-// KeepMedian makes one result of runs, and of their files.
-func KeepMedian(done []*experiment.RouteResult, dirs []string, belongs string) (*experiment.RouteResult, error) {
-	var rs runs
-	for i, r := range done {
-		rs.add(r, dirs[i], belongs)
-	}
-	defer rs.clear()
-	return rs.result(belongs)
-}
-
 // WarningsOf are those of the runs of one route.
 func WarningsOf(name string, done []*experiment.RouteResult) []string {
 	res := &experiment.Result{Settings: experiment.Defaults()}

@@ -236,21 +236,6 @@ func TestRun_WorkersThatFailAreNotValid(t *testing.T) {
 	}
 }
 
-func TestKeepMedian_OneRunThatIsNotValidIsEnough(t *testing.T) {
-	dir := t.TempDir()
-	runs := []*experiment.RouteResult{{Throughput: 2}, {Throughput: 3, NotValid: "2 of 500 requests failed."}, {Throughput: 1}}
-	r, err := lab.KeepMedian(runs, []string{dir, dir, dir}, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Throughput != 2 || r.NotValid != "Of run 2 of 3: 2 of 500 requests failed." {
-		t.Errorf("got throughput %v, %q", r.Throughput, r.NotValid)
-	}
-	if runs[0].NotValid != "" {
-		t.Error("the run itself was changed")
-	}
-}
-
 // What was finished before an error is kept, as after Ctrl-C.
 func TestRun_AnErrorInALateRouteKeepsTheOthers(t *testing.T) {
 	t.Parallel()

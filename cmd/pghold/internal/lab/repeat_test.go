@@ -99,49 +99,13 @@ func longest(t *testing.T, path string) (most time.Duration) {
 	}
 }
 
-func TestRepetitions_keepsTheFilesOfTheMedian(t *testing.T) {
-	dir := t.TempDir()
-	var dirs []string
-	for i := range 3 {
-		d := filepath.Join(dir, fmt.Sprintf(".run-%d", i))
-		if err := os.Mkdir(d, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(d, "r.bin"), []byte{byte(i)}, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		dirs = append(dirs, d)
-	}
-	r, err := lab.KeepMedian([]*experiment.RouteResult{{Throughput: 9}, {Throughput: 1}, {Throughput: 5}}, dirs, dir)
-	if err != nil || r.Throughput != 5 || len(r.Repeats) != 3 || r.Repeats[1].Throughput != 1 {
-		t.Fatalf("got %+v, %v", r, err)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "r.bin"))
-	if err != nil || !bytes.Equal(b, []byte{2}) {
-		t.Errorf("the file is that of run %v, want 2 (%v)", b, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".run-*")); len(left) != 0 {
-		t.Errorf("left behind: %q", left)
-	}
-}
-
-func TestRepetitions(t *testing.T) {
+func TestWarnings_OfEachRun(t *testing.T) {
 	runs := func(ps ...float64) []*experiment.RouteResult {
 		var rs []*experiment.RouteResult
 		for _, p := range ps {
 			rs = append(rs, &experiment.RouteResult{Name: "r", Throughput: p, Outcomes: experiment.Outcomes{Error: int(p)}})
 		}
 		return rs
-	}
-	for _, c := range []struct {
-		throughputs []float64
-		want        int
-	}{
-		{[]float64{5}, 0}, {[]float64{5, 3}, 1}, {[]float64{3, 5}, 0}, {[]float64{9, 1, 5}, 2}, {[]float64{4, 9, 1, 5}, 0}, {[]float64{2, 2, 2}, 1},
-	} {
-		if got := lab.MedianOf(runs(c.throughputs...)); got != c.want {
-			t.Errorf("of %v, run %d is the median, want %d", c.throughputs, got, c.want)
-		}
 	}
 	ws := strings.Join(lab.WarningsOf("r", runs(0, 7, 0)), "\n")
 	if !strings.Contains(ws, "r, run 2 of 3: 7 requests failed") || strings.Contains(ws, "run 1") {

@@ -111,11 +111,11 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 		res.Repeat = o.Repeat
 	}
 	res.Settings.Postgres = db.Version
-	all := make([]runs, len(o.Cases))
+	all := make([]rundir.Runs, len(o.Cases))
 	var failed error
 	defer func() {
 		for _, r := range all {
-			r.clear()
+			r.Clear()
 		}
 	}()
 	for round := 1; round <= o.Repeat && !res.Interrupted; round++ {
@@ -132,7 +132,7 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 				if r, err = runCase(ctx, db, sampler, own, c); err != nil {
 					r = nil
 				}
-				all[i].add(r, own.Dir, o.Dir)
+				all[i].Add(r, own.Dir, o.Dir)
 			}
 			if err != nil && ctx.Err() == nil {
 				failed = fmt.Errorf("%s: %w", c.Name, err)
@@ -145,16 +145,16 @@ func Run(ctx context.Context, db *Database, o Options) (*experiment.Result, erro
 	}
 	var ran []ranCase
 	for i, c := range o.Cases {
-		if len(all[i].done) == 0 {
+		if len(all[i].Done()) == 0 {
 			continue
 		}
-		r, err := all[i].result(o.Dir)
+		r, err := all[i].Result(o.Dir)
 		if err != nil {
 			res.Interrupted, failed = true, cmp.Or(failed, fmt.Errorf("%s: %w", c.Name, err))
 			continue
 		}
 		res.Routes = append(res.Routes, *r)
-		ran = append(ran, ranCase{c, all[i].done})
+		ran = append(ran, ranCase{c, all[i].Done()})
 	}
 	if failed != nil && len(res.Routes) == 0 {
 		return nil, failed
@@ -315,6 +315,23 @@ func nameResult(r *experiment.RouteResult, o Options, c experiment.Case, db *Dat
 		own.Postgres = db.Version
 		r.Settings = &own
 	}
+}
+
+// forRun are the options of one run of a case. Where there are several, each has a
+// folder of its own for its files until it is known which of them stay.
+func (o Options) forRun(i, round int) (Options, error) {
+	tell := o.tell
+	own := o
+	own.Progress = func(p Progress) {
+		p.Number, p.Round, p.Rounds = i+1, round, o.Repeat
+		tell(p)
+	}
+	if o.Repeat == 1 {
+		return own, nil
+	}
+	var err error
+	own.Dir, err = rundir.Round(o.Dir, round)
+	return own, err
 }
 
 func (o Options) tell(p Progress) {

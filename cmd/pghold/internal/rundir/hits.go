@@ -2,6 +2,7 @@ package rundir
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -68,11 +69,12 @@ func caseFile(dir string, rr *experiment.RouteResult, kind Kind) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if rr.Name == "" || strings.ContainsAny(rr.Name, `/\`) {
-		return "", fmt.Errorf("%s names a route %q, which cannot be a file's name: restore the file, or run pghold lab again",
-			filepath.Join(folder, ResultFile), rr.Name)
+	name := cmp.Or(rr.File, rr.Name)
+	if name == "" || strings.ContainsAny(name, `/\`) {
+		return "", fmt.Errorf("%s names a route %q, which cannot be a file's name: restore the file, or run it again",
+			filepath.Join(folder, ResultFile), name)
 	}
-	return kind.Of(folder, rr.Name), nil
+	return kind.Of(folder, name), nil
 }
 
 // brokenFile says what is wrong with one of a case's files, and what to do.

@@ -1,4 +1,4 @@
-package lab
+package rundir
 
 import (
 	"cmp"
@@ -8,35 +8,18 @@ import (
 	"slices"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
-	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
-// forRun are the options of one run of a case. Where there are several, each has a
-// folder of its own for its files until it is known which of them stay.
-func (o Options) forRun(i, round int) (Options, error) {
-	tell := o.tell
-	own := o
-	own.Progress = func(p Progress) {
-		p.Number, p.Round, p.Rounds = i+1, round, o.Repeat
-		tell(p)
-	}
-	if o.Repeat == 1 {
-		return own, nil
-	}
-	var err error
-	own.Dir, err = rundir.Round(o.Dir, round)
-	return own, err
-}
-
-// runs are those of one case, in order.
-type runs struct {
+// Runs are those of one case, in order. Where there are several, each has a folder of its
+// own (Round) until it is known whose files stay.
+type Runs struct {
 	done []*experiment.RouteResult
 	dirs []string // the folders of those done
 	all  []string // and of one that was not; none where files are where they belong
 }
 
-// add takes in a run; r is nil where it was not finished.
-func (rs *runs) add(r *experiment.RouteResult, dir, belongs string) {
+// Add takes in a run; r is nil where it was not finished.
+func (rs *Runs) Add(r *experiment.RouteResult, dir, belongs string) {
 	if dir != belongs {
 		rs.all = append(rs.all, dir)
 	}
@@ -45,9 +28,9 @@ func (rs *runs) add(r *experiment.RouteResult, dir, belongs string) {
 	}
 }
 
-// result is that of the run with the median throughput, whose files it moves to
+// Result is that of the run with the median throughput, whose files it moves to
 // where they belong. It has the figures of the others where there are any.
-func (rs *runs) result(belongs string) (*experiment.RouteResult, error) {
+func (rs *Runs) Result(belongs string) (*experiment.RouteResult, error) {
 	i := rs.median()
 	r := *rs.done[i] // not the run's own: it has no repeats
 	if len(rs.done) > 1 {
@@ -75,9 +58,12 @@ func (rs *runs) result(belongs string) (*experiment.RouteResult, error) {
 	return &r, nil
 }
 
+// Done are those that were finished.
+func (rs *Runs) Done() []*experiment.RouteResult { return rs.done }
+
 // median is the run with the median throughput; of an even number, that with the
 // lower of the two in the middle.
-func (rs *runs) median() int {
+func (rs *Runs) median() int {
 	order := make([]int, len(rs.done))
 	for i := range order {
 		order[i] = i
@@ -86,8 +72,8 @@ func (rs *runs) median() int {
 	return order[(len(order)-1)/2]
 }
 
-// clear removes the folders of the runs.
-func (rs *runs) clear() {
+// Clear removes the folders of the runs.
+func (rs *Runs) Clear() {
 	for _, dir := range rs.all {
 		os.RemoveAll(dir)
 	}
