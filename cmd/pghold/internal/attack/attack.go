@@ -19,6 +19,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Config says what is sent, and how fast.
@@ -290,4 +291,25 @@ func (p *pacer) start() time.Time {
 
 func (p *pacer) offset(seq uint64) time.Duration {
 	return time.Duration(math.Round(float64(seq) / p.rate * float64(time.Second)))
+}
+
+// A run is called invalid when this machine disturbed it: when the latest hundredth of its
+// requests was sent late by more than this share of their median latency.
+const (
+	lateShare = 0.05
+
+	// timerError is how late the runtime's timers may be, of the clock, which disturbs
+	// nothing.
+	timerError = 2 * time.Millisecond
+)
+
+// Late says how late requests were sent, of a median latency, where that is too late for
+// their figures to count; else nothing. Times are the experiment's own, which runs so many
+// times as fast.
+func Late(sent *experiment.Quantiles, p50 time.Duration, speed float64) string {
+	if limit := time.Duration(lateShare * float64(p50)); limit == 0 || sent.P99 <= max(limit, experiment.Stretch(timerError, speed)) {
+		return ""
+	}
+	return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
+		words.Plain(sent.Max.Round(time.Millisecond)), words.Plain(sent.P99.Round(time.Millisecond)))
 }

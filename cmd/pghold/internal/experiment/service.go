@@ -50,6 +50,10 @@ type Wire struct {
 	MaxInFlight int `json:"max_in_flight"`
 	// Statements is how many answers the server gave to what clients asked for.
 	Statements int `json:"statements"`
+	// Busy is how long statements ran in a transaction, as a mean, and BusyInterval where the
+	// mean is with a probability of 95 %, as far as the transactions are alike.
+	Busy         Seconds    `json:"busy_s"`
+	BusyInterval [2]Seconds `json:"busy_interval_s"`
 	// BusyOutside is how long statements ran outside of transactions.
 	BusyOutside Seconds `json:"busy_outside_s"`
 	// Gaps are what transactions waited for their clients after, the costliest first, at

@@ -5,28 +5,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
-// A run is called invalid when this machine disturbed it: when the latest
-// hundredth of a route's requests was sent late by more than this share of their
-// median latency, or when its slow calls took longer by more than this share of
-// what they should.
-const (
-	lateShare = 0.05
-	slowShare = 0.01
-
-	// timerError is how late the runtime's timers may be, of the clock, which disturbs
-	// nothing.
-	timerError = 2 * time.Millisecond
-)
+// slowShare is how much longer than it should the slow call may take before a run is
+// called invalid: this machine disturbed it.
+const slowShare = 0.01
 
 // invalid says how a machine that could not keep up disturbed a route, or nothing.
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
-	if limit := time.Duration(lateShare * float64(r.Latency.P50)); limit > 0 && r.SentLate.P99 > max(limit, experiment.Stretch(timerError, s.Speed)) {
-		return fmt.Sprintf("requests were sent up to %s late (p99 %s)",
-			words.Plain(r.SentLate.Max.Round(time.Millisecond)), words.Plain(r.SentLate.P99.Round(time.Millisecond)))
+	if late := attack.Late(&r.SentLate, r.Latency.P50, s.Speed); late != "" {
+		return late
 	}
 	if own := r.Of().Group; own != "seed" && own != "remedies" {
 		return "" // the slow calls vary, or are made several times

@@ -118,6 +118,33 @@ func (l *Ledger) finished(t Transaction) {
 	l.longest = keepLongest(l.longest, t, maxTransactions)
 }
 
+// Moment is what the sessions do at one moment.
+type Moment struct {
+	Sessions      int
+	Busy          int    // a statement runs
+	InTransaction int    // a transaction is open, no statement runs
+	Statements    uint64 // answers so far
+}
+
+// Now is what the sessions do now. It costs far less than a Report.
+func (l *Ledger) Now() Moment {
+	l.mu.Lock()
+	sessions := slices.Collect(maps.Keys(l.sessions))
+	l.mu.Unlock()
+	m := Moment{Sessions: len(sessions), Statements: l.statements.Load()}
+	for _, s := range sessions {
+		s.mu.Lock()
+		switch {
+		case s.state == busy:
+			m.Busy++
+		case s.state.inGap():
+			m.InTransaction++
+		}
+		s.mu.Unlock()
+	}
+	return m
+}
+
 // Rest is transactions that are not listed.
 type Rest struct {
 	Count int `json:"count"`

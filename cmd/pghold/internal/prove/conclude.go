@@ -1,0 +1,116 @@
+package prove
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
+)
+
+// Conclude says what follows from a result of services' routes, a sentence or two for each.
+// Of what is not valid nothing does.
+func Conclude(r *experiment.Result) {
+	r.Conclusions = nil
+	for i := range r.Routes {
+		rr := &r.Routes[i]
+		if rr.NotValid != "" || rr.Requests == 0 {
+			continue
+		}
+		c := experiment.Conclusion{About: "service", Cases: []string{rr.Name}, Figures: map[string]float64{}}
+		switch {
+		case rr.Wire != nil:
+			c.Sentence = ofWire(r, rr, c.Figures)
+		case r.Service != nil && r.Service.Together:
+			c.Sentence = fmt.Sprintf("Beside the others, %s were answered, half of all requests in %s, 99 %% in %s.", answered(rr), words.Short(rr.Latency.P50), words.Short(rr.Latency.P99))
+		}
+		if c.Sentence != "" {
+			r.Conclusions = append(r.Conclusions, c)
+		}
+	}
+}
+
+func answered(rr *experiment.RouteResult) string {
+	return fmt.Sprintf("%d of %d requests", rr.Outcomes.OK, rr.Requests)
+}
+
+const (
+	// idleShare is the share of its transactions' time from which on a route is said to be
+	// idle in transaction, and idleGap how long the median of its costliest gaps must be.
+	idleShare = 0.5
+	idleGap   = 50 * time.Millisecond
+)
+
+// ofWire is what follows from what the wire showed.
+func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string]float64) string {
+	w := rr.Wire
+	sampled := r.Service != nil && r.Service.Sampled
+	var said []string
+	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	switch {
+	case w.Transactions == 0 && w.Statements == 0 && !sampled:
+		say("It did not use the database: %s were answered.", answered(rr))
+	case w.Transactions == 0 && sampled:
+		say("No sample found it in a transaction.")
+	case w.Transactions == 0:
+		say("It ran %s, none of them in a transaction that was open for longer than it.", words.Count(w.Statements, "statement"))
+	default:
+		said = append(said, ofTransactions(rr, figures)...)
+	}
+	switch {
+	case w.PossiblyHeld:
+		say("Possibly it holds connections outside of transactions: for most of the time there were at least as many requests as its %s, all of these were idle, no transaction was open, and never were more requests past their statements than there are connections. "+
+			"The wire does not show who has one then. Try a larger pool: if throughput grows with it, that is so.", words.Count(rr.Connections.Max, "connection"))
+	case sampled:
+		say("Samples do not show whether connections are held outside of transactions.")
+	case w.Statements > 0 && w.MaxInFlight < rr.Connections.Max && !holds(rr):
+		say("Whether it holds connections outside of transactions is not seen at this load: there were at most %s at once, and %s.",
+			words.Count(w.MaxInFlight, "request"), words.Count(rr.Connections.Max, "connection"))
+	}
+	return strings.Join(said, " ")
+}
+
+// holds reports whether a route is idle in transaction so long that it is worth a sentence.
+func holds(rr *experiment.RouteResult) bool {
+	return rr.SilentRatio != nil && *rr.SilentRatio >= idleShare && len(rr.Wire.Gaps) > 0 && time.Duration(rr.Wire.Gaps[0].P50) >= idleGap
+}
+
+func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (said []string) {
+	w := rr.Wire
+	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
+	if !holds(rr) {
+		return []string{fmt.Sprintf("It is idle in transaction for %s of the time that one is open: a transaction takes %s in the mean, and waits for the service for %s of that.",
+			words.Ratio(*rr.SilentRatio), words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
+	}
+	gap := w.Gaps[0]
+	figures["gap_p50_s"] = time.Duration(gap.P50).Seconds()
+	tagged := ""
+	if gap.Route != "" {
+		tagged = " (route " + gap.Route + ")"
+	}
+	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
+		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), gap.After, tagged))
+
+	connections := rr.Connections.Max
+	each := max(1, float64(w.Transactions)/float64(rr.Requests)) // of a request
+	carry := func(d time.Duration) float64 { return float64(connections) / (each * d.Seconds()) }
+	if w.MaxInTransaction < connections || w.MaxInFlight <= connections+1 || w.Busy <= 0 {
+		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", w.MaxInTransaction, words.Count(connections, "connection")))
+	}
+	now, low, high := carry(rr.Holds.Held.Mean), carry(time.Duration(w.BusyInterval[1])), carry(time.Duration(max(1, w.BusyInterval[0])))
+	figures["connections"], figures["carried_per_s"] = float64(connections), now
+	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
+	return append(said, fmt.Sprintf("%s carry %s requests/s, and the others wait. With what fills the gaps outside of the transaction they would carry %s to %s, as long as statements take what they took here (%s for each request).",
+		words.Count(connections, "connection"), twoDigits(now), twoDigits(low), twoDigits(high), words.Short(time.Duration(each*float64(w.Busy)))))
+}
+
+// twoDigits is a rate to two digits, more of them would be worth nothing.
+func twoDigits(v float64) string {
+	if v >= 1e6 {
+		return "more than a million"
+	}
+	scale := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return words.Number(math.Round(v/scale) * scale)
+}

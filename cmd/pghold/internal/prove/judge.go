@@ -1,0 +1,69 @@
+package prove
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
+)
+
+const (
+	// failedShare is the share of requests that may fail for reasons of their own before
+	// figures do not count.
+	failedShare = 0.01
+	// saturated is the share of the processors' time from which on nothing is left of it.
+	saturated = 0.95
+	// waitedLong is how long a request must have waited for its failure to count as one that
+	// comes from a lack of connections.
+	waitedLong = time.Second
+)
+
+func lateSentence(late string) string {
+	return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
+}
+
+// judge says in a sentence why the figures of a measurement do not count, if they do not.
+func (s *seen) judge(m *measurement, r *experiment.RouteResult, loads []*attack.Attack, drained bool, processor float64) {
+	foreign, text := s.failures(loads)
+	switch late := attack.Late(&r.SentLate, r.Latency.P50, 1); {
+	case s.sessions == 0 && s.answers == 0 && !m.Sampled:
+		r.NotValid = "No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
+			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'."
+	case late != "":
+		r.NotValid = lateSentence(late)
+	case processor > saturated:
+		r.NotValid = fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(processor))
+	case float64(foreign) > failedShare*float64(r.Requests):
+		r.NotValid = fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", foreign, r.Requests, text)
+	case !drained:
+		r.NotValid = "Transactions were still open " + words.Plain(2*m.Settings.ClientTimeout) + " after the last client had its answer or had left: they would count for the next route."
+	}
+}
+
+// failures are how many requests failed with an error that is not for a lack of connections,
+// as far as that can be told, and the commonest text of errors. For a lack of connections
+// failed those that waited for a while, and failed when as many transactions were open as
+// ever were: a service's pool timeout looks like that, whatever its status is.
+func (s *seen) failures(loads []*attack.Attack) (foreign int, text string) {
+	most := s.mostOpen()
+	for _, l := range loads {
+		began := l.Began()
+		for _, req := range l.Requests() {
+			switch {
+			case req.Outcome != experiment.Failed:
+			case req.Latency >= waitedLong && most > 1 && s.openAt(began.Add(req.Sent+req.Latency)) >= most-1:
+			default:
+				foreign++
+			}
+		}
+		n := 0
+		for t, count := range l.Result().Errors {
+			if count > n || count == n && t < text {
+				text, n = t, count
+			}
+		}
+	}
+	return foreign, text
+}

@@ -1,0 +1,493 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// Dial connects to a service.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Options say what is measured, and how.
+type Options struct {
+	// Settings are those of the load: rate, duration and client timeout.
+	Settings experiment.Settings
+	Targets  []Target
+	// Together sends to all routes at once, at Settings.Rate each, and not to one after the
+	// other.
+	Together bool
+	// Repeat is how many times it is all done, in rounds. Default 1.
+	Repeat int
+	// WarmUp is for how long requests are sent before, at the same rate, without being
+	// counted.
+	WarmUp time.Duration
+	// Dir is an existing folder that gets, for every route, its requests (FILE.bin, as vegeta
+	// writes them) and its transactions (FILE.checkouts.csv).
+	Dir string
+	// Wire has the transactions. Sampled says that they are from samples.
+	Wire    *Wire
+	Sampled bool
+	// Failed is closed when the service has ended.
+	Failed <-chan struct{}
+	// Dial connects to the service. By default that is the net package's. Where it is given,
+	// nobody looks whether this machine's processors have time to spare.
+	Dial Dial
+	// Progress is told how the run goes, several times a second, by one goroutine at a time.
+	// By default nobody is.
+	Progress func(Progress)
+}
+
+// Progress is the state of a run.
+type Progress struct {
+	Route         string // which is attacked, or Together
+	Number        int    // of it, from 1
+	Routes        int
+	Round, Rounds int
+	WarmingUp     bool
+	Draining      bool // all requests have ended, and transactions go on
+	Elapsed       time.Duration
+	Requests      int // to be sent
+	Sent          int
+	OK, Failed    int
+	Sessions      watch.Moment
+	// Done are the results, on the last Progress of each.
+	Done []*experiment.RouteResult
+}
+
+// ErrServiceEnded is the error of a run whose service has ended meanwhile.
+var ErrServiceEnded = errors.New("the service has ended")
+
+// Run attacks the routes. When ctx ends, or the service, it ends too, and returns the
+// routes that were finished, with Interrupted set, or nil where none was.
+func Run(ctx context.Context, o Options) (*experiment.Result, error) {
+	o.Repeat = max(1, o.Repeat)
+	started := time.Now().UTC().Truncate(time.Second)
+	res := &experiment.Result{Kind: experiment.Measured, StartedAt: &started, Settings: o.Settings, Routes: []experiment.RouteResult{}, Warnings: []string{}}
+	if o.Repeat > 1 {
+		res.Repeat = o.Repeat
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-o.Failed:
+			cancel(ErrServiceEnded)
+		case <-ctx.Done():
+		}
+	}()
+	conns := &connections{dial: o.Dial}
+	stop := context.AfterFunc(ctx, conns.close)
+	defer stop()
+
+	routes := routesOf(o.Targets)
+	steps := make([][]route, 0, len(routes))
+	for _, r := range routes {
+		steps = append(steps, []route{r})
+	}
+	if o.Together {
+		steps = [][]route{routes}
+	}
+	all := map[string]*rundir.Runs{}
+	defer func() {
+		for _, r := range all {
+			r.Clear()
+		}
+	}()
+	var order []string // of the routes' names, as results have them
+	var failed error
+	for round := 1; round <= o.Repeat && failed == nil; round++ {
+		for i, step := range steps {
+			own := o
+			own.Progress = func(p Progress) {
+				p.Number, p.Routes, p.Round, p.Rounds = i+1, len(steps), round, o.Repeat
+				if o.Progress != nil {
+					o.Progress(p)
+				}
+			}
+			if o.Repeat > 1 {
+				if own.Dir, failed = rundir.Round(o.Dir, round); failed != nil {
+					break
+				}
+			}
+			m := &measurement{Options: own, routes: step, dial: conns.Dial}
+			results, err := m.run(ctx)
+			if err != nil {
+				failed = err
+				if len(results) == 0 && o.Repeat > 1 {
+					os.RemoveAll(own.Dir)
+				}
+				break
+			}
+			for _, r := range results {
+				if all[r.Name] == nil {
+					all[r.Name] = &rundir.Runs{}
+					order = append(order, r.Name)
+				}
+				all[r.Name].Add(r, own.Dir, o.Dir)
+			}
+		}
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		failed = cause
+	}
+	for _, name := range order {
+		r, err := all[name].Result(o.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		res.Routes = append(res.Routes, *r)
+	}
+	if failed != nil {
+		if len(res.Routes) == 0 {
+			return nil, failed
+		}
+		res.Interrupted = true
+		if !errors.Is(failed, context.Canceled) {
+			res.Failed = failed.Error()
+		}
+	}
+	return res, failed
+}
+
+// connections are those to the service. They are closed when nobody waits for an answer
+// any more.
+type connections struct {
+	dial Dial
+
+	mu     sync.Mutex // guards what follows
+	open   map[net.Conn]bool
+	closed bool
+}
+
+// Dial connects.
+func (c *connections) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := c.dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	if c.open == nil {
+		c.open = map[net.Conn]bool{}
+	}
+	tracked := &connection{conn, c}
+	c.open[tracked] = true
+	return tracked, nil
+}
+
+func (c *connections) close() {
+	c.mu.Lock()
+	c.closed = true
+	open := c.open
+	c.open = nil
+	c.mu.Unlock()
+	for conn := range open {
+		conn.Close()
+	}
+}
+
+type connection struct {
+	net.Conn
+	of *connections
+}
+
+// Close closes the connection.
+func (c *connection) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// measurement is one attack, on one route or on several at once.
+type measurement struct {
+	Options
+	routes []route
+	dial   Dial
+}
+
+func (m *measurement) name() string {
+	if m.Together {
+		return experiment.Together
+	}
+	return m.routes[0].name
+}
+
+// lookEvery is how far apart looks at the ledger are.
+const lookEvery = 50 * time.Millisecond
+
+func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, failed error) {
+	if err := m.warmUp(ctx); err != nil {
+		return nil, err
+	}
+	loads := m.attacks(m.Settings)
+	win := m.Wire.open(time.Now())
+	began := time.Now()
+	before := processorTime()
+	sum := func() (sent, ok, bad int) {
+		for _, l := range loads {
+			s, o, b := l.Counts()
+			sent, ok, bad = sent+s, ok+o, bad+b
+		}
+		return sent, ok, bad
+	}
+	look := func() Progress {
+		p := Progress{Route: m.name(), Elapsed: time.Since(began), Requests: len(loads) * m.Settings.Requests()}
+		p.Sent, p.OK, p.Failed = sum()
+		p.Sessions = m.Wire.look(win, p.Sent-p.OK-p.Failed, p.OK)
+		p.Draining = p.OK+p.Failed >= p.Requests
+		return p
+	}
+	stop := context.AfterFunc(ctx, func() {
+		for _, l := range loads {
+			l.Stop()
+		}
+	})
+	defer stop()
+	attacked := make(chan error, 1)
+	go func() { attacked <- m.attack(loads) }()
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	var attackErr error
+	for going := true; going; {
+		select {
+		case <-ticker.C:
+			m.Progress(look())
+		case attackErr = <-attacked:
+			going = false
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if attackErr != nil {
+		return nil, attackErr
+	}
+	after := processorTime()
+	ended, timedOut := time.Time{}, false
+	for _, l := range loads {
+		if at := l.Ended(); at.After(ended) {
+			ended = at
+		}
+		timedOut = timedOut || l.Result().Outcomes.ClientTimeout > 0
+	}
+	drained := m.drain(ctx, ticker, timedOut, look)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	processor := 0.0
+	if m.Options.Dial == nil {
+		processor = after.busySince(before)
+	}
+	return m.results(loads, m.Wire.close(win, time.Now()), ended, drained, processor)
+}
+
+// attacks are the loads, one for each route.
+func (m *measurement) attacks(s experiment.Settings) (loads []*attack.Attack) {
+	for _, r := range m.routes {
+		loads = append(loads, attack.New(attack.Config{Name: r.name, Targets: r.targeter(), Settings: s, Dial: m.dial}))
+	}
+	return loads
+}
+
+// attack sends the loads at once, and writes their requests down.
+func (m *measurement) attack(loads []*attack.Attack) error {
+	errs := make([]error, len(loads))
+	var running sync.WaitGroup
+	for i, l := range loads {
+		running.Go(func() {
+			f, err := os.Create(rundir.Requests.Of(m.Dir, m.routes[i].file))
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			errs[i] = errors.Join(l.Run(f), f.Close())
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// warmUp sends requests that do not count.
+func (m *measurement) warmUp(ctx context.Context) error {
+	s := m.Settings
+	s.Duration = m.WarmUp
+	if s.Requests() < 1 {
+		return nil
+	}
+	m.Progress(Progress{Route: m.name(), WarmingUp: true, Requests: len(m.routes) * s.Requests()})
+	var running sync.WaitGroup
+	loads := m.attacks(s)
+	stop := context.AfterFunc(ctx, func() {
+		for _, l := range loads {
+			l.Stop()
+		}
+	})
+	defer stop()
+	for _, l := range loads {
+		running.Go(func() { l.Run(discard{}) })
+	}
+	running.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	timedOut := slices.ContainsFunc(loads, func(l *attack.Attack) bool { return l.Result().Outcomes.ClientTimeout > 0 })
+	m.drain(ctx, ticker, timedOut, func() Progress {
+		return Progress{Route: m.name(), WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
+	})
+	return context.Cause(ctx)
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// quietFor is for how long nothing must go on before handlers whose clients have left
+// count as done, where no gap was longer.
+const quietFor = time.Second
+
+// drain waits until the transactions have ended that the attack has left: no statement
+// runs and none is open. Where clients left without their answer, their handlers may come
+// back to the database: then it must be quiet for as long as the service's gaps are. It
+// gives up when that takes longer than two client timeouts, and returns false.
+func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLeft bool, look func() Progress) bool {
+	needed := time.Duration(0)
+	if clientsLeft {
+		needed = max(quietFor, time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent)+quietFor/2)
+		needed = min(needed, m.Settings.ClientTimeout)
+	}
+	limit := time.Now().Add(2*m.Settings.ClientTimeout + needed)
+	var quiet time.Time
+	var statements uint64
+	for {
+		p := look()
+		p.Draining = true
+		m.Progress(p)
+		now := time.Now()
+		if p.Sessions.Busy > 0 || p.Sessions.InTransaction > 0 || p.Sessions.Statements != statements {
+			quiet = time.Time{}
+		}
+		statements = p.Sessions.Statements
+		if quiet.IsZero() && p.Sessions.Busy+p.Sessions.InTransaction == 0 {
+			quiet = now
+		}
+		switch {
+		case !quiet.IsZero() && now.Sub(quiet) >= needed:
+			return true
+		case now.After(limit):
+			return false
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// results are the routes', and where they were attacked together one of all.
+func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
+	var results []*experiment.RouteResult
+	for i, l := range loads {
+		r := l.Result()
+		r.File = m.routes[i].file
+		results = append(results, &r)
+	}
+	whole := results[0]
+	if m.Together {
+		whole = together(loads)
+		results = append(results, whole)
+	}
+	s.describe(whole)
+	for i := len(s.txs) - 1; i >= 0; i-- {
+		if end := s.txs[i].StartedAt.Add(lasted(&s.txs[i])); end.Sub(ended) > whole.DrainedAfter {
+			whole.DrainedAfter = end.Sub(ended)
+		}
+	}
+	s.judge(m, whole, loads, drained, processor)
+	if m.Together {
+		for i, r := range results[:len(loads)] {
+			r.NotValid = whole.NotValid
+			if late := attack.Late(&results[i].SentLate, r.Latency.P50, 1); late != "" && r.NotValid == "" {
+				r.NotValid = lateSentence(late)
+			}
+		}
+	}
+	f, err := os.Create(rundir.Checkouts.Of(m.Dir, whole.File))
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(experiment.WriteCheckouts(f, s.checkouts(loads[0].Began())), f.Close())
+	if err != nil {
+		return nil, err
+	}
+	m.Progress(Progress{Route: m.name(), Done: results})
+	return results, nil
+}
+
+// together is the result of several loads as one.
+func together(loads []*attack.Attack) *experiment.RouteResult {
+	r := &experiment.RouteResult{Name: experiment.Together, File: "all-together", StatusCodes: map[string]int{}}
+	var all, answered []time.Duration
+	for _, l := range loads {
+		of := l.Result()
+		r.Requests += of.Requests
+		r.Rate += of.Rate
+		r.BytesIn += of.BytesIn
+		r.Elapsed = max(r.Elapsed, of.Elapsed)
+		for code, n := range of.StatusCodes {
+			r.StatusCodes[code] += n
+		}
+		for text, n := range of.Errors {
+			if r.Errors == nil {
+				r.Errors = map[string]int{}
+			}
+			r.Errors[text] += n
+		}
+		o := of.Outcomes
+		r.Outcomes.OK += o.OK
+		r.Outcomes.ClientTimeout += o.ClientTimeout
+		r.Outcomes.PoolTimeout += o.PoolTimeout
+		r.Outcomes.Rejected += o.Rejected
+		r.Outcomes.Error += o.Error
+		if of.SentLate.P99 > r.SentLate.P99 {
+			r.SentLate = of.SentLate
+		}
+		for _, req := range l.Requests() {
+			all = append(all, req.Latency)
+			if req.Outcome == experiment.OK {
+				answered = append(answered, req.Latency)
+			}
+		}
+	}
+	r.Latency, r.SuccessLatency = experiment.NewQuantiles(all), experiment.NewQuantiles(answered)
+	if r.Requests > 0 {
+		r.SuccessRatio = float64(r.Outcomes.OK) / float64(r.Requests)
+	}
+	if r.Elapsed > 0 {
+		r.Throughput = float64(r.Outcomes.OK) / r.Elapsed.Seconds()
+		r.Goodput = r.Throughput
+	}
+	return r
+}

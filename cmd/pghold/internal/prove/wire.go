@@ -1,0 +1,267 @@
+package prove
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// Wire collects the transactions that end, one by one.
+type Wire struct {
+	ledger *watch.Ledger
+
+	mu   sync.Mutex // guards what follows
+	done []watch.Transaction
+}
+
+// NewWire collects from a ledger that has no session yet.
+func NewWire(l *watch.Ledger) *Wire {
+	w := &Wire{ledger: l}
+	l.OnFinish(func(t watch.Transaction) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.done = append(w.done, t)
+	})
+	return w
+}
+
+// window is what the wire showed from a moment on.
+type window struct {
+	from     time.Time
+	began    *watch.Report
+	moments  []moment
+	sessions int // at most
+	silent   int // at most
+}
+
+// moment is a look at the ledger while a route is attacked.
+type moment struct {
+	watch.Moment
+	inFlight, answered int
+}
+
+// open begins a window. What ended before is forgotten.
+func (w *Wire) open(now time.Time) *window {
+	r := w.ledger.Report(now)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = nil
+	return &window{from: now, began: r}
+}
+
+// look takes note of a moment.
+func (w *Wire) look(win *window, inFlight, answered int) watch.Moment {
+	m := w.ledger.Now()
+	win.moments = append(win.moments, moment{m, inFlight, answered})
+	win.sessions, win.silent = max(win.sessions, m.Sessions), max(win.silent, m.InTransaction)
+	return m
+}
+
+// seen is what a window came to.
+type seen struct {
+	txs      []watch.Transaction // in the order in which they began
+	outside  time.Duration       // statements ran outside of transactions
+	answers  int                 // of the server
+	sessions int                 // at most
+	silent   int                 // in transaction, at most at a time
+	moments  []moment
+}
+
+// close ends a window.
+func (w *Wire) close(win *window, now time.Time) *seen {
+	r := w.ledger.Report(now)
+	w.mu.Lock()
+	txs := w.done
+	w.done = nil
+	w.mu.Unlock()
+	for _, t := range r.Listed {
+		if t.Open {
+			txs = append(txs, t)
+		}
+	}
+	txs = slices.DeleteFunc(txs, func(t watch.Transaction) bool { return t.StartedAt.Before(win.from) })
+	slices.SortStableFunc(txs, func(a, b watch.Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
+	busy := func(r *watch.Report) time.Duration {
+		return r.Sums.Total() - r.Inside.Total()
+	}
+	return &seen{
+		txs: txs, outside: max(0, busy(r)-busy(win.began)), answers: int(r.Statements - win.began.Statements),
+		sessions: win.sessions, silent: win.silent, moments: win.moments,
+	}
+}
+
+// waited is how long a transaction waited for its client between statements.
+func waited(t *watch.Transaction) time.Duration { return time.Duration(t.Silent + t.Aborted) }
+
+// lasted is how long it was open.
+func lasted(t *watch.Transaction) time.Duration { return time.Duration(t.S) }
+
+// checkouts are the transactions as a picture has them: a lane each, the lowest that was
+// free.
+func (s *seen) checkouts(since time.Time) []experiment.Checkout {
+	cs := make([]experiment.Checkout, 0, len(s.txs))
+	var free []time.Time // from when on, by lane
+	for i := range s.txs {
+		t := &s.txs[i]
+		lane := slices.IndexFunc(free, func(at time.Time) bool { return !at.After(t.StartedAt) })
+		if lane < 0 {
+			lane = len(free)
+			free = append(free, time.Time{})
+		}
+		free[lane] = t.StartedAt.Add(lasted(t))
+		cs = append(cs, experiment.Checkout{
+			At: t.StartedAt.Sub(since), Connection: lane + 1, Held: lasted(t),
+			Busy: lasted(t) - waited(t), SilentInTransaction: waited(t),
+		})
+	}
+	return cs
+}
+
+// mostOpen is how many transactions were open at once, at most.
+func (s *seen) mostOpen() (most int) {
+	type edge struct {
+		at   time.Time
+		step int
+	}
+	var edges []edge
+	for i := range s.txs {
+		edges = append(edges, edge{s.txs[i].StartedAt, 1}, edge{s.txs[i].StartedAt.Add(lasted(&s.txs[i])), -1})
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
+	open := 0
+	for _, e := range edges {
+		open += e.step
+		most = max(most, open)
+	}
+	return most
+}
+
+// openAt is how many transactions were open at a moment.
+func (s *seen) openAt(at time.Time) (n int) {
+	for i := range s.txs {
+		if t := &s.txs[i]; !t.StartedAt.After(at) && t.StartedAt.Add(lasted(t)).After(at) {
+			n++
+		}
+	}
+	return n
+}
+
+// sums are the time in all transactions, and what of it they waited for their clients.
+func (s *seen) sums() (inside, silent time.Duration) {
+	for i := range s.txs {
+		inside += lasted(&s.txs[i])
+		silent += waited(&s.txs[i])
+	}
+	return inside, silent
+}
+
+// gaps are the gaps of all transactions by route and statement, the costliest first.
+func (s *seen) gaps() []experiment.GapGroup {
+	type key struct{ route, after string }
+	lengths := map[key][]time.Duration{}
+	for _, t := range s.txs {
+		for _, g := range t.Gaps {
+			k := key{t.Route, g.After}
+			lengths[k] = append(lengths[k], time.Duration(g.S))
+		}
+	}
+	groups := []experiment.GapGroup{}
+	for k, ds := range lengths {
+		g := experiment.GapGroup{Route: k.route, After: k.after, Count: len(ds)}
+		for _, d := range ds {
+			g.Silent += experiment.Seconds(d)
+		}
+		q := experiment.NewQuantiles(ds)
+		g.P50, g.Longest = experiment.Seconds(q.P50), experiment.Seconds(q.Max)
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, func(a, b experiment.GapGroup) int {
+		return cmp.Or(cmp.Compare(b.Silent, a.Silent), cmp.Compare(a.After, b.After), cmp.Compare(a.Route, b.Route))
+	})
+	return groups[:min(len(groups), experiment.MaxGapGroups)]
+}
+
+// describe sets what the window showed in a route's result.
+func (s *seen) describe(r *experiment.RouteResult) {
+	inside, silent := s.sums()
+	var held, busy []time.Duration
+	for i := range s.txs {
+		held = append(held, lasted(&s.txs[i]))
+		busy = append(busy, lasted(&s.txs[i])-waited(&s.txs[i]))
+	}
+	r.Holds = experiment.Holds{Count: len(s.txs), Held: experiment.NewQuantiles(held), SilentInTransaction: silent}
+	if inside > 0 {
+		ratio := silent.Seconds() / inside.Seconds()
+		r.SilentRatio = &ratio
+		r.Holds.BusyRatio = 1 - ratio
+	}
+	r.Connections = experiment.Connections{Max: s.sessions, MaxSilentInTransaction: s.silent, SilentInTransaction: silent}
+	if n := len(s.moments); n > 0 {
+		r.Connections.Left = s.moments[n-1].Sessions
+	}
+	inFlight := 0
+	for _, m := range s.moments {
+		inFlight = max(inFlight, m.inFlight)
+	}
+	r.Wire = &experiment.Wire{
+		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: inFlight, Statements: s.answers,
+		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), PossiblyHeld: s.possiblyHeld(r),
+	}
+	r.Wire.Busy, r.Wire.BusyInterval = meanOf(busy)
+}
+
+// meanOf is a mean, and where it is with a probability of 95 %, by the normal distribution.
+func meanOf(ds []time.Duration) (mean experiment.Seconds, interval [2]experiment.Seconds) {
+	n := float64(len(ds))
+	if n == 0 {
+		return 0, interval
+	}
+	var sum, squares float64
+	for _, d := range ds {
+		sum += float64(d)
+	}
+	m := sum / n
+	for _, d := range ds {
+		squares += (float64(d) - m) * (float64(d) - m)
+	}
+	half := 0.0
+	if n > 1 {
+		half = 1.96 * math.Sqrt(squares/(n-1)/n)
+	}
+	return experiment.Seconds(m), [2]experiment.Seconds{experiment.Seconds(max(0, m-half)), experiment.Seconds(m + half)}
+}
+
+// possiblyHeld reports whether connections may have been held outside of transactions: for
+// most of the load there were at least as many requests as connections, no statement ran
+// and no transaction was open, and there were never more requests past their statements
+// than connections. More would prove that not each of them holds one.
+//
+// How many are past their statements is reckoned from the statements so far and the mean
+// number of these for a request.
+func (s *seen) possiblyHeld(r *experiment.RouteResult) bool {
+	var first, last uint64
+	if n := len(s.moments); n > 0 {
+		first, last = s.moments[0].Statements, s.moments[n-1].Statements
+	}
+	if last == first || r.Outcomes.OK == 0 || s.sessions == 0 {
+		return false
+	}
+	each := float64(last-first) / float64(r.Requests-r.Outcomes.PoolTimeout-r.Outcomes.Rejected)
+	under, still, past := 0, 0, 0.0
+	for _, m := range s.moments {
+		if m.inFlight == 0 {
+			continue
+		}
+		under++
+		if m.Busy == 0 && m.InTransaction == 0 && m.inFlight >= m.Sessions {
+			still++
+		}
+		past = max(past, float64(m.Statements-first)/each-float64(m.answered))
+	}
+	return under > 1 && 2*still > under && past <= 1.1*float64(s.sessions)+1
+}
