@@ -39,8 +39,15 @@ var errStrayAddress = errors.New("an argument looks like a connection string, or
 // strayAddress reports whether a connection string, or a part of one that the shell has
 // taken off, is elsewhere than after --dsn.
 func strayAddress(args []string) bool {
+	forService := len(args) > 0 && args[0] == "prove" // whose --env and command may have some
 	for i, arg := range args {
 		if strings.HasPrefix(arg, "--dsn=") || i > 0 && args[i-1] == "--dsn" {
+			continue
+		}
+		if forService && arg == "--" {
+			return false
+		}
+		if forService && (strings.HasPrefix(arg, "--env=") || i > 0 && args[i-1] == "--env") {
 			continue
 		}
 		if connstring.Like(arg) {

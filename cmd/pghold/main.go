@@ -41,6 +41,7 @@ func (s streams) log(line string) { fmt.Fprintln(s.err, line) }
 
 type commands struct {
 	Lab     labCmd           `cmd:"" help:"Run the experiment on a real Postgres and show what each route does with the same connections."`
+	Prove   proveCmd         `cmd:"" help:"Run the experiment on a service of your own, in any language: what it holds connections for, and what that costs."`
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
 	Plan    planCmd          `cmd:"" help:"Predict what the lab would measure, and say how many connections are needed, without running anything."`
 	Report  reportCmd        `cmd:"" help:"Show the result of a run again, or two side by side."`
@@ -99,7 +100,7 @@ func run(ctx context.Context, args []string, s streams) (status int) {
 		kong.Writers(s.out, s.err), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
-		words(), kong.Vars{"version": version()},
+		helpWords(), kong.Vars{"version": version()},
 	)
 	if err != nil {
 		panic(err) // a mistake in the structs above
@@ -158,8 +159,8 @@ func version() string {
 	return v
 }
 
-// words are what help takes from elsewhere.
-func words() kong.Option {
+// helpWords are what help takes from elsewhere.
+func helpWords() kong.Option {
 	var groups []string
 	for _, g := range experiment.Groups {
 		groups = append(groups, g.Name)

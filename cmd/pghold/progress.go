@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/prove"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // progress shows how a run goes: on a terminal one line that is rewritten, and a
@@ -85,6 +87,47 @@ func counts(s lab.Progress) string {
 	silent := s.Sessions.Count(activity.State.InTransaction)
 	parts = append(parts, fmt.Sprintf("%d connections (%d silent in transaction)", len(s.Sessions.Sessions), silent))
 	return strings.Join(parts, ", ")
+}
+
+// prove shows how an attack on a service goes.
+func (p *progress) prove(s prove.Progress) {
+	for _, r := range s.Done {
+		p.clear()
+		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", s.Number, s.Routes, roundName(r.Name, s), r.Outcomes.OK, r.Requests, round(r.Elapsed))
+		if r.NotValid != "" {
+			line += ", not valid"
+		}
+		fmt.Fprintln(p.out, line)
+	}
+	if p.width == 0 || len(s.Done) > 0 {
+		return
+	}
+	head := fmt.Sprintf("%d/%d %s", s.Number, s.Routes, roundName(s.Route, s))
+	switch waiting := s.Sent - s.OK - s.Failed; {
+	case s.WarmingUp:
+		p.rewrite(head + " warming up")
+	case s.Draining:
+		p.rewrite(fmt.Sprintf("%s %s all have ended, %s still in transaction", head, round(s.Elapsed), words.Count(s.Sessions.InTransaction+s.Sessions.Busy, "connection")))
+	default:
+		p.rewrite(fmt.Sprintf("%s %s %d/%d sent, %d answered, %d failed, %d waiting, %s (%d idle in transaction)", head, round(s.Elapsed),
+			s.Sent, s.Requests, s.OK, s.Failed, waiting, words.Count(s.Sessions.Sessions, "connection"), s.Sessions.InTransaction))
+	}
+}
+
+// roundName is the name of a route, and which of its repetitions is attacked.
+func roundName(name string, s prove.Progress) string {
+	if s.Rounds > 1 {
+		return fmt.Sprintf("%s (%d of %d)", name, s.Round, s.Rounds)
+	}
+	return name
+}
+
+// rewrite writes a line in place of the last one.
+func (p *progress) rewrite(line string) {
+	cut := []rune(line)
+	p.clear()
+	io.WriteString(p.out, string(cut[:min(len(cut), p.width-1)]))
+	p.drawn = true
 }
 
 func (p *progress) clear() {

@@ -59,6 +59,9 @@ type Wire struct {
 	// Gaps are what transactions waited for their clients after, the costliest first, at
 	// most MaxGapGroups.
 	Gaps []GapGroup `json:"gaps"`
+	// Exhausted is true where transactions had all connections that there were for them: most
+	// of the time in which more requests were in flight, MaxInTransaction were open.
+	Exhausted bool `json:"exhausted,omitempty"`
 	// PossiblyHeld is true where connections may have been held outside of transactions,
 	// which the wire does not show.
 	PossiblyHeld bool `json:"possibly_held_outside_transactions,omitempty"`

@@ -93,17 +93,21 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
 		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), gap.After, tagged))
 
-	connections := rr.Connections.Max
+	connections := w.MaxInTransaction
 	each := max(1, float64(w.Transactions)/float64(rr.Requests)) // of a request
 	carry := func(d time.Duration) float64 { return float64(connections) / (each * d.Seconds()) }
-	if w.MaxInTransaction < connections || w.MaxInFlight <= connections+1 || w.Busy <= 0 {
-		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", w.MaxInTransaction, words.Count(connections, "connection")))
+	if !w.Exhausted || w.Busy <= 0 {
+		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", connections, words.Count(rr.Connections.Max, "connection")))
 	}
 	now, low, high := carry(rr.Holds.Held.Mean), carry(time.Duration(w.BusyInterval[1])), carry(time.Duration(max(1, w.BusyInterval[0])))
 	figures["connections"], figures["carried_per_s"] = float64(connections), now
 	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
-	return append(said, fmt.Sprintf("%s carry %s requests/s, and the others wait. With what fills the gaps outside of the transaction they would carry %s to %s, as long as statements take what they took here (%s for each request).",
-		words.Count(connections, "connection"), twoDigits(now), twoDigits(low), twoDigits(high), words.Short(time.Duration(each*float64(w.Busy)))))
+	outside := twoDigits(low)
+	if more := twoDigits(high); more != outside {
+		outside += " to " + more
+	}
+	return append(said, fmt.Sprintf("%s carry %s requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry %s, as far as connections go: its statements take %s of each request.",
+		words.Count(connections, "connection"), twoDigits(now), outside, words.Short(time.Duration(each*float64(w.Busy)))))
 }
 
 // twoDigits is a rate to two digits, more of them would be worth nothing.

@@ -1,91 +1,346 @@
 package prove_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/cmd/pghold/internal/prove"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch"
-	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/internal/memnet"
 	"github.com/pghold/pghold/internal/pg/pgmem"
 )
 
 const (
-	inside  = "async_session_sleep_inside_session"
-	outside = "async_session_sleep_outside_session"
+	inside     = "async_session_sleep_inside_session"
+	outside    = "async_session_sleep_outside_session"
+	autocommit = "autocommit_inside"
 )
 
-// stage is the lab's app as somebody's service, on a Postgres in memory behind a tap.
-type stage struct {
-	base    string
-	network *memnet.Network
-	wire    *prove.Wire
-}
+// closeBy is equal but for some nanoseconds, which is what a message takes in memory.
+var closeBy = cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() < 10*time.Nanosecond })
 
-func setStage(t *testing.T, s experiment.Settings, routes ...string) *stage {
-	t.Helper()
-	network := &memnet.Network{}
-	server := pgmem.Start(pgmem.Config{Network: network, RoundTrip: 307 * time.Microsecond})
-	t.Cleanup(server.Close)
-	db, err := lab.OpenDatabaseIn(t.Context(), network, server.DSN(), s.ServerConnections())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-
-	cc, err := pgconn.ParseConfig(server.DSN())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cc.DialFunc = network.Dial
-	ledger := watch.New(time.Now())
-	wire := prove.NewWire(ledger)
-	l := listen(t, network)
-	tapped := tap.New(tap.Config{Server: cc, Ledger: ledger})
-	go tapped.Serve(l)
-	t.Cleanup(tapped.Close)
-
-	found, err := experiment.FindRoutes(routes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := lab.NewApp(lab.AppConfig{Database: db, Settings: s, Routes: found, Application: "shop", Via: "postgres://lab@" + l.Addr().String() + "/lab?sslmode=disable"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(app.Close)
-	web := listen(t, network)
-	service := &http.Server{Handler: app}
-	go service.Serve(web)
-	t.Cleanup(func() { service.Close() })
-	return &stage{base: "http://" + web.Addr().String() + "/", network: network, wire: wire}
-}
-
-func TestRun_TheExperiment(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := experiment.Defaults()
-		st := setStage(t, s, inside, outside)
-		res, err := prove.Run(t.Context(), prove.Options{
-			Settings: s, Targets: st.targets(t, outside, inside), Dir: t.TempDir(), Wire: st.wire, Dial: st.network.Dial,
-			Progress: func(prove.Progress) {},
+// What prove measures on the lab's app as somebody's service is what the lab measures: the
+// same requests end in the same way at the same time, and the wire has as much silence as
+// the app's recorder.
+func TestRun_IsWhatTheLabMeasures(t *testing.T) {
+	for _, route := range []string{outside, inside} {
+		var want experiment.RouteResult
+		synctest.Test(t, func(t *testing.T) {
+			network := &memnet.Network{}
+			server := pgmem.Start(pgmem.Config{Network: network, RoundTrip: roundTrip})
+			defer server.Close()
+			db, err := lab.OpenDatabaseIn(t.Context(), network, server.DSN(), untied().ServerConnections())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			routes, err := experiment.FindRoutes([]string{route})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := lab.Run(t.Context(), db, lab.Options{Settings: untied(), Cases: experiment.CasesOf(routes, untied()), Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = res.Routes[0]
+			time.Sleep(time.Minute) // for timers of net/http
 		})
+		inBubble(t, func(t *testing.T, st *stage) {
+			res, err := prove.Run(t.Context(), st.options(t, route))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := res.Routes[0]
+			if got.Name != "GET /"+route || got.NotValid != "" {
+				t.Errorf("got %s, not valid: %q", got.Name, got.NotValid)
+			}
+			if d := cmp.Diff(want.Outcomes, got.Outcomes); d != "" {
+				t.Errorf("%s: outcomes of the lab (-) and here (+):\n%s", route, d)
+			}
+			if d := cmp.Diff(want.Latency, got.Latency, closeBy); d != "" {
+				t.Errorf("%s: latencies of the lab (-) and here (+):\n%s", route, d)
+			}
+			if !cmp.Equal(got.Elapsed, want.Elapsed, closeBy) {
+				t.Errorf("%s: %v at %v/s, in the lab %v at %v/s", route, got.Elapsed, got.Throughput, want.Elapsed, want.Throughput)
+			}
+			// A round trip of BEGIN and one of COMMIT are the app's to count.
+			if d := (want.Holds.SilentInTransaction - got.Holds.SilentInTransaction).Abs(); d > time.Duration(want.Holds.Count)*roundTrip {
+				t.Errorf("%s: silent in transaction %v, by the lab's recorder %v", route, got.Holds.SilentInTransaction, want.Holds.SilentInTransaction)
+			}
+			if got.Wire.Transactions != want.Holds.Count || got.Connections.Max != want.Connections.Max {
+				t.Errorf("%s: %d transactions on %d connections, in the lab %d holds on %d", route, got.Wire.Transactions, got.Connections.Max, want.Holds.Count, want.Connections.Max)
+			}
+		}, route)
+	}
+}
+
+func TestConclude_TheExperiment(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		o := st.options(t, outside, inside)
+		res, err := prove.Run(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		prove.Conclude(res)
+		for i, want := range []string{
+			"It is idle in transaction for 0.0 % of the time that one is open: a transaction takes 614 µs in the mean, and waits for the service for 0 s of that.",
+			"It is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT id, name FROM lab.users WHERE id = $1. " +
+				"15 connections carry 7.5 requests/s, and all other requests wait. " +
+				"With what fills the gaps outside of the transaction they would carry 24000, as far as connections go: its statements take 614 µs of each request.",
+		} {
+			if got := st.hideSchema(res.Conclusions[i].Sentence); got != want {
+				t.Errorf("%s: got\n%s, want\n%s", res.Conclusions[i].Cases, got, want)
+			}
+		}
+		traces, err := rundir.Traces(o.Dir, withResult(t, o.Dir, res))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := res.Routes[1]
+		tr := traces[in.Name]
+		if len(tr.Requests) != in.Requests || len(tr.Checkouts) != in.Wire.Transactions {
+			t.Errorf("kept are %d requests and %d transactions, of %d and %d", len(tr.Requests), len(tr.Checkouts), in.Requests, in.Wire.Transactions)
+		}
+	}, outside, inside)
+}
+
+// A route that holds nothing pays for the one beside it.
+func TestRun_Together(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		o := st.options(t, outside, inside)
+		o.Together, o.Settings.Rate = true, 50
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Service = &experiment.Service{Together: true}
+		prove.Conclude(res)
+		if len(res.Routes) != 3 || res.Routes[2].Name != experiment.Together {
+			t.Fatalf("got %d routes", len(res.Routes))
+		}
+		out, in, all := res.Routes[0], res.Routes[1], res.Routes[2]
+		if all.Requests != out.Requests+in.Requests || all.Outcomes.OK != out.Outcomes.OK+in.Outcomes.OK || out.Requests != 250 {
+			t.Errorf("all together: %d of %d, the routes %d of %d and %d of %d", all.Outcomes.OK, all.Requests, out.Outcomes.OK, out.Requests, in.Outcomes.OK, in.Requests)
+		}
+		if out.Wire != nil || in.Wire != nil || all.Wire == nil || all.Wire.MaxInTransaction != 15 {
+			t.Errorf("the wire's figures are those of all: %+v", all.Wire)
+		}
+		if out.Latency.P99 < 20*time.Second {
+			t.Errorf("the route beside waits up to %v for the one that holds", out.Latency.P99)
+		}
+		if got := res.Conclusions[0].Sentence; !strings.Contains(got, "Beside the others, ") {
+			t.Errorf("got %q", got)
+		}
+	}, outside, inside)
+}
+
+// A connection that is held outside of a transaction is not seen, and that is said; not so
+// where more requests are past their statements than there are connections.
+func TestRun_PossiblyHeldOutsideOfATransaction(t *testing.T) {
+	for route, want := range map[string]bool{autocommit: true, outside: false, inside: false} {
+		inBubble(t, func(t *testing.T, st *stage) {
+			res, err := prove.Run(t.Context(), st.options(t, route))
+			if err != nil {
+				t.Fatal(err)
+			}
+			prove.Conclude(res)
+			got := res.Conclusions[0].Sentence
+			if res.Routes[0].Wire.PossiblyHeld != want || strings.Contains(got, "Possibly it holds connections outside of transactions") != want {
+				t.Errorf("%s: %v, %s", route, res.Routes[0].Wire.PossiblyHeld, got)
+			}
+		}, route)
+	}
+}
+
+// At a load that needs fewer connections than there are, nothing can be told of that.
+func TestConclude_FewerRequestsThanConnections(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		o := st.options(t, outside)
+		o.Settings.Rate = 100
+		if _, err := prove.Run(t.Context(), o); err != nil { // opens connections
+			t.Fatal(err)
+		}
+		res, err := prove.Run(t.Context(), st.options(t, outside))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rr := &res.Routes[0]
+		rr.Connections.Max, rr.Wire.MaxInFlight = 15, 4
+		prove.Conclude(res)
+		if got := res.Conclusions[0].Sentence; !strings.Contains(got, "is not seen at this load: there were at most 4 requests at once, and 15 connections") {
+			t.Errorf("got %s", got)
+		}
+	}, outside)
+}
+
+func TestRun_Repeats(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		o := st.options(t, outside, inside)
+		o.Repeat, o.Settings.Duration = 3, time.Second
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, r := range res.Routes {
-			t.Logf("%+v %+v %+v", r, r.Wire, *r.SilentRatio)
+			if len(r.Repeats) != 3 {
+				t.Errorf("%s has %d runs", r.Name, len(r.Repeats))
+			}
 		}
-		for _, c := range res.Conclusions {
-			t.Log(c.Cases, c.Sentence, c.Figures)
+		var files []string
+		entries, _ := os.ReadDir(o.Dir)
+		for _, e := range entries {
+			files = append(files, e.Name())
 		}
-		time.Sleep(time.Minute)
-	})
+		want := []string{"GET-" + inside + ".bin", "GET-" + inside + ".checkouts.csv", "GET-" + outside + ".bin", "GET-" + outside + ".checkouts.csv"}
+		if !slices.Equal(files, want) {
+			t.Errorf("got %q, want %q", files, want)
+		}
+	}, outside, inside)
+}
+
+// What was finished before the end is kept.
+func TestRun_Ends(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	for name, want := range map[string]error{"interrupted": interrupted, "the service has ended": prove.ErrServiceEnded} {
+		for _, after := range []int{0, 1} {
+			t.Run(fmt.Sprintf("%s after %d routes", name, after), func(t *testing.T) {
+				inBubble(t, func(t *testing.T, st *stage) {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					o := st.options(t, outside, inside)
+					gone := make(chan struct{})
+					o.Failed = gone
+					ended := false
+					o.Progress = func(p prove.Progress) {
+						if p.Number != after+1 || p.Sent < 100 || ended {
+							return
+						}
+						ended = true
+						if want == interrupted {
+							cancel(interrupted)
+						} else {
+							close(gone)
+						}
+					}
+					res, err := prove.Run(ctx, o)
+					if !errors.Is(err, want) {
+						t.Fatalf("got %v", err)
+					}
+					if after == 0 {
+						if res != nil {
+							t.Errorf("got %+v", res)
+						}
+						return
+					}
+					if len(res.Routes) != 1 || !res.Interrupted || res.Failed == "" {
+						t.Errorf("got %d routes, interrupted %v, %q", len(res.Routes), res.Interrupted, res.Failed)
+					}
+				}, outside, inside)
+			})
+		}
+	}
+}
+
+// broken is a service that does something else than it should.
+func broken(handle http.HandlerFunc) func(http.Handler) http.Handler {
+	return func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if handle != nil {
+				handle(w, r)
+			} else {
+				app.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+func TestRun_NotValid(t *testing.T) {
+	n := 0
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		want   string
+	}{
+		"no database": {func(http.ResponseWriter, *http.Request) {}, "No connection came over the tap"},
+		"errors": {func(w http.ResponseWriter, _ *http.Request) {
+			if n++; n%50 == 0 {
+				http.Error(w, "boom", http.StatusInternalServerError)
+			}
+		}, "10 of 500 requests failed for a reason that is not the lack of a connection, most often: 500 Internal Server Error."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubbleOf(t, broken(c.handle), func(t *testing.T, st *stage) {
+				if name == "errors" { // the service has a connection
+					st.use(t)
+				}
+				n = 0
+				o := st.options(t, outside)
+				o.WarmUp = 0
+				res, err := prove.Run(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				prove.Conclude(res)
+				if got := res.NotValid(); !strings.Contains(got, c.want) || len(res.Conclusions) > 0 {
+					t.Errorf("got %q, and %d conclusions", got, len(res.Conclusions))
+				}
+			}, outside)
+		})
+	}
+}
+
+// A service may answer 500 where it got no connection in time. That is what it does under
+// this load, and not a fault of the run.
+func TestRun_APoolTimeoutIsNoFault(t *testing.T) {
+	s := untied()
+	s.PoolTimeout = 5 * time.Second
+	inBubbleWith(t, s, func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			app.ServeHTTP(internalError{w}, r)
+		})
+	}, func(t *testing.T, st *stage) {
+		res, err := prove.Run(t.Context(), st.options(t, inside))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := res.Routes[0]
+		if r.Outcomes.Error < 300 || r.NotValid != "" {
+			t.Errorf("%d errors, not valid: %q", r.Outcomes.Error, r.NotValid)
+		}
+	}, inside)
+}
+
+// internalError answers 500 in place of 503.
+type internalError struct{ http.ResponseWriter }
+
+func (w internalError) WriteHeader(status int) {
+	if status == http.StatusServiceUnavailable {
+		status = http.StatusInternalServerError
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// withResult puts the result into the folder of its files.
+func withResult(t *testing.T, dir string, r *experiment.Result) *experiment.Result {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, rundir.ResultFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := experiment.WriteResult(f, r); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

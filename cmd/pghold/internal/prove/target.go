@@ -86,6 +86,26 @@ func (t *Target) Writes() bool {
 	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, t.Method)
 }
 
+// Writes are how many requests of each method that may write are sent, where each route
+// gets so many, and each target one before.
+func Writes(targets []Target, each int) map[string]int {
+	writes := map[string]int{}
+	for _, r := range routesOf(targets) {
+		for i, v := range r.targets {
+			t := Target{Target: v}
+			if !t.Writes() {
+				continue
+			}
+			turns := each / len(r.targets)
+			if i < each%len(r.targets) {
+				turns++
+			}
+			writes[t.Method] += turns + 1
+		}
+	}
+	return writes
+}
+
 // Address is where the target listens, as host:port.
 func (t *Target) Address() string {
 	u, _ := url.Parse(t.URL) // was checked

@@ -212,7 +212,24 @@ func (s *seen) describe(r *experiment.RouteResult) {
 		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: inFlight, Statements: s.answers,
 		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), PossiblyHeld: s.possiblyHeld(r),
 	}
+	r.Wire.Exhausted = s.exhausted(r.Wire.MaxInTransaction)
 	r.Wire.Busy, r.Wire.BusyInterval = meanOf(busy)
+}
+
+// exhausted reports whether at most of the moments at which more requests were in flight
+// than transactions ever open, as many transactions were open as ever.
+func (s *seen) exhausted(most int) bool {
+	more, all := 0, 0
+	for _, m := range s.moments {
+		if m.inFlight <= most {
+			continue
+		}
+		more++
+		if m.Busy+m.InTransaction >= most {
+			all++
+		}
+	}
+	return more > 1 && 2*all > more
 }
 
 // meanOf is a mean, and where it is with a probability of 95 %, by the normal distribution.
@@ -241,8 +258,9 @@ func meanOf(ds []time.Duration) (mean experiment.Seconds, interval [2]experiment
 // and no transaction was open, and there were never more requests past their statements
 // than connections. More would prove that not each of them holds one.
 //
-// How many are past their statements is reckoned from the statements so far and the mean
-// number of these for a request.
+// How many are past their statements is reckoned from the statements so far and how many
+// there are for an answer, those of requests that had none with them: so it is never too
+// many.
 func (s *seen) possiblyHeld(r *experiment.RouteResult) bool {
 	var first, last uint64
 	if n := len(s.moments); n > 0 {
@@ -251,7 +269,7 @@ func (s *seen) possiblyHeld(r *experiment.RouteResult) bool {
 	if last == first || r.Outcomes.OK == 0 || s.sessions == 0 {
 		return false
 	}
-	each := float64(last-first) / float64(r.Requests-r.Outcomes.PoolTimeout-r.Outcomes.Rejected)
+	each := float64(last-first) / float64(r.Outcomes.OK)
 	under, still, past := 0, 0, 0.0
 	for _, m := range s.moments {
 		if m.inFlight == 0 {

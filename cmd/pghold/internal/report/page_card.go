@@ -198,7 +198,10 @@ func (s *card) figures(rr *experiment.RouteResult) {
 		s.Figures = append(s.Figures, figureIn{"connections", plainInt(rr.Connections.Max)},
 			figureIn{"silent at most", plainInt(rr.Connections.MaxSilentInTransaction)})
 	}
-	if rr.Holds.Count > 0 {
+	switch {
+	case rr.Wire != nil && rr.SilentRatio != nil:
+		s.Figures = append(s.Figures, figureIn{"idle in transaction", words.Ratio(*rr.SilentRatio)})
+	case rr.Wire == nil && rr.Holds.Count > 0:
 		s.Figures = append(s.Figures, figureIn{"waiting at most", plainInt(rr.Holds.MaxWaiting)})
 	}
 }
@@ -274,6 +277,9 @@ func (s *card) pictures(c CardData) {
 	o := chart.Options{
 		Name: s.Name, Time: a.Time, Latency: a.Latency, ClientTimeout: c.Settings.ClientTimeout,
 		Lanes: c.Settings.Connections(), Waiting: a.Waiting, Outcomes: a.Outcomes,
+	}
+	if c.Result != nil && c.Result.Wire != nil {
+		o.Lanes, o.InFlight = c.Result.Connections.Max, c.Trace.Requests
 	}
 	if c.Small {
 		o.MaxDots = 600

@@ -16,6 +16,7 @@ func settingsParts(r *experiment.Result) []string {
 	var parts []string
 	for _, t := range experiment.Table() {
 		switch text := said(t, s); {
+		case r.Service != nil && !ofService(t, r.Service):
 		case text == "" || t.Off != "" && t.IsOff(s):
 		case t.Flag == "duration":
 			parts[0] += " for " + words.Plain(s.Duration)
@@ -29,10 +30,38 @@ func settingsParts(r *experiment.Result) []string {
 	if s.Speed != 1 {
 		parts = append(parts, "run at "+words.Number(s.Speed)+" times the speed (all figures are in the experiment's own time)")
 	}
+	if sv := r.Service; sv != nil {
+		if sv.Together {
+			parts = append(parts, "to each route, all at once")
+		}
+		if len(sv.Command) > 0 {
+			parts = append(parts, "service: "+shorten(printable.Line(strings.Join(sv.Command, " ")), 120))
+		}
+		parts = append(parts, shorten(printable.Line(sv.Database), 120))
+		silent := "idle in transaction " + words.Seconds(time.Duration(sv.SilentInTransaction)) + " in all by the tap"
+		if sv.Sampled {
+			silent = "sessions sampled, idle in transaction at least " + words.Seconds(time.Duration(sv.SilentInTransaction)) + " in all"
+		}
+		if sv.CountedByServer != nil {
+			silent += ", " + words.Seconds(time.Duration(*sv.CountedByServer)) + " by the server's own counter"
+		}
+		return append(parts, silent)
+	}
 	if s.Postgres != "" {
 		parts = append(parts, "Postgres "+shorten(printable.Line(s.Postgres), 40))
 	}
 	return parts
+}
+
+// ofService reports whether a setting is one of an attack on a service.
+func ofService(t experiment.Setting, s *experiment.Service) bool {
+	switch t.Flag {
+	case "rate", "duration", "client-timeout":
+		return true
+	case "slow":
+		return s.Upstream
+	}
+	return false
 }
 
 // said is one thing about settings, in text; "" where it is said with another, or is

@@ -15,6 +15,9 @@ func tables(r *experiment.Result) []table {
 }
 
 func allTables(r *experiment.Result) []table {
+	if r.Service != nil {
+		return []table{attackTable(r), outcomeTable(r), wireTable(r), gapTable(r), runsTable(r)}
+	}
 	return []table{attackTable(r), outcomeTable(r), timeTable(r), requestTable(r), updateTable(r), killedTable(r), silentTable(r), sidesTable(r), runsTable(r)}
 }
 
@@ -62,6 +65,8 @@ func attackTable(r *experiment.Result) table {
 				}
 			}
 			switch {
+			case r.Service != nil && rr.Wire == nil: // what the server saw was of all routes at once
+				return append(cells, cell{}, cell{})
 			case !observed:
 				return append(cells, cell{}, cell{})
 			case rr.Requests == 0:

@@ -22,7 +22,9 @@ const (
 	ResultFile   = "result.json"
 	MarkdownFile = "report.md"
 	HTMLFile     = "report.html"
-	unfinished   = "unfinished" // there until all others are
+	OutputFile   = "service.log" // what a service printed
+	SetupFile    = "setup.log"   // and what filled its database
+	unfinished   = "unfinished"  // there until all others are
 )
 
 // Kind is a kind of file of which each case of a run has one, named after it.

@@ -74,7 +74,7 @@ func (f *Dir) disposable() error {
 			return err
 		case path == f.name, path == f.in(unfinished), e.IsDir() && strings.HasPrefix(name, rounds):
 			return nil
-		case e.Type().IsRegular() && (strings.HasSuffix(name, string(Requests)) || strings.HasSuffix(name, string(Connections))):
+		case e.Type().IsRegular() && (name == OutputFile || name == SetupFile || strings.HasSuffix(name, string(Requests)) || strings.HasSuffix(name, string(Connections))):
 			return nil
 		}
 		return errKept

@@ -21,7 +21,13 @@ func Traces(dir string, r *experiment.Result) (map[string]*experiment.Trace, err
 	traces := map[string]*experiment.Trace{}
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		requests, err := readRequests(dir, r, rr)
+		var requests []experiment.Request
+		var err error
+		if rr.Name == experiment.Together && r.Service != nil {
+			requests, err = allRequests(dir, r)
+		} else {
+			requests, err = readRequests(dir, r, rr)
+		}
 		none := errors.Is(err, fs.ErrNotExist)
 		if err != nil && !none {
 			return nil, err
@@ -35,6 +41,22 @@ func Traces(dir string, r *experiment.Result) (map[string]*experiment.Trace, err
 		}
 	}
 	return traces, nil
+}
+
+// allRequests are those of all routes that were attacked at once.
+func allRequests(dir string, r *experiment.Result) (all []experiment.Request, err error) {
+	for i := range r.Routes {
+		if r.Routes[i].Name == experiment.Together {
+			continue
+		}
+		requests, err := readRequests(dir, r, &r.Routes[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, requests...)
+	}
+	slices.SortStableFunc(all, func(a, b experiment.Request) int { return cmp.Compare(a.Sent, b.Sent) })
+	return all, nil
 }
 
 func readRequests(dir string, r *experiment.Result, rr *experiment.RouteResult) ([]experiment.Request, error) {

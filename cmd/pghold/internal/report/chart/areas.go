@@ -14,14 +14,17 @@ func columns(a axis) int { return max(int(a.to-a.from), 1) }
 
 func (l *holds) drawWaiters(c *canvas, a axis, y float64) {
 	label := "nobody waiting for a connection"
-	if l.maxWaiting > 0 {
+	switch {
+	case l.o.InFlight != nil:
+		label = fmt.Sprintf("requests in flight: at most %d", l.maxWaiting)
+	case l.maxWaiting > 0:
 		label = fmt.Sprintf("waiting for a connection: at most %d", l.maxWaiting)
 	}
 	c.text(a.from, y+12, atStart, "", cut(label, a.to-a.from))
 	base, height := y+18+waitersHeight-4, float64(waitersHeight-4)
 	most := make([]int, columns(a))
 	perColumn := a.end / float64(len(most))
-	waiters(l.checkouts, func(from, to float64, n int) {
+	l.above(func(from, to float64, n int) {
 		first := clampIndex(from/perColumn, len(most))
 		last := clampIndex(to/perColumn, len(most))
 		for i := first; i <= last; i++ {
@@ -147,6 +150,18 @@ func (l *holds) drawAreas(c *canvas, a axis, top, bottom float64) {
 			floors[k] += heights[k]
 		}
 	}
+}
+
+// above tells how many waited, or were in flight, from one moment to another.
+func (l *holds) above(tell func(from, to float64, n int)) {
+	if l.o.InFlight == nil {
+		waiters(l.checkouts, tell)
+		return
+	}
+	mostAtOnce(len(l.o.InFlight), func(i int) (float64, float64) {
+		r := l.o.InFlight[i]
+		return r.Sent.Seconds(), (r.Sent + r.Latency).Seconds()
+	}, tell)
 }
 
 // MaxWaiting is how many waited for a connection at once, at most.

@@ -51,7 +51,7 @@ func newHolds(checkouts []experiment.Checkout, o Options) *holds {
 	}
 	l.assign()
 	if l.maxWaiting = o.MaxWaiting; l.maxWaiting == 0 {
-		l.maxWaiting = MaxWaiting(checkouts)
+		l.above(func(_, _ float64, n int) { l.maxWaiting = max(l.maxWaiting, n) })
 	}
 	l.maxHeld = mostAtOnce(len(checkouts), func(i int) (float64, float64) {
 		ck := checkouts[i]
@@ -137,13 +137,22 @@ func (l *holds) height() float64 {
 func (l *holds) title() string { return "Connections over time: " + l.o.Name }
 
 func (l *holds) desc() string {
-	if l.got+l.gone+l.waiting == 0 {
+	switch none := l.got+l.gone+l.waiting == 0; {
+	case none && l.o.InFlight != nil:
+		return "There was no transaction."
+	case none:
 		return "No connection was taken and nobody waited for one."
 	}
-	s := fmt.Sprintf("%s in %s, at most %d at once.", words.Count(l.got, "hold"), wordsOf(l.end), l.maxHeld)
+	thing := "hold"
+	if l.o.InFlight != nil {
+		thing = "transaction"
+	}
+	s := fmt.Sprintf("%s in %s, at most %d at once.", words.Count(l.got, thing), wordsOf(l.end), l.maxHeld)
 	s += fmt.Sprintf(" Together the connections were busy with SQL for %s, silent in transaction for %s and silent without one for %s.",
 		wordsOf(l.sum[0]), wordsOf(l.sum[1]), wordsOf(l.sum[2]))
 	switch {
+	case l.o.InFlight != nil:
+		s += fmt.Sprintf(" At most %d requests were in flight at once.", l.maxWaiting)
 	case l.maxWaiting == 0:
 		s += " Nobody waited for a connection."
 	default:

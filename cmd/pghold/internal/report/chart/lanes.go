@@ -96,9 +96,13 @@ func (l *holds) drawsGone(a axis) bool {
 }
 
 func (l *holds) heading(c *canvas, a axis, top float64) {
-	words := fmt.Sprintf("connections in use: at most %d of %d", l.maxHeld, l.lanes)
+	what := "connections in use"
+	if l.o.InFlight != nil {
+		what = "connections in a transaction"
+	}
+	words := fmt.Sprintf("%s: at most %d of %d", what, l.maxHeld, l.lanes)
 	if l.maxHeld == 0 {
-		words = fmt.Sprintf("connections in use: none of %d", l.lanes)
+		words = fmt.Sprintf("%s: none of %d", what, l.lanes)
 	}
 	c.text(a.from, top-7, atStart, "", cut(words, a.to-a.from))
 }
