@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -81,8 +82,8 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 	w := rr.Wire
 	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
 	if !holds(rr) {
-		return []string{fmt.Sprintf("It is idle in transaction for %s of the time that one is open: a transaction takes %s in the mean, and waits for the service for %s of that.",
-			words.Ratio(*rr.SilentRatio), words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
+		return []string{fmt.Sprintf("Its transactions take %s in the mean, and are idle for %s of that.",
+			words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
 	}
 	gap := w.Gaps[0]
 	figures["gap_p50_s"] = time.Duration(gap.P50).Seconds()
@@ -91,7 +92,7 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 		tagged = " (route " + gap.Route + ")"
 	}
 	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
-		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), gap.After, tagged))
+		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), watch.Shorten(gap.After, 100), tagged))
 
 	connections := w.MaxInTransaction
 	each := max(1, float64(w.Transactions)/float64(rr.Requests)) // of a request

@@ -23,6 +23,9 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 	}
 	fmt.Fprintf(&b, "%s: %s.\n\n", escape(origin(r)), escape(strings.Join(settingsParts(r), ", ")))
 
+	if r.Service != nil {
+		markdownList(&b, conclusionsTitle, conclusions(r))
+	}
 	if len(r.Routes) == 0 {
 		b.WriteString(noRoutesText + "\n\n")
 	}
@@ -41,7 +44,9 @@ func Markdown(w io.Writer, r *experiment.Result) error {
 	markdownDifferences(&b, r)
 	markdownErrors(&b, r)
 	markdownList(&b, intervalsTitle, intervalsOf(r))
-	markdownList(&b, conclusionsTitle, conclusions(r))
+	if r.Service == nil {
+		markdownList(&b, conclusionsTitle, conclusions(r))
+	}
 	if ws := warnings(r); len(ws) > 0 {
 		b.WriteString("## Warnings\n\n")
 		for _, s := range ws {
@@ -72,7 +77,7 @@ func markdownTable(b *strings.Builder, t table) {
 	for _, r := range t.rows {
 		label := code(shorten(r.route, longestError))
 		if t.rowsOf != "" {
-			label = r.route // our own words
+			label = escape(r.route)
 		}
 		if r.beside != "" {
 			label = "*" + r.beside + "*"

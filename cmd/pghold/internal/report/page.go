@@ -18,7 +18,7 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	all, each := differences(r)
 	errs, others := commonErrors(r)
 	p := page{
-		Style: template.CSS(Style()), Legend: template.HTML(Legend()),
+		Style: template.CSS(Style()), Legend: template.HTML(legendOf(r)),
 		Origin: origin(r), Settings: settingsParts(r), Warnings: warnings(r), Command: r.Command(), Meaning: Meaning(r),
 		DiffersTitle: differsTitle, PredictionsTitle: predictionsTitle, Other: others,
 	}
@@ -51,6 +51,9 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	}
 	p.list(intervalsTitle, intervalsOf(r))
 	p.list(conclusionsTitle, conclusions(r))
+	if r.Service != nil {
+		p.First, p.Lists = p.Lists, nil
+	}
 	for _, e := range errs {
 		p.Errors = append(p.Errors, figureIn{plainInt(e.count), e.text})
 	}
@@ -69,7 +72,7 @@ type page struct {
 	Tables                                 []pageTable
 	DiffersTitle, PredictionsTitle         string
 	Differs, Predictions, Errors           []figureIn
-	Lists                                  []pageList // what follows, and where means are
+	First, Lists                           []pageList // what follows, and where means are
 	Other                                  int        // texts of errors
 	Warnings, Settings                     []string
 	Command                                string

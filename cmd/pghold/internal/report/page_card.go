@@ -324,6 +324,17 @@ var cardTemplate = template.Must(template.New("card").Parse(`<article class="car
 </article>
 `))
 
+// legendOf is the legend of a result.
+func legendOf(r *experiment.Result) string {
+	if r.Service != nil {
+		var b strings.Builder
+		legend(&b, "Connections", chart.Transactions(), "A low bar: in a transaction for less than half of that moment. The dashed line: the last client has gone.")
+		legend(&b, "Requests", chart.Outcomes(), "The dashed line: the client timeout.")
+		return b.String()
+	}
+	return Legend()
+}
+
 // Legend is HTML that says what the colours and shapes of cards mean.
 func Legend() string {
 	var b strings.Builder

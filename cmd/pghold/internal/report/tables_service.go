@@ -5,6 +5,7 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
@@ -14,9 +15,9 @@ func wireTable(r *experiment.Result) table {
 		name:  "wire",
 		title: "Transactions, as the database sees them",
 		note: "took: from the statement that opened it to its end, as a mean. idle: the share of that in which no statement ran. " +
-			"at once: the most that were open at a time. A connection that is held outside of a transaction is not seen.",
+			"at once: the most that were open at a time. in flight: the most requests. A connection that is held outside of a transaction is not seen.",
 		columns: []column{
-			{name: "transactions"}, {name: "took"}, {name: "SQL"}, {name: "idle"}, {name: "at once"}, {group: "in flight", name: "requests"},
+			{name: "transactions"}, {name: "took"}, {name: "SQL"}, {name: "idle"}, {name: "at once"}, {name: "in flight"},
 		},
 	}
 	for i := range r.Routes {
@@ -65,7 +66,7 @@ func gapTable(r *experiment.Result) table {
 			if g.Route != "" {
 				name += " (" + shorten(printable.Line(g.Route), 60) + ")"
 			}
-			t.rows = append(t.rows, row{route: name + ", " + shorten(printable.Line(g.After), 80), cells: []cell{
+			t.rows = append(t.rows, row{route: name + ", " + printable.Line(watch.Shorten(g.After, 60)), cells: []cell{
 				{text: words.Seconds(time.Duration(g.Silent))}, {text: plainInt(g.Count)}, {text: words.Seconds(time.Duration(g.P50))}, {text: words.Seconds(time.Duration(g.Longest))},
 			}})
 		}

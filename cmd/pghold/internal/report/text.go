@@ -48,6 +48,11 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	if s := notValid(r); s != "" {
 		add(toneBad, wrap(s, width, ""))
 	}
+	follows := textList(conclusionsTitle, conclusions(r), width, p)
+	if r.Service != nil && follows != "" {
+		parts = append(parts, follows)
+		follows = ""
+	}
 	if len(r.Routes) == 0 {
 		add(tonePlain, wrap(noRoutesText, width, ""))
 	} else {
@@ -67,7 +72,7 @@ func Text(w io.Writer, r *experiment.Result, o TextOptions) error {
 	if m := Meaning(r); m != "" {
 		add(toneTitle, wrap(m, width, ""))
 	}
-	for _, l := range []string{textList(intervalsTitle, intervalsOf(r), width, p), textList(conclusionsTitle, conclusions(r), width, p)} {
+	for _, l := range []string{textList(intervalsTitle, intervalsOf(r), width, p), follows} {
 		if l != "" {
 			parts = append(parts, l)
 		}

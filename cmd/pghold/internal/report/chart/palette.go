@@ -47,6 +47,13 @@ var (
 // spend their time, and Outcomes those of how they end, as a legend has them.
 func Connections() []Mark { return []Mark{busy, silentTx, silent, free, waiting} }
 
+// Transactions are Connections of a picture that has requests in flight.
+func Transactions() []Mark {
+	inFlight, outside := waiting, free
+	inFlight.Words, outside.Words = "requests in flight", "in no transaction"
+	return []Mark{busy, silentTx, outside, inFlight}
+}
+
 // Waits are the marks of where requests spend their time.
 func Waits() []Mark { return []Mark{threadWait, poolWait, sql, slow} }
 
