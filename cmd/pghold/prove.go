@@ -18,6 +18,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/lab/upstream"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/prove"
+	"github.com/pghold/pghold/cmd/pghold/internal/prove/service"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
@@ -243,6 +244,13 @@ func (c *proveCmd) check(targets []prove.Target) (experiment.Settings, error) {
 	case !c.Upstream && (c.Slow != 2*time.Second || c.SlowShape != experiment.Fixed):
 		return settings, errors.New("--slow and --slow-shape are those of the slow API that --upstream starts")
 	}
+	slow := ""
+	if c.Upstream {
+		slow = "http://127.0.0.1"
+	}
+	if _, err := (service.Database{Host: "127.0.0.1"}).Env(c.Env, slow); err != nil {
+		return settings, err
+	}
 	if c.Ready != "" {
 		if _, err := prove.ParseTarget(c.Ready); err != nil {
 			return settings, fmt.Errorf("--ready: %w", err)
@@ -278,6 +286,7 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 			}
 		}
 	}
+	flag("--name", c.Name...)
 	flag("--setup", c.Setup)
 	flag("--ready", c.Ready)
 	flag("--env", prove.HidePasswords(c.Env)...)

@@ -54,7 +54,7 @@ func Compare(a, b Side) *Comparison {
 			c.OnlyA = append(c.OnlyA, ra.Name)
 		default:
 			c.Routes = append(c.Routes, RouteComparison{Name: ra.Name, Figures: compareFigures(
-				runsOf(ra, a.Result.Kind), runsOf(rb, b.Result.Kind))})
+				runsOf(ra, a.Result), runsOf(rb, b.Result))})
 			changes = append(changes, changesOf(a.Result.SettingsOf(ra), b.Result.SettingsOf(rb)))
 		}
 	}

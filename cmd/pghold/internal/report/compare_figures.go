@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/perf/benchmath"
@@ -133,19 +134,24 @@ type runs struct {
 	// zeroKnown is false where a figure that is zero may as well not have been told: in
 	// what somebody else has published.
 	zeroKnown bool
+	// unseen is true where the database was not seen to do anything for the route alone.
+	unseen bool
 }
 
-func runsOf(rr *experiment.RouteResult, kind string) runs {
+func runsOf(rr *experiment.RouteResult, r *experiment.Result) runs {
 	if rr.Requests == 0 {
 		return runs{}
 	}
-	return runs{rr.Runs(), kind != experiment.Published}
+	return runs{rr.Runs(), r.Kind != experiment.Published, r.Service != nil && rr.Wire == nil}
 }
 
 // values are those of a figure in all runs, or none where one has it not.
 func (r runs) values(of measure) (vs []float64) {
 	for i := range r.figures {
 		v, known := of.of(&r.figures[i])
+		if r.unseen && (strings.HasPrefix(of.path, "holds.") || strings.HasPrefix(of.path, "connections.")) {
+			known = false
+		}
 		if !known || !words.Finite(v) || v == 0 && !r.zeroKnown {
 			return nil
 		}

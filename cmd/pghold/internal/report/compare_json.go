@@ -15,14 +15,16 @@ import (
 )
 
 type comparisonJSON struct {
-	Kind     string          `json:"kind"` // "comparison"
-	A        sideJSON        `json:"a"`
-	B        sideJSON        `json:"b"`
-	Settings []changeJSON    `json:"settings"`
-	Routes   []routeCompared `json:"routes"`
-	OnlyA    []string        `json:"only_in_a"`
-	OnlyB    []string        `json:"only_in_b"`
-	Warnings []string        `json:"warnings"`
+	Kind     string       `json:"kind"` // "comparison"
+	A        sideJSON     `json:"a"`
+	B        sideJSON     `json:"b"`
+	Settings []changeJSON `json:"settings"`
+	// BeforeAndAfter has a line for each route of a service.
+	BeforeAndAfter []string        `json:"before_and_after,omitempty"`
+	Routes         []routeCompared `json:"routes"`
+	OnlyA          []string        `json:"only_in_a"`
+	OnlyB          []string        `json:"only_in_b"`
+	Warnings       []string        `json:"warnings"`
 }
 
 type sideJSON struct {
@@ -74,7 +76,7 @@ func (c *Comparison) JSON(w io.Writer) error {
 	}
 	doc := comparisonJSON{
 		Kind: "comparison", A: side(c.A), B: side(c.B),
-		Routes: []routeCompared{}, OnlyA: listed(c.OnlyA), OnlyB: listed(c.OnlyB), Warnings: listed(c.warnings()),
+		BeforeAndAfter: c.sentences(), Routes: []routeCompared{}, OnlyA: listed(c.OnlyA), OnlyB: listed(c.OnlyB), Warnings: listed(c.warnings()),
 	}
 	var err error
 	if doc.Settings, err = changedSettings(c.A.Result.Settings, c.B.Result.Settings); err != nil {

@@ -27,6 +27,12 @@ func (c *Comparison) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	add(tonePlain, wrap("A: "+c.A.origin(), width, "   "), wrap("B: "+c.B.origin(), width, "   "))
+	if lines := c.sentences(); len(lines) > 0 {
+		for i, l := range lines {
+			lines[i] = wrap(glue+glue+l, width, "    ")
+		}
+		add(tonePlain, slices.Insert(lines, 0, p.paint(toneTitle, sentencesTitle))...)
+	}
 	var changes []string
 	for _, ch := range c.ForAll {
 		changes = append(changes, wrap(glue+glue+ch.words(), width, "    "))
@@ -71,6 +77,13 @@ func (c *Comparison) Markdown(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("# pghold: two results side by side\n\n")
 	fmt.Fprintf(&b, "- A: %s\n- B: %s\n\n", escape(c.A.origin()), escape(c.B.origin()))
+	if lines := c.sentences(); len(lines) > 0 {
+		fmt.Fprintf(&b, "## %s\n\n", sentencesTitle)
+		for _, l := range lines {
+			fmt.Fprintf(&b, "- %s\n", escape(l))
+		}
+		b.WriteString("\n")
+	}
 	if len(c.ForAll) > 0 {
 		fmt.Fprintf(&b, "## %s\n\n", changedTitle)
 		for _, ch := range c.ForAll {

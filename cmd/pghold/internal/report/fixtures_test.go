@@ -180,3 +180,61 @@ func us(n int) time.Duration { return time.Duration(n) * time.Microsecond }
 func quantiles(min, mean, p50, p90, p95, p99, max int) experiment.Quantiles {
 	return experiment.Quantiles{Min: ms(min), Mean: ms(mean), P50: ms(p50), P90: ms(p90), P95: ms(p95), P99: ms(p99), Max: ms(max)}
 }
+
+// aService is a run of somebody's service: one route that holds, one that does not use the
+// database, and one of which nothing follows.
+func aService() *experiment.Result {
+	at := time.Date(2026, 11, 28, 12, 0, 5, 0, time.UTC)
+	s := experiment.Defaults()
+	s.Rate, s.Postgres = 20, "15.18"
+	ratio, counted := 0.9995, experiment.Seconds(ms(200100))
+	return &experiment.Result{
+		Kind: experiment.Measured, Version: "0.1.0", StartedAt: &at, Settings: s,
+		Service: &experiment.Service{
+			Command: []string{"uvicorn", "app:app", "--port", "8000"}, Database: "a throwaway Postgres 15.18",
+			Attacks: []experiment.Attacked{
+				{Name: "GET /checkout/{n}", Method: "GET", URL: "http://127.0.0.1:8000/checkout/1"}, {Name: "GET /health", Method: "GET", URL: "http://127.0.0.1:8000/health"},
+			},
+			SilentInTransaction: experiment.Seconds(ms(200050)), CountedByServer: &counted,
+		},
+		Routes: []experiment.RouteResult{
+			{
+				Name: "GET /checkout/{n}", File: "GET-checkout-n", Requests: 100, Rate: 20.2, Throughput: 6.9, Goodput: 6.9, Elapsed: ms(14490), SuccessRatio: 1,
+				Latency: quantiles(2005, 5770, 5769, 9500, 9540, 9548, 9548), SuccessLatency: quantiles(2005, 5770, 5769, 9500, 9540, 9548, 9548),
+				Outcomes: experiment.Outcomes{OK: 100}, StatusCodes: map[string]int{"200": 100}, BytesIn: 1500,
+				Holds:       experiment.Holds{Count: 100, Held: quantiles(2002, 2003, 2003, 2004, 2004, 2005, 2005), BusyRatio: 0.0005, SilentInTransaction: ms(200200)},
+				Connections: experiment.Connections{Max: 16, MaxSilentInTransaction: 15, Left: 6, SilentInTransaction: ms(200200)}, SilentRatio: &ratio,
+				Wire: &experiment.Wire{
+					Transactions: 100, MaxInTransaction: 15, MaxInFlight: 70, Statements: 300, Busy: experiment.Seconds(us(904)), Exhausted: true,
+					Gaps: []experiment.GapGroup{
+						{Route: "/checkout", After: "SELECT id, user_id, total, currency FROM carts | WHERE carts.id = $1", Count: 100, Silent: experiment.Seconds(ms(200200)), P50: experiment.Seconds(ms(2002)), Longest: experiment.Seconds(ms(2005))},
+						{After: "BEGIN", Count: 12, Silent: experiment.Seconds(ms(20)), P50: experiment.Seconds(ms(1)), Longest: experiment.Seconds(ms(3))},
+					},
+				},
+			},
+			{
+				Name: "GET /health", File: "GET-health", Requests: 100, Rate: 20.2, Throughput: 20.1, Goodput: 20.1, Elapsed: ms(4953), SuccessRatio: 1,
+				Latency: quantiles(1, 2, 2, 3, 3, 4, 5), SuccessLatency: quantiles(1, 2, 2, 3, 3, 4, 5),
+				Outcomes: experiment.Outcomes{OK: 100}, StatusCodes: map[string]int{"200": 100}, Connections: experiment.Connections{Max: 6, Left: 6},
+				Wire: &experiment.Wire{MaxInFlight: 1, Gaps: []experiment.GapGroup{}},
+			},
+		},
+		Conclusions: []experiment.Conclusion{
+			{About: "service", Cases: []string{"GET /checkout/{n}"}, Sentence: "It is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT … FROM carts."},
+			{About: "service", Cases: []string{"GET /health"}, Sentence: "It did not use the database: 100 of 100 requests were answered."},
+		},
+		Warnings: []string{},
+	}
+}
+
+// atOnce is a run of the same service with both routes at once.
+func atOnce() *experiment.Result {
+	r := aService()
+	r.Service.Together = true
+	all := r.Routes[0]
+	all.Name, all.File = experiment.Together, "all-together"
+	r.Routes[0].Wire, r.Routes[0].SilentRatio, r.Routes[0].Holds, r.Routes[0].Connections = nil, nil, experiment.Holds{}, experiment.Connections{}
+	r.Routes[1].Wire, r.Routes[1].Connections = nil, experiment.Connections{}
+	r.Routes = append(r.Routes, all)
+	return r
+}

@@ -39,6 +39,10 @@ func TestGolden(t *testing.T) {
 		"groups_40.txt":      {groups(), text(TextOptions{Width: 40})},
 		"groups.md":          {groups(), Markdown},
 		"groups.json":        {groups(), experiment.WriteResult},
+		"service.txt":        {aService(), text(TextOptions{})},
+		"service_80.txt":     {aService(), text(TextOptions{Width: 80})},
+		"service.md":         {aService(), Markdown},
+		"together.txt":       {atOnce(), text(TextOptions{})},
 	} {
 		t.Run(file, func(t *testing.T) {
 			var b bytes.Buffer

@@ -28,6 +28,9 @@ func Vegeta(w io.Writer, dir string) error {
 		return err
 	}
 	for i := range r.Routes {
+		if r.Service != nil && r.Routes[i].Name == experiment.Together {
+			continue // its requests are the others'
+		}
 		m, err := readMetrics(dir, r, &r.Routes[i])
 		if err != nil {
 			return err
