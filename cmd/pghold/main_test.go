@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +24,13 @@ var compiledIn string
 
 func TestMain(m *testing.M) {
 	lab.ServeChild()
+	if address := os.Getenv(serviceAt); address != "" {
+		if err := serveTest(address); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	pgtest.Main(m, func() error {
 		if compiledIn == "" {
 			return nil

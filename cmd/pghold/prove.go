@@ -306,10 +306,8 @@ func (c *proveCmd) tryOut(ctx context.Context, s streams, st *stage, settings ex
 	for _, t := range targets {
 		a, err := prove.Check(ctx, t, c.Timeout, nil)
 		if err != nil {
-			if st.service != nil {
-				if ended := st.service.Err(); ended != nil {
-					return ended
-				}
+			if a.Status == 0 {
+				err = cmp.Or(st.hasEnded(), err)
 			}
 			return err
 		}

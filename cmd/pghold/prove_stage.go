@@ -185,6 +185,17 @@ func (st *stage) ended() <-chan struct{} {
 	return st.service.Done()
 }
 
+// hasEnded says how the service has ended, where it has. It looks after the service did not
+// answer: a process that ends has closed its connections a moment before.
+func (st *stage) hasEnded() error {
+	select {
+	case <-st.ended():
+		return st.service.Err()
+	case <-time.After(5 * time.Second):
+		return nil
+	}
+}
+
 // end ends the service and the tap, and asks the server what it counted.
 func (st *stage) end(ctx context.Context, sv *experiment.Service) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
