@@ -44,6 +44,7 @@ type proveCmd struct {
 	Setup       string        `placeholder:"COMMAND" help:"A shell command that fills the database before, with the same variables: 'psql -f schema.sql'." group:"Service:"`
 	Ready       string        `placeholder:"URL" help:"The service is ready when this is answered with a status below 500. By default it is when it listens where --attack leads." group:"Service:"`
 	ReadyWithin time.Duration `default:"60s" help:"How long that may take." group:"Service:"`
+	Holds       string        `placeholder:"URL" help:"The address of httphold.Handler in a Go service, which knows what fills the gaps." group:"Service:"`
 	Upstream    bool          `help:"Start a slow API (a chat model as OpenAI has it, payments), and hand its address to the command: OPENAI_BASE_URL, and {upstream} in --env." group:"Service:"`
 	Slow        time.Duration `default:"2s" help:"How long a call of it takes." group:"Service:"`
 	SlowShape   string        `default:"fixed" help:"How calls differ: fixed, lognormal (--slow is the mean), or stalls (one in twenty)." group:"Service:"`
@@ -115,7 +116,7 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 	progress := newProgress(s.err, 0)
 	result, err := prove.Run(ctx, prove.Options{
 		Settings: settings, Targets: targets, Together: c.Together, Repeat: c.Repeat, WarmUp: c.WarmUp, Dir: out.Name(),
-		Wire: stage.wire, Sampled: stage.tap == nil, Failed: stage.ended(), Progress: progress.prove,
+		Wire: stage.wire, Sampled: stage.tap == nil, Holds: c.Holds, Failed: stage.ended(), Progress: progress.prove,
 	})
 	progress.end()
 	switch {
@@ -251,9 +252,12 @@ func (c *proveCmd) check(targets []prove.Target) (experiment.Settings, error) {
 	if _, err := (service.Database{Host: "127.0.0.1"}).Env(c.Env, slow); err != nil {
 		return settings, err
 	}
-	if c.Ready != "" {
-		if _, err := prove.ParseTarget(c.Ready); err != nil {
-			return settings, fmt.Errorf("--ready: %w", err)
+	for flag, address := range map[string]string{"--ready": c.Ready, "--holds": c.Holds} {
+		if address == "" {
+			continue
+		}
+		if _, err := prove.ParseTarget(address); err != nil {
+			return settings, fmt.Errorf("%s: %w", flag, err)
 		}
 	}
 	return settings, nil
@@ -289,6 +293,7 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 	flag("--name", c.Name...)
 	flag("--setup", c.Setup)
 	flag("--ready", c.Ready)
+	flag("--holds", c.Holds)
 	flag("--env", prove.HidePasswords(c.Env)...)
 	if c.Upstream {
 		sv.Flags = append(sv.Flags, "--upstream")
@@ -302,6 +307,11 @@ func (c *proveCmd) tryOut(ctx context.Context, s streams, st *stage, settings ex
 	writes := prove.Writes(targets, each)
 	for _, method := range slices.Sorted(maps.Keys(writes)) {
 		fmt.Fprintf(s.err, "%s will write to %s, and call whatever the service calls.\n", words.Count(writes[method], method), st.database)
+	}
+	if c.Holds != "" {
+		if err := prove.CheckHolds(ctx, c.Holds, nil); err != nil {
+			return fmt.Errorf("--holds: %w", err)
+		}
 	}
 	for _, t := range targets {
 		a, err := prove.Check(ctx, t, c.Timeout, nil)

@@ -59,6 +59,9 @@ type Wire struct {
 	// Gaps are what transactions waited for their clients after, the costliest first, at
 	// most MaxGapGroups.
 	Gaps []GapGroup `json:"gaps"`
+	// Filled are the slow calls that the service's own recorder has seen inside holds
+	// meanwhile, the costliest first.
+	Filled []Filled `json:"filled,omitempty"`
 	// Exhausted is true where transactions had all connections that there were for them: most
 	// of the time in which more requests were in flight, MaxInTransaction were open.
 	Exhausted bool `json:"exhausted,omitempty"`
@@ -78,6 +81,14 @@ type GapGroup struct {
 	Silent  Seconds `json:"silent_s"` // all together
 	P50     Seconds `json:"p50_s"`
 	Longest Seconds `json:"longest_s"`
+}
+
+// Filled is the slow calls of one name and place inside holds.
+type Filled struct {
+	What  string  `json:"what"`
+	Where string  `json:"where"`
+	Count int     `json:"count"`
+	S     Seconds `json:"s"` // all together
 }
 
 // Seconds is a duration that JSON has in seconds.

@@ -94,6 +94,11 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
 		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), watch.Shorten(gap.After, 100), tagged))
 
+	if len(w.Filled) > 0 {
+		f := w.Filled[0]
+		said = append(said, fmt.Sprintf("By its recorder, it waits meanwhile for %s (%s): %s in %s.",
+			f.What, f.Where, words.Short(time.Duration(f.S)), words.Count(f.Count, "call")))
+	}
 	connections := w.MaxInTransaction
 	each := max(1, float64(w.Transactions)/float64(rr.Requests)) // of a request
 	carry := func(d time.Duration) float64 { return float64(connections) / (each * d.Seconds()) }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/attack"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
@@ -38,6 +39,9 @@ type Options struct {
 	// Wire has the transactions. Sampled says that they are from samples.
 	Wire    *Wire
 	Sampled bool
+	// Holds is the URL of the service's own recorder, which knows what fills the gaps. By
+	// default there is none.
+	Holds string
 	// Failed is closed when the service has ended.
 	Failed <-chan struct{}
 	// Dial connects to the service. By default that is the net package's. Where it is given,
@@ -239,6 +243,10 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 	if err := m.warmUp(ctx); err != nil {
 		return nil, err
 	}
+	recorded, err := m.recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
 	loads := m.attacks(m.Settings)
 	win := m.Wire.open(time.Now())
 	began := time.Now()
@@ -294,11 +302,31 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	now, err := m.recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
 	processor := 0.0
 	if m.Options.Dial == nil {
 		processor = after.busySince(before)
 	}
-	return m.results(loads, m.Wire.close(win, time.Now()), ended, drained, processor)
+	s := m.Wire.close(win, time.Now())
+	if now != nil {
+		s.filled = filled(recorded, now)
+	}
+	return m.results(loads, s, ended, drained, processor)
+}
+
+// recorded is what the service's own recorder knows, or nil.
+func (m *measurement) recorded(ctx context.Context) (*pghold.Snapshot, error) {
+	if m.Holds == "" {
+		return nil, nil
+	}
+	s, err := (&recorder{m.Holds, m.dial}).snapshot(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking the service's recorder: %w", err)
+	}
+	return s, nil
 }
 
 // attacks are the loads, one for each route.

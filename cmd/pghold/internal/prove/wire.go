@@ -70,6 +70,7 @@ type seen struct {
 	sessions int                 // at most
 	silent   int                 // in transaction, at most at a time
 	moments  []moment
+	filled   []experiment.Filled
 }
 
 // close ends a window.
@@ -210,7 +211,7 @@ func (s *seen) describe(r *experiment.RouteResult) {
 	}
 	r.Wire = &experiment.Wire{
 		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: inFlight, Statements: s.answers,
-		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), PossiblyHeld: s.possiblyHeld(r),
+		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), Filled: s.filled, PossiblyHeld: s.possiblyHeld(r),
 	}
 	r.Wire.Exhausted = s.exhausted(r.Wire.MaxInTransaction)
 	r.Wire.Busy, r.Wire.BusyInterval = meanOf(busy)
