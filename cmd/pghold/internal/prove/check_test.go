@@ -24,6 +24,10 @@ func TestCheck(t *testing.T) {
 			http.Error(w, "relation \"carts\"\n does not exist\x1b[2J", http.StatusInternalServerError)
 		})
 		mux.HandleFunc("/empty", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+			w.Write([]byte(strings.Repeat("x", 501)))
+		})
 		mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login/form", http.StatusFound) })
 		mux.HandleFunc("/hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		mux.HandleFunc("/halfway", func(w http.ResponseWriter, r *http.Request) {
@@ -48,13 +52,14 @@ func TestCheck(t *testing.T) {
 		for path, want := range map[string]string{
 			"/broken":  `/broken?token=… answers 500 before there is any load: relation "carts" does not exist`,
 			"/empty":   "answers 502 before there is any load: (no body)",
+			"/long":    "answers 418 before there is any load: " + strings.Repeat("x", 500),
 			"/none":    "answers 404 before there is any load: 404 page not found",
 			"/login":   "redirects to /login/form (302): attack what it leads to",
 			"/hangs":   "gave no answer within 30 s, before there was any load",
 			"/halfway": "gave no answer within 30 s, before there was any load",
 		} {
 			_, err := check(base, path)
-			if err == nil || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") || strings.Contains(err.Error(), "secret") {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") || strings.Contains(err.Error(), "secret") || len(err.Error()) > 700 || strings.Contains(err.Error(), strings.Repeat("x", 501)) {
 				t.Errorf("%s: got %v, want %s", path, err, want)
 			}
 		}

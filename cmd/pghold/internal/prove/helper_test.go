@@ -1,6 +1,7 @@
 package prove_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"regexp"
@@ -127,7 +128,7 @@ func (st *stage) targets(t *testing.T, routes ...string) (targets []prove.Target
 }
 
 // use opens a connection by way of the tap, which stays.
-func (st *stage) use(t *testing.T) {
+func (st *stage) use(t *testing.T) *pgx.Conn {
 	t.Helper()
 	cc, err := pgx.ParseConfig(st.dsn)
 	if err != nil {
@@ -138,7 +139,8 @@ func (st *stage) use(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(t.Context()) })
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
 }
 
 var schema = regexp.MustCompile(`pghold_lab_[0-9a-f]{8}`)

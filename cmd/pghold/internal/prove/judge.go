@@ -20,26 +20,33 @@ const (
 	waitedLong = time.Second
 )
 
-func lateSentence(late string) string {
-	return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
+// circumstances are what a measurement's figures hang on beside the service.
+type circumstances struct {
+	wired     bool // a connection came over the tap, or sessions were sampled
+	foreign   int  // requests that failed for reasons of their own
+	text      string
+	drained   bool          // all transactions had ended when the next route's turn came
+	limit     time.Duration // for how long that was waited for
+	processor float64       // share of the time in which the processors were busy
 }
 
-// judge says in a sentence why the figures of a measurement do not count, if they do not.
-func (s *seen) judge(m *measurement, r *experiment.RouteResult, loads []*attack.Attack, drained bool, processor float64) {
-	foreign, text := s.failures(loads)
-	switch late := attack.Late(&r.SentLate, r.Latency.P50, 1); {
-	case s.sessions == 0 && s.answers == 0 && !m.Sampled:
-		r.NotValid = "No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
+// notValid says in a sentence why the figures of a measurement do not count, or nothing.
+func (c circumstances) notValid(r *experiment.RouteResult) string {
+	late := attack.Late(&r.SentLate, r.Latency.P50, 1)
+	switch {
+	case !c.wired:
+		return "No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
 			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'."
 	case late != "":
-		r.NotValid = lateSentence(late)
-	case processor > saturated:
-		r.NotValid = fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(processor))
-	case float64(foreign) > failedShare*float64(r.Requests):
-		r.NotValid = fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", foreign, r.Requests, text)
-	case !drained:
-		r.NotValid = "Transactions were still open " + words.Plain(2*m.Settings.ClientTimeout) + " after the last client had its answer or had left: they would count for the next route."
+		return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
+	case c.processor > saturated:
+		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
+	case float64(c.foreign) > failedShare*float64(r.Requests):
+		return fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", c.foreign, r.Requests, c.text)
+	case !c.drained:
+		return "Transactions were still open " + words.Plain(c.limit) + " after the last client had its answer or had left: they would count for the next route."
 	}
+	return ""
 }
 
 // failures are how many requests failed with an error that is not for a lack of connections,

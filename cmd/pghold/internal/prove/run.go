@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -405,7 +406,7 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLef
 		needed = max(quietFor, time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent)+quietFor/2)
 		needed = min(needed, m.Settings.ClientTimeout)
 	}
-	limit := time.Now().Add(2*m.Settings.ClientTimeout + needed)
+	limit := time.Now().Add(m.drainLimit())
 	var quiet time.Time
 	var statements uint64
 	for {
@@ -413,13 +414,13 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLef
 		p.Draining = true
 		m.Progress(p)
 		now := time.Now()
-		if p.Sessions.Busy > 0 || p.Sessions.InTransaction > 0 || p.Sessions.Statements != statements {
+		switch active := p.Sessions.Busy > 0 || p.Sessions.InTransaction > 0; {
+		case active || p.Sessions.Statements != statements && needed > 0:
 			quiet = time.Time{}
-		}
-		statements = p.Sessions.Statements
-		if quiet.IsZero() && p.Sessions.Busy+p.Sessions.InTransaction == 0 {
+		case quiet.IsZero():
 			quiet = now
 		}
+		statements = p.Sessions.Statements
 		switch {
 		case !quiet.IsZero() && now.Sub(quiet) >= needed:
 			return true
@@ -433,6 +434,9 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLef
 		}
 	}
 }
+
+// drainLimit is how long drain waits at most.
+func (m *measurement) drainLimit() time.Duration { return 2*m.Settings.ClientTimeout + quietFor }
 
 // results are the routes', and where they were attacked together one of all.
 func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
@@ -453,14 +457,13 @@ func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, 
 			whole.DrainedAfter = end.Sub(ended)
 		}
 	}
-	s.judge(m, whole, loads, drained, processor)
-	if m.Together {
-		for i, r := range results[:len(loads)] {
-			r.NotValid = whole.NotValid
-			if late := attack.Late(&results[i].SentLate, r.Latency.P50, 1); late != "" && r.NotValid == "" {
-				r.NotValid = lateSentence(late)
-			}
-		}
+	c := circumstances{wired: s.sessions > 0 || s.answers > 0 || m.Sampled, drained: drained, limit: m.drainLimit(), processor: processor}
+	c.foreign, c.text = s.failures(loads)
+	for _, r := range results { // of those together, what spoils one spoils all
+		whole.NotValid = cmp.Or(whole.NotValid, c.notValid(r))
+	}
+	for _, r := range results {
+		r.NotValid = whole.NotValid
 	}
 	f, err := os.Create(rundir.Checkouts.Of(m.Dir, whole.File))
 	if err != nil {

@@ -73,6 +73,9 @@ func TestRun_IsWhatTheLabMeasures(t *testing.T) {
 			if d := cmp.Diff(want.Latency, got.Latency, closeBy); d != "" {
 				t.Errorf("%s: latencies of the lab (-) and here (+):\n%s", route, d)
 			}
+			if (got.DrainedAfter - want.DrainedAfter).Abs() > 2*roundTrip {
+				t.Errorf("%s: transactions went on for %v, in the lab handlers for %v", route, got.DrainedAfter, want.DrainedAfter)
+			}
 			if !cmp.Equal(got.Elapsed, want.Elapsed, closeBy) {
 				t.Errorf("%s: %v at %v/s, in the lab %v at %v/s", route, got.Elapsed, got.Throughput, want.Elapsed, want.Throughput)
 			}
@@ -134,6 +137,9 @@ func TestRun_Together(t *testing.T) {
 		out, in, all := res.Routes[0], res.Routes[1], res.Routes[2]
 		if all.Requests != out.Requests+in.Requests || all.Outcomes.OK != out.Outcomes.OK+in.Outcomes.OK || out.Requests != 250 {
 			t.Errorf("all together: %d of %d, the routes %d of %d and %d of %d", all.Outcomes.OK, all.Requests, out.Outcomes.OK, out.Requests, in.Outcomes.OK, in.Requests)
+		}
+		if all.Elapsed != max(out.Elapsed, in.Elapsed) {
+			t.Errorf("all took %v, the routes %v and %v", all.Elapsed, out.Elapsed, in.Elapsed)
 		}
 		if out.Wire != nil || in.Wire != nil || all.Wire == nil || all.Wire.MaxInTransaction != 15 {
 			t.Errorf("the wire's figures are those of all: %+v", all.Wire)
@@ -222,12 +228,13 @@ func TestRun_Ends(t *testing.T) {
 					o := st.options(t, outside, inside)
 					gone := make(chan struct{})
 					o.Failed = gone
-					ended := false
+					ended, at := false, time.Time{}
 					o.Progress = func(p prove.Progress) {
 						if p.Number != after+1 || p.Sent < 100 || ended {
 							return
 						}
 						ended = true
+						at = time.Now()
 						if want == interrupted {
 							cancel(interrupted)
 						} else {
@@ -237,6 +244,9 @@ func TestRun_Ends(t *testing.T) {
 					res, err := prove.Run(ctx, o)
 					if !errors.Is(err, want) {
 						t.Fatalf("got %v", err)
+					}
+					if took := time.Since(at); took > time.Second {
+						t.Errorf("it took %v to end", took)
 					}
 					if after == 0 {
 						if res != nil {
@@ -329,6 +339,142 @@ func (w internalError) WriteHeader(status int) {
 		status = http.StatusInternalServerError
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// A machine may have one request in a hundred fail.
+func TestRun_AFewErrors(t *testing.T) {
+	n := 0
+	inBubbleOf(t, broken(func(w http.ResponseWriter, _ *http.Request) {
+		if n++; n%100 == 0 {
+			http.Error(w, "boom", http.StatusInternalServerError)
+		}
+	}), func(t *testing.T, st *stage) {
+		st.use(t)
+		res, err := prove.Run(t.Context(), st.options(t, outside))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := res.Routes[0]; r.Outcomes.Error != 5 || r.NotValid != "" {
+			t.Errorf("%d errors, not valid: %q", r.Outcomes.Error, r.NotValid)
+		}
+	}, outside)
+}
+
+// Errors are for a lack of connections only where all were in use, and had been for a while.
+func TestRun_OtherErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		rate  float64
+		after time.Duration
+	}{
+		"at once, all in use":      {100, time.Millisecond},
+		"after a while, some free": {3, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			inBubbleOf(t, func(app http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if n++; n > 10 && n%3 == 0 {
+						time.Sleep(c.after)
+						http.Error(w, "boom", http.StatusInternalServerError)
+						return
+					}
+					app.ServeHTTP(w, r)
+				})
+			}, func(t *testing.T, st *stage) {
+				o := st.options(t, inside)
+				o.Settings.Rate, o.Settings.Duration = c.rate, 10*time.Second
+				res, err := prove.Run(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := res.NotValid(); !strings.Contains(got, "failed for a reason that is not the lack of a connection") {
+					t.Errorf("got %q of %+v", got, res.Routes[0].Outcomes)
+				}
+			}, inside)
+		})
+	}
+}
+
+// Handlers whose clients have left may come back to the database: what they do counts.
+func TestRun_WaitsForHandlers(t *testing.T) {
+	inBubbleOf(t, func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(untied().ClientTimeout + 600*time.Millisecond)
+			app.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+		})
+	}, func(t *testing.T, st *stage) {
+		o := st.options(t, outside)
+		o.Settings.Rate = 2
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := res.Routes[0]; r.Outcomes.ClientTimeout != 10 || r.Wire.Transactions != 10 || r.NotValid != "" {
+			t.Errorf("%d clients left, and there were %d transactions (not valid: %q)", r.Outcomes.ClientTimeout, r.Wire.Transactions, r.NotValid)
+		}
+	}, outside)
+}
+
+// It does not wait for ever.
+func TestRun_ATransactionThatStays(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		conn := st.use(t)
+		o := st.options(t, outside)
+		o.Settings.Rate = 2
+		o.Progress = func(p prove.Progress) {
+			if p.Sent == 5 {
+				conn.Exec(t.Context(), "begin")
+			}
+		}
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := res.NotValid(), "Transactions were still open"; !strings.Contains(got, want) {
+			t.Errorf("got %q, want %s", got, want)
+		}
+	}, outside)
+}
+
+// Requests before the load are sent, and do not count.
+func TestRun_WarmsUp(t *testing.T) {
+	n := 0
+	inBubbleOf(t, func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n++
+			app.ServeHTTP(w, r)
+		})
+	}, func(t *testing.T, st *stage) {
+		o := st.options(t, outside)
+		o.Settings.Rate, o.WarmUp = 10, 2*time.Second
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := res.Routes[0]; n != 70 || r.Requests != 50 || r.Wire.Transactions != 50 || r.Latency.Max != r.Latency.Min {
+			t.Errorf("%d were sent, %d count, %d transactions, %v to %v", n, r.Requests, r.Wire.Transactions, r.Latency.Min, r.Latency.Max)
+		}
+	}, outside)
+}
+
+// Two routes whose names come to the same name of a file have files of their own.
+func TestRun_NamesOfFiles(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		o := st.options(t, outside, inside, outside)
+		o.Settings.Rate, o.Settings.Duration = 10, time.Second
+		o.Targets[0].Name, o.Targets[1].Name, o.Targets[2].Name = "a/b", "a b", "../.."
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []string
+		for _, r := range res.Routes {
+			files = append(files, r.File)
+		}
+		if want := []string{"a-b", "a-b-2", "route"}; !slices.Equal(files, want) {
+			t.Errorf("got %q, want %q", files, want)
+		}
+	}, outside, inside)
 }
 
 // withResult puts the result into the folder of its files.

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -183,9 +184,9 @@ func routesOf(targets []Target) (routes []route) {
 		i := slices.IndexFunc(routes, func(r route) bool { return r.name == t.Name })
 		if i < 0 {
 			stem := strings.Trim(notInFiles.ReplaceAllString(t.Name, "-"), "-.")
-			stem = stem[:min(len(stem), 80)]
+			stem = cmp.Or(stem[:min(len(stem), 80)], "route")
 			file := stem
-			for n := 2; file == "" || files[file]; n++ {
+			for n := 2; files[file]; n++ {
 				file = fmt.Sprintf("%s-%d", stem, n)
 			}
 			files[file] = true
