@@ -50,10 +50,10 @@ type Wire struct {
 	MaxInFlight int `json:"max_in_flight"`
 	// Statements is how many answers the server gave to what clients asked for.
 	Statements int `json:"statements"`
-	// Busy is how long statements ran in a transaction, as a mean, and BusyInterval where the
-	// mean is with a probability of 95 %, as far as the transactions are alike.
-	Busy         Seconds    `json:"busy_s"`
-	BusyInterval [2]Seconds `json:"busy_interval_s"`
+	// Busy is how long statements ran in a transaction, as a mean.
+	Busy Seconds `json:"busy_s"`
+	// Costliest are the transactions that have the costliest gap; nil where none has one.
+	Costliest *Costliest `json:"costliest,omitempty"`
 	// BusyOutside is how long statements ran outside of transactions.
 	BusyOutside Seconds `json:"busy_outside_s"`
 	// Gaps are what transactions waited for their clients after, the costliest first, at
@@ -62,12 +62,26 @@ type Wire struct {
 	// Filled are the slow calls that the service's own recorder has seen inside holds
 	// meanwhile, the costliest first.
 	Filled []Filled `json:"filled,omitempty"`
-	// Exhausted is true where transactions had all connections that there were for them: most
-	// of the time in which more requests were in flight, MaxInTransaction were open.
-	Exhausted bool `json:"exhausted,omitempty"`
+	// ExhaustedAt is how many connections there were for transactions, where they were all
+	// in use while requests waited; else 0.
+	ExhaustedAt int `json:"exhausted_at,omitempty"`
 	// PossiblyHeld is true where connections may have been held outside of transactions,
 	// which the wire does not show.
 	PossiblyHeld bool `json:"possibly_held_outside_transactions,omitempty"`
+}
+
+// Costliest describes the transactions that have the costliest of a route's gaps (the first
+// of Wire.Gaps), as means.
+type Costliest struct {
+	Transactions int     `json:"transactions"`
+	Held         Seconds `json:"held_s"` // from their beginning to their end
+	// Busy is how long statements ran in them, and BusyInterval where the mean of that is with
+	// a probability of 95 %, as far as the transactions are alike.
+	Busy         Seconds    `json:"busy_s"`
+	BusyInterval [2]Seconds `json:"busy_interval_s"`
+	// Others is how long all other transactions were open, for each of these: those of the
+	// same requests, and those that the service runs by itself.
+	Others Seconds `json:"others_s"`
 }
 
 // MaxGapGroups is how many groups of gaps a Wire has.

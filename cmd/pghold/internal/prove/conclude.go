@@ -99,13 +99,15 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 		said = append(said, fmt.Sprintf("By its recorder, it waits meanwhile for %s (%s): %s in %s.",
 			f.What, f.Where, words.Short(time.Duration(f.S)), words.Count(f.Count, "call")))
 	}
-	connections := w.MaxInTransaction
-	each := max(1, float64(w.Transactions)/float64(rr.Requests)) // of a request
-	carry := func(d time.Duration) float64 { return float64(connections) / (each * d.Seconds()) }
-	if !w.Exhausted || w.Busy <= 0 {
-		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", connections, words.Count(rr.Connections.Max, "connection")))
+	connections := w.ExhaustedAt
+	c := w.Costliest
+	if connections == 0 || c == nil || c.Busy <= 0 {
+		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", w.MaxInTransaction, words.Count(rr.Connections.Max, "connection")))
 	}
-	now, low, high := carry(rr.Holds.Held.Mean), carry(time.Duration(w.BusyInterval[1])), carry(time.Duration(max(1, w.BusyInterval[0])))
+	each := experiment.Seconds(max(1, float64(c.Transactions)/float64(rr.Requests)) * 1e3) // of a request, in thousandths
+	ofRequest := func(d experiment.Seconds) time.Duration { return time.Duration((d + c.Others) * each / 1e3) }
+	carry := func(d experiment.Seconds) float64 { return float64(connections) / ofRequest(d).Seconds() }
+	now, low, high := carry(c.Held), carry(c.BusyInterval[1]), carry(max(1, c.BusyInterval[0]))
 	figures["connections"], figures["carried_per_s"] = float64(connections), now
 	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
 	outside := twoDigits(low)
@@ -113,7 +115,7 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 		outside += " to " + more
 	}
 	return append(said, fmt.Sprintf("%s carry %s requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry %s, as far as connections go: its statements take %s of each request.",
-		words.Count(connections, "connection"), twoDigits(now), outside, words.Short(time.Duration(each*float64(w.Busy)))))
+		words.Count(connections, "connection"), twoDigits(now), outside, words.Short(ofRequest(c.Busy))))
 }
 
 // twoDigits is a rate to two digits, more of them would be worth nothing.

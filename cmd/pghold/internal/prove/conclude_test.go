@@ -17,8 +17,10 @@ func concluded(change func(*experiment.Result, *experiment.RouteResult)) string 
 		Holds:       experiment.Holds{Count: 100, Held: experiment.Quantiles{Mean: 2 * time.Second}, SilentInTransaction: 195 * time.Second},
 		Connections: experiment.Connections{Max: 12},
 		Wire: &experiment.Wire{
-			Transactions: 100, MaxInTransaction: 10, MaxInFlight: 50, Statements: 300, Exhausted: true,
-			Busy: experiment.Seconds(50 * time.Millisecond), BusyInterval: [2]experiment.Seconds{experiment.Seconds(40 * time.Millisecond), experiment.Seconds(60 * time.Millisecond)},
+			Transactions: 100, MaxInTransaction: 10, MaxInFlight: 50, Statements: 300, ExhaustedAt: 10,
+			Costliest: &experiment.Costliest{
+				Transactions: 100, Held: 1999e6, Busy: 49e6, BusyInterval: [2]experiment.Seconds{39e6, 59e6}, Others: 1e6,
+			},
 			Gaps: []experiment.GapGroup{{After: "SELECT id, total FROM carts WHERE id = $1", Count: 100, Silent: 195e9, P50: 1950e6, Longest: 2e9}},
 		},
 	}
@@ -41,8 +43,8 @@ func TestConclude(t *testing.T) {
 		// Requests that got no connection had no transaction: those that did still hold one.
 		idle + carries + " ": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Requests = 200 },
 		// Each request has two of them.
-		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Transactions = 200 },
-		idle + " At this load at most 10 of its 12 connections were in a transaction at once.":                                                  func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Exhausted = false },
+		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Costliest.Transactions = 200 },
+		idle + " At this load at most 10 of its 12 connections were in a transaction at once.":                                                  func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.ExhaustedAt = 0 },
 		strings.Replace(idle, "$1.", "$1 (route /checkout).", 1) + " By its recorder, it waits meanwhile for sleep (a.go:7): 190 s in 100 calls." + carries: func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.Wire.Gaps[0].Route = "/checkout"
 			rr.Wire.Filled = []experiment.Filled{{What: "sleep", Where: "a.go:7", Count: 100, S: 190e9}}

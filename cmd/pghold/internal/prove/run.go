@@ -109,6 +109,10 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 			r.Clear()
 		}
 	}()
+	background, err := o.background(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var order []string // of the routes' names, as results have them
 	var failed error
 	for round := 1; round <= o.Repeat && failed == nil; round++ {
@@ -125,7 +129,7 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 					break
 				}
 			}
-			m := &measurement{Options: own, routes: step, dial: conns.Dial}
+			m := &measurement{Options: own, routes: step, dial: conns.Dial, background: background}
 			results, err := m.run(ctx)
 			if err != nil {
 				failed = err
@@ -226,8 +230,9 @@ func (c *connection) Close() error {
 // measurement is one attack, on one route or on several at once.
 type measurement struct {
 	Options
-	routes []route
-	dial   Dial
+	routes     []route
+	dial       Dial
+	background float64 // statements per second that the service runs by itself
 }
 
 func (m *measurement) name() string {
@@ -396,35 +401,39 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // count as done, where no gap was longer.
 const quietFor = time.Second
 
+// background is how many statements per second the service runs by itself.
+func (o *Options) background(ctx context.Context) (perSecond float64, err error) {
+	before := o.Wire.ledger.Now().Statements
+	select {
+	case <-time.After(quietFor):
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	return float64(o.Wire.ledger.Now().Statements-before) / quietFor.Seconds(), nil
+}
+
 // drain waits until the transactions have ended that the attack has left: no statement
 // runs and none is open. Where clients left without their answer, their handlers may come
-// back to the database: then it must be quiet for as long as the service's gaps are. It
-// gives up when that takes longer than two client timeouts, and returns false.
+// back to the database: then it must be quiet for as long as the service's gaps are, but
+// for what the service does by itself. It gives up when that takes longer than two client
+// timeouts, and returns false.
 func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLeft bool, look func() Progress) bool {
 	needed := time.Duration(0)
 	if clientsLeft {
 		needed = max(quietFor, time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent)+quietFor/2)
 		needed = min(needed, m.Settings.ClientTimeout)
 	}
-	limit := time.Now().Add(m.drainLimit())
-	var quiet time.Time
-	var statements uint64
+	began := time.Now()
+	looks := &looks{needed: needed, statements: 2*m.background*needed.Seconds() + someStatements}
 	for {
 		p := look()
 		p.Draining = true
 		m.Progress(p)
 		now := time.Now()
-		switch active := p.Sessions.Busy > 0 || p.Sessions.InTransaction > 0; {
-		case active || p.Sessions.Statements != statements && needed > 0:
-			quiet = time.Time{}
-		case quiet.IsZero():
-			quiet = now
-		}
-		statements = p.Sessions.Statements
 		switch {
-		case !quiet.IsZero() && now.Sub(quiet) >= needed:
+		case looks.quiet(now, p.Sessions):
 			return true
-		case now.After(limit):
+		case now.Sub(began) > m.drainLimit():
 			return false
 		}
 		select {
@@ -433,6 +442,41 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLef
 			return false
 		}
 	}
+}
+
+// someStatements are those that a service may run in a while even if it ran none before:
+// a transaction of a job that looks whether there is something to do.
+const someStatements = 4
+
+// looks are those at a service that is to become quiet.
+type looks struct {
+	needed     time.Duration
+	statements float64 // that it may run meanwhile
+	all        []looked
+}
+
+type looked struct {
+	at time.Time
+	watch.Moment
+}
+
+// quiet reports whether it was quiet for as long as needed, at a look. For one look in five
+// it may be at work.
+func (l *looks) quiet(now time.Time, m watch.Moment) bool {
+	l.all = append(l.all, looked{now, m})
+	if l.needed == 0 {
+		return m.Busy+m.InTransaction == 0
+	}
+	for len(l.all) > 1 && now.Sub(l.all[1].at) >= l.needed {
+		l.all = l.all[1:]
+	}
+	working := 0
+	for _, o := range l.all {
+		if o.Busy+o.InTransaction > 0 {
+			working++
+		}
+	}
+	return now.Sub(l.all[0].at) >= l.needed && m.Busy+m.InTransaction == 0 && 5*working <= len(l.all) && float64(m.Statements-l.all[0].Statements) <= l.statements
 }
 
 // drainLimit is how long drain waits at most.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -413,6 +414,45 @@ func TestRun_WaitsForHandlers(t *testing.T) {
 			t.Errorf("%d clients left, and there were %d transactions (not valid: %q)", r.Outcomes.ClientTimeout, r.Wire.Transactions, r.NotValid)
 		}
 	}, outside)
+}
+
+// What a service does by itself does not keep a run from its end, and does not water down
+// what its connections carry.
+func TestRun_AServiceWithAJob(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		conn := st.use(t)
+		over := make(chan struct{})
+		var job sync.WaitGroup
+		job.Go(func() {
+			for {
+				for _, sql := range []string{"begin", "set a = 1", "commit"} {
+					if _, err := conn.Exec(context.Background(), sql); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				select {
+				case <-time.After(100 * time.Millisecond):
+				case <-over:
+					return
+				}
+			}
+		})
+		res, err := prove.Run(t.Context(), st.options(t, inside))
+		close(over)
+		job.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		prove.Conclude(res)
+		r := res.Routes[0]
+		if r.NotValid != "" || r.Wire.Costliest.Transactions != 270 || r.Wire.Transactions < 500 {
+			t.Fatalf("not valid: %q, %+v of %d transactions", r.NotValid, r.Wire.Costliest, r.Wire.Transactions)
+		}
+		if got := res.Conclusions[0].Sentence; !strings.Contains(got, " 15 connections carry 7.5 requests/s, and all other requests wait.") {
+			t.Errorf("got %s", got)
+		}
+	}, inside)
 }
 
 // It does not wait for ever.

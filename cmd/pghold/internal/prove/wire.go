@@ -213,25 +213,64 @@ func (s *seen) describe(r *experiment.RouteResult) {
 		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: inFlight, Statements: s.answers,
 		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), Filled: s.filled, PossiblyHeld: s.possiblyHeld(r),
 	}
-	r.Wire.Exhausted = s.exhausted(r.Wire.MaxInTransaction)
-	r.Wire.Busy, r.Wire.BusyInterval = meanOf(busy)
+	r.Wire.Busy, _ = meanOf(busy)
+	if r.Wire.Costliest = s.costliest(r.Wire.Gaps, inside); r.Wire.Costliest != nil {
+		r.Wire.ExhaustedAt = s.exhaustedAt(r.Rate, time.Duration(r.Wire.Costliest.Held))
+	}
 }
 
-// exhausted reports whether at most of the moments at which more requests were in flight
-// than transactions ever open, as many transactions were open as ever.
-func (s *seen) exhausted(most int) bool {
-	more, all := 0, 0
-	for _, m := range s.moments {
-		if m.inFlight <= most {
+// costliest are the transactions with the first of the gaps, of all, which were open for so
+// long.
+func (s *seen) costliest(gaps []experiment.GapGroup, inside time.Duration) *experiment.Costliest {
+	if len(gaps) == 0 {
+		return nil
+	}
+	var held, busy []time.Duration
+	var all time.Duration
+	for i := range s.txs {
+		t := &s.txs[i]
+		if t.Route != gaps[0].Route || !slices.ContainsFunc(t.Gaps, func(g watch.Gap) bool { return g.After == gaps[0].After }) {
 			continue
 		}
-		more++
-		if m.Busy+m.InTransaction >= most {
-			all++
+		held, busy = append(held, lasted(t)), append(busy, lasted(t)-waited(t))
+		all += lasted(t)
+	}
+	c := &experiment.Costliest{Transactions: len(held), Others: experiment.Seconds(inside-all) / experiment.Seconds(len(held))}
+	c.Held, _ = meanOf(held)
+	c.Busy, c.BusyInterval = meanOf(busy)
+	return c
+}
+
+// exhaustedAt is how many connections there were for transactions, if they were all in use
+// while requests waited; else 0. Of the moments at which more requests were in flight than
+// transactions open, at more than half as many were open, give or take one; and more were
+// asked for than that: the rate of requests, times how long one of them has its transaction,
+// is larger (Little's law). Without the second a steady load looks the same.
+func (s *seen) exhaustedAt(rate float64, held time.Duration) int {
+	count := map[int]int{}
+	more := 0
+	for _, m := range s.moments {
+		if open := m.Busy + m.InTransaction; m.inFlight > open {
+			more++
+			count[open]++
 		}
 	}
-	return more > 1 && 2*all > more
+	most := 0
+	for open, n := range count {
+		if n > count[most] || n == count[most] && open > most {
+			most = open
+		}
+	}
+	near := count[most-1] + count[most] + count[most+1]
+	if more < 2 || 2*near <= more || rate*held.Seconds() <= atLeast*float64(most) {
+		return 0
+	}
+	return most
 }
+
+// atLeast is how many times as many connections must be asked for as there are, for them to
+// be exhausted.
+const atLeast = 1.05
 
 // meanOf is a mean, and where it is with a probability of 95 %, by the normal distribution.
 func meanOf(ds []time.Duration) (mean experiment.Seconds, interval [2]experiment.Seconds) {

@@ -50,6 +50,13 @@ func TestSeen_Transactions(t *testing.T) {
 	if d := cmp.Diff(want, s.gaps()); d != "" {
 		t.Errorf("gaps, want (-), got (+):\n%s", d)
 	}
+	inside, _ := s.sums()
+	if c := s.costliest(s.gaps(), inside); c.Transactions != 2 || c.Held != 2e9 || c.Busy != 1e9 || c.Others != 2e9 {
+		t.Errorf("the transactions with the costliest gap: %+v", c)
+	}
+	if c := s.costliest(nil, inside); c != nil {
+		t.Errorf("without gaps: %+v", c)
+	}
 	var lanes []int
 	for _, c := range s.checkouts(start) {
 		lanes = append(lanes, c.Connection)
@@ -132,21 +139,25 @@ func moments(all ...[3]int) (ms []moment) {
 	return ms
 }
 
-func TestSeen_Exhausted(t *testing.T) {
+func TestSeen_ExhaustedAt(t *testing.T) {
 	for name, c := range map[string]struct {
 		moments []moment
-		want    bool
+		rate    float64 // of requests that have a transaction for a second
+		want    int
 	}{
-		"all of the time":                   {moments([3]int{9, 1, 4}, [3]int{9, 0, 5}, [3]int{9, 5, 0}), true},
-		"most of it":                        {moments([3]int{9, 1, 3}, [3]int{9, 0, 5}, [3]int{9, 5, 0}), true},
-		"half of it":                        {moments([3]int{9, 1, 3}, [3]int{9, 0, 5}), false},
-		"some of it":                        {moments([3]int{9, 1, 3}, [3]int{9, 0, 5}, [3]int{9, 1, 1}), false},
-		"no more requests than connections": {moments([3]int{5, 1, 4}, [3]int{5, 0, 5}), false},
-		"never but before and after":        {moments([3]int{0, 0, 0}, [3]int{1, 1, 0}, [3]int{9, 0, 5}, [3]int{9, 0, 5}, [3]int{2, 1, 0}), true},
-		"one look":                          {moments([3]int{9, 0, 5}), false},
+		"all of the time":                   {moments([3]int{9, 1, 4}, [3]int{9, 0, 5}, [3]int{9, 5, 0}), 9, 5},
+		"most of it":                        {moments([3]int{9, 1, 1}, [3]int{9, 0, 5}, [3]int{9, 5, 0}), 9, 5},
+		"a job beside":                      {moments([3]int{9, 1, 5}, [3]int{9, 0, 5}, [3]int{9, 5, 0}, [3]int{9, 4, 0}), 9, 5},
+		"half of it":                        {moments([3]int{9, 1, 1}, [3]int{9, 0, 5}), 9, 0},
+		"no more requests than connections": {moments([3]int{5, 1, 4}, [3]int{5, 0, 5}), 9, 0},
+		"never but before and after":        {moments([3]int{0, 0, 0}, [3]int{1, 1, 0}, [3]int{9, 0, 5}, [3]int{9, 0, 5}, [3]int{2, 1, 0}), 9, 5},
+		"one look":                          {moments([3]int{9, 0, 5}), 9, 0},
+		"none open":                         {moments([3]int{9, 0, 0}, [3]int{9, 0, 0}), 9, 0},
+		"a steady load":                     {moments([3]int{9, 0, 5}, [3]int{9, 0, 5}), 5.25, 0},
+		"just more than that":               {moments([3]int{9, 0, 5}, [3]int{9, 0, 5}), 5.26, 5},
 	} {
-		if got := (&seen{moments: c.moments}).exhausted(5); got != c.want {
-			t.Errorf("%s: %v", name, got)
+		if got := (&seen{moments: c.moments}).exhaustedAt(c.rate, time.Second); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
 }

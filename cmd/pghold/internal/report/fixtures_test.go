@@ -205,7 +205,7 @@ func aService() *experiment.Result {
 				Holds:       experiment.Holds{Count: 100, Held: quantiles(2002, 2003, 2003, 2004, 2004, 2005, 2005), BusyRatio: 0.0005, SilentInTransaction: ms(200200)},
 				Connections: experiment.Connections{Max: 16, MaxSilentInTransaction: 15, Left: 6, SilentInTransaction: ms(200200)}, SilentRatio: &ratio,
 				Wire: &experiment.Wire{
-					Transactions: 100, MaxInTransaction: 15, MaxInFlight: 70, Statements: 300, Busy: experiment.Seconds(us(904)), Exhausted: true,
+					Transactions: 100, MaxInTransaction: 15, MaxInFlight: 70, Statements: 300, Busy: experiment.Seconds(us(904)), ExhaustedAt: 15,
 					Gaps: []experiment.GapGroup{
 						{Route: "/checkout", After: "SELECT id, user_id, total, currency FROM carts | WHERE carts.id = $1", Count: 100, Silent: experiment.Seconds(ms(200200)), P50: experiment.Seconds(ms(2002)), Longest: experiment.Seconds(ms(2005))},
 						{After: "BEGIN", Count: 12, Silent: experiment.Seconds(ms(20)), P50: experiment.Seconds(ms(1)), Longest: experiment.Seconds(ms(3))},
