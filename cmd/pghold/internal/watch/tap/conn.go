@@ -75,21 +75,22 @@ func (r refused) Error() string { return r.message }
 func (c *conn) fromApp() {
 	buffer := make([]byte, bufferSize)
 	var in scanner
+	to := &fromApp{conn: c}
 	for {
 		n, err := c.app.Read(buffer)
-		now := time.Now()
+		to.now = time.Now()
 		if n > 0 {
-			if failed := c.read(&in, buffer[:n], &fromApp{c, now}); failed != nil {
-				c.broken("the app", failed)
+			if failed := c.read(&in, buffer[:n], to); failed != nil {
+				c.giveUp("the app", failed)
 				return
 			}
 			if _, err := c.server.Write(buffer[:n]); err != nil {
-				c.serverEnded(now, err)
+				c.serverEnded(to.now, err)
 				return
 			}
 		}
 		if err != nil {
-			c.ended(now)
+			c.ended(to.now)
 			return
 		}
 	}
@@ -104,33 +105,39 @@ func (c *conn) fromServer() {
 		return
 	}
 	if err != nil {
-		c.broken("the server", err)
+		c.giveUp("the server", err)
 		return
 	}
 	var in scanner
+	to := &fromServer{conn: c}
 	for {
 		n := has
 		if has = 0; n == 0 {
 			n, err = c.server.Read(buffer)
 		}
-		now := time.Now()
+		to.now = time.Now()
 		if n > 0 {
-			if failed := c.read(&in, buffer[:n], &fromServer{c, now}); failed != nil {
-				c.broken("the server", failed)
+			if failed := c.read(&in, buffer[:n], to); failed != nil {
+				c.giveUp("the server", failed)
 				return
 			}
 			if _, err := c.app.Write(buffer[:n]); err != nil {
 				c.ended(time.Now())
 				return
 			}
-			if took := time.Since(now); took >= slowWrite && c.session != nil {
-				c.session.Slow(took)
-			}
+			c.taken(time.Since(to.now))
 		}
 		if err != nil {
-			c.serverEnded(now, err)
+			c.serverEnded(to.now, err)
 			return
 		}
+	}
+}
+
+// taken says how long the app took to take what the server sent.
+func (c *conn) taken(took time.Duration) {
+	if took >= slowWrite && c.session != nil {
+		c.session.Slow(took)
 	}
 }
 
@@ -164,20 +171,30 @@ func (c *conn) serverEnded(at time.Time, err error) {
 	c.app.Close()
 }
 
-// broken ends a connection that cannot go on.
-func (c *conn) broken(who string, err error) {
+// giveUp ends a connection that cannot go on.
+func (c *conn) giveUp(who string, err error) {
 	c.ended(time.Now())
-	var told refused
-	switch {
-	case errors.As(err, &told):
-		c.tap.cfg.Log(printable.Line(fmt.Sprintf("%s: %s", c.client.Address, told.message)))
-		refuse(c.app, told.code, "pghold watch: "+told.message)
-	case !gone(err):
-		c.tap.cfg.Log(printable.Line(fmt.Sprintf("%s of %s sent what is not Postgres' protocol, and the connection was closed: %v", who, c.client.Address, err)))
-		refuse(c.app, "08P01", fmt.Sprintf("pghold watch: what %s sent is not Postgres' protocol: %v", who, err))
+	line, told := c.broken(who, err)
+	if line != "" {
+		c.tap.cfg.Log(line)
+		tell(c.app, told)
 	}
 	c.server.Close() // the other direction then closes the app's, which is told before
 	c.app.Close()
+}
+
+// broken says why a connection cannot go on: a line for the log, and what the app is
+// told; "" where it has only ended.
+func (c *conn) broken(who string, err error) (line string, told []byte) {
+	var no refused
+	switch {
+	case errors.As(err, &no):
+		return printable.Line(fmt.Sprintf("%s: %s", c.client.Address, no.message)), refusal(no.code, "pghold watch: "+no.message)
+	case !gone(err):
+		return printable.Line(fmt.Sprintf("%s of %s sent what is not Postgres' protocol, and the connection was closed: %v", who, c.client.Address, err)),
+			refusal("08P01", fmt.Sprintf("pghold watch: what %s sent is not Postgres' protocol: %v", who, err))
+	}
+	return "", nil
 }
 
 // fromApp is told of the app's messages. Its methods have the connection's lock.
@@ -355,7 +372,7 @@ func (c *fromServer) ready(status byte) {
 		return
 	}
 	if len(c.asked) > 0 {
-		c.asked = c.asked[1:]
+		c.asked = append(c.asked[:0], c.asked[1:]...) // in place: it has one most of the time
 	}
 	c.copying = false
 	c.session.Ready(c.now, status, len(c.asked) > 0 || c.unsynced)

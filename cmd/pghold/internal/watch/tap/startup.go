@@ -181,12 +181,20 @@ func (u *unread) Read(b []byte) (int, error) {
 
 // refuse tells an app in Postgres' own way that it does not get a connection.
 func refuse(app net.Conn, code, message string) {
+	tell(app, refusal(code, message))
+}
+
+// refusal is that as a message.
+func refusal(code, message string) []byte {
 	e := pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: message}
-	b, err := e.Encode(nil)
-	if err == nil {
-		app.SetWriteDeadline(time.Now().Add(time.Second))
-		app.Write(b)
-	}
+	b, _ := e.Encode(nil)
+	return b
+}
+
+// tell sends a message to an app whose connection is closed then.
+func tell(app net.Conn, message []byte) {
+	app.SetWriteDeadline(time.Now().Add(time.Second))
+	app.Write(message)
 }
 
 // introduce reads who the client is.
