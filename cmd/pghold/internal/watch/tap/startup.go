@@ -104,7 +104,9 @@ func (t *Tap) serve(raw net.Conn) {
 		refuse(app, "08P01", "pghold watch: "+err.Error())
 		return
 	}
-	c.pass()
+	if !t.loop.take(c) {
+		c.pass()
+	}
 }
 
 // greet answers requests for encryption and reads the first message after those.

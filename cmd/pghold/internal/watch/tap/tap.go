@@ -39,6 +39,7 @@ type Tap struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
+	loop    loop
 
 	mu          sync.Mutex // guards what follows
 	conns       map[net.Conn]bool
@@ -53,6 +54,7 @@ func New(cfg Config) *Tap {
 		cfg.Log = func(string) {}
 	}
 	t := &Tap{cfg: cfg, conns: map[net.Conn]bool{}}
+	t.loop.tap = t
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
@@ -124,6 +126,7 @@ func (t *Tap) Close() {
 		c.Close()
 	}
 	t.mu.Unlock()
+	t.loop.close()
 	t.serving.Wait()
 }
 

@@ -46,6 +46,9 @@ func start(t testing.TB, dsn string, change ...func(*tap.Config)) *tapped {
 	return serve(t, server, l, change...)
 }
 
+// onGoroutines has taps do without the loop.
+var onGoroutines bool
+
 func serve(t testing.TB, server *pgconn.Config, l net.Listener, change ...func(*tap.Config)) *tapped {
 	t.Helper()
 	var (
@@ -65,6 +68,9 @@ func serve(t testing.TB, server *pgconn.Config, l net.Listener, change ...func(*
 		defer mu.Unlock()
 		return append([]string(nil), lines...)
 	}}
+	if onGoroutines {
+		tt.OnGoroutines()
+	}
 	served := make(chan error, 1)
 	go func() { served <- tt.Serve(l) }()
 	t.Cleanup(func() {

@@ -1,0 +1,354 @@
+package tap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+)
+
+// byHand is a loop whose turns the test takes, and so knows what there is in each. Its
+// connections are pairs of sockets of Unix: what is written at one end is at the other.
+type byHand struct {
+	*loop
+	t      *testing.T
+	ledger *watch.Ledger
+	lines  chan string // of the log
+}
+
+func turnByHand(t *testing.T) *byHand {
+	t.Helper()
+	h := &byHand{t: t, ledger: watch.New(time.Now()), lines: make(chan string, 10)}
+	tap := New(Config{Ledger: h.ledger, Log: func(line string) { h.lines <- line }})
+	h.loop = &tap.loop
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !h.closed {
+			h.stop()
+		}
+		tap.Close()
+	})
+	return h
+}
+
+func (h *byHand) stop() {
+	h.t.Helper()
+	h.close()
+	if h.turn(0) {
+		h.t.Error("the loop goes on when it is closed")
+	}
+}
+
+// end is the other end of a connection's socket.
+type end struct {
+	t  *testing.T
+	fd int
+}
+
+func (h *byHand) connect() (app, server end) {
+	h.t.Helper()
+	var ends, fds [2]int
+	for i := range ends {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		ends[i], fds[i] = pair[0], pair[1]
+	}
+	c := &conn{tap: h.tap, prepared: map[string]prepared{}}
+	if err := h.add(c, fds[0], fds[1]); err != nil {
+		h.t.Fatal(err)
+	}
+	app, server = end{h.t, ends[0]}, end{h.t, ends[1]}
+	h.t.Cleanup(func() { unix.Close(app.fd); unix.Close(server.fd) })
+	return app, server
+}
+
+// send writes what there is room for.
+func (e end) send(b []byte) (n int) {
+	e.t.Helper()
+	n, err := unix.Write(e.fd, b)
+	if err != nil && err != unix.EAGAIN {
+		e.t.Fatal(err)
+	}
+	return max(n, 0)
+}
+
+// receive reads what there is, and says whether the other side has ended the connection.
+func (e end) receive() (got []byte, ended bool) {
+	e.t.Helper()
+	b := make([]byte, 1<<20)
+	for {
+		n, err := unix.Read(e.fd, b)
+		switch {
+		case err == unix.EAGAIN:
+			return got, false
+		case err != nil && err != unix.ECONNRESET:
+			e.t.Fatal(err)
+		case n <= 0:
+			return got, true
+		}
+		got = append(got, b[:n]...)
+	}
+}
+
+func (e end) expect(want string, wantEnded bool) {
+	e.t.Helper()
+	if got, ended := e.receive(); string(got) != want || ended != wantEnded {
+		e.t.Errorf("got %q, ended %v; want %q, %v", got, ended, want, wantEnded)
+	}
+}
+
+// quiet reports whether the next turn would wait.
+func (h *byHand) quiet() bool {
+	n, err := unix.EpollWait(h.epoll, h.events[:], 0)
+	return n == 0 && err == nil && len(h.again) == 0
+}
+
+// stream is data that is not twice the same, in messages of many sizes.
+func stream(size int) []byte {
+	var b []byte
+	for i := uint32(0); len(b) < size; i++ {
+		body := bytes.Repeat(binary.BigEndian.AppendUint32(nil, i), int(i*i%5000))
+		b = append(binary.BigEndian.AppendUint32(append(b, 'd'), uint32(4+len(body))), body...)
+	}
+	return b
+}
+
+const select1, ready = "Q\x00\x00\x00\x0dselect 1\x00", "Z\x00\x00\x00\x05T"
+
+// sides runs a test for what an app sends, and for what a server sends.
+func sides(t *testing.T, test func(t *testing.T, h *byHand, from, to end)) {
+	t.Run("app", func(t *testing.T) {
+		h := turnByHand(t)
+		app, server := h.connect()
+		test(t, h, app, server)
+	})
+	t.Run("server", func(t *testing.T) {
+		h := turnByHand(t)
+		app, server := h.connect()
+		test(t, h, server, app)
+	})
+}
+
+// Of what one side does not take, little is taken from the other, and nothing is lost or
+// turns round. A loop that has to wait for room waits.
+func TestLoop_Backpressure(t *testing.T) {
+	sides(t, func(t *testing.T, h *byHand, from, to end) {
+		sent := stream(20 << 20)
+		rest := sent
+		var got []byte
+		for rounds := 0; len(got) < len(sent); rounds++ {
+			before := len(rest)
+			for stalled := false; !stalled; {
+				n := from.send(rest)
+				rest = rest[n:]
+				h.turn(0)
+				stalled = n == 0 && h.quiet()
+			}
+			if taken := before - len(rest); rounds > 0 && taken > 2<<20 {
+				t.Fatalf("%d bytes were taken of which none were received", taken)
+			}
+			if h.mostHeld() > bufferSize {
+				t.Fatalf("%d bytes are held", h.mostHeld())
+			}
+			part, ended := to.receive()
+			if len(part) == 0 || ended {
+				t.Fatalf("nothing comes after %d bytes of %d, ended %v", len(got), len(sent), ended)
+			}
+			got = append(got, part...)
+			for h.turn(0); !h.quiet(); h.turn(0) {
+			}
+		}
+		if !bytes.Equal(got, sent) {
+			t.Error("what came is not what was sent")
+		}
+		if h.mostHeld() != 0 {
+			t.Errorf("%d bytes are held of what was received", h.mostHeld())
+		}
+	})
+}
+
+func (h *byHand) mostHeld() (most int) {
+	for _, leg := range h.legs {
+		most = max(most, cap(leg.held))
+	}
+	return most
+}
+
+// What was sent before the end of a connection arrives, however slowly it is taken, and
+// then the end. Until then there is nothing to do.
+func TestLoop_EndAfterWhatIsHeld(t *testing.T) {
+	sides(t, func(t *testing.T, h *byHand, from, to end) {
+		rest := stream(4 << 20)
+		var sent, got []byte
+		for n := -1; n != 0 || !h.quiet(); {
+			n = from.send(rest)
+			sent, rest = append(sent, rest[:n]...), rest[n:]
+			h.turn(0)
+		}
+		unix.Shutdown(from.fd, unix.SHUT_RDWR)
+		h.turn(0)
+		if !h.quiet() || len(h.legs) == 0 {
+			t.Fatalf("with %d bytes held the loop does not wait, or has given up", h.mostHeld())
+		}
+		for ended := false; !ended; {
+			var part []byte
+			part, ended = to.receive()
+			got = append(got, part...)
+			if len(part) == 0 && !ended {
+				t.Fatalf("nothing comes after %d bytes of %d", len(got), len(sent))
+			}
+			for h.turn(0); !h.quiet(); h.turn(0) {
+			}
+		}
+		if !bytes.Equal(got, sent) {
+			t.Errorf("%d bytes came of %d, or others", len(got), len(sent))
+		}
+		if len(h.legs) != 0 {
+			t.Error("the connection is still there")
+		}
+	})
+}
+
+// A side that only stops sending ends the connection: the other is told all that it sent.
+func TestLoop_HalfClosed(t *testing.T) {
+	sides(t, func(t *testing.T, h *byHand, from, to end) {
+		from.send([]byte(select1))
+		unix.Shutdown(from.fd, unix.SHUT_WR)
+		for h.turn(0); !h.quiet(); h.turn(0) {
+		}
+		to.expect(select1, true)
+		from.expect("", true)
+	})
+}
+
+// A side that is gone while data for it is held ends the connection.
+func TestLoop_GoneWhileHeld(t *testing.T) {
+	sides(t, func(t *testing.T, h *byHand, from, to end) {
+		rest := stream(4 << 20)
+		for n := -1; n != 0 || !h.quiet(); {
+			n = from.send(rest)
+			rest = rest[n:]
+			h.turn(0)
+		}
+		if h.mostHeld() == 0 {
+			t.Fatal("nothing is held")
+		}
+		unix.Shutdown(to.fd, unix.SHUT_RDWR)
+		for h.turn(0); !h.quiet(); h.turn(0) {
+		}
+		if len(h.legs) != 0 {
+			t.Error("the connection is still there")
+		}
+	})
+}
+
+// Who sends without end does not keep the others waiting: of each there is a buffer in
+// every turn.
+func TestLoop_InTurn(t *testing.T) {
+	h := turnByHand(t)
+	loud, far := h.connect()
+	app, server := h.connect()
+	loud.send(stream(1 << 20))
+	app.send([]byte(select1))
+	h.turn(0)
+	server.expect(select1, false)
+	if got, _ := far.receive(); len(got) != bufferSize {
+		t.Errorf("a turn passes %d bytes of one connection, want %d", len(got), bufferSize)
+	}
+	app.send([]byte(select1))
+	h.turn(0)
+	server.expect(select1, false)
+	if got, _ := far.receive(); len(got) != bufferSize {
+		t.Errorf("the next turn passes %d bytes, want %d", len(got), bufferSize)
+	}
+}
+
+// Both sides end in one turn, and more than once: nobody else's descriptor is closed.
+func TestLoop_ClosesItsOwn(t *testing.T) {
+	h := turnByHand(t)
+	before := descriptors(t)
+	for i := range 3 {
+		app, server := h.connect()
+		app.send([]byte(select1))
+		h.turn(0)
+		unix.Shutdown(app.fd, unix.SHUT_RDWR)
+		unix.Shutdown(server.fd, unix.SHUT_RDWR)
+		h.turn(0)
+		if len(h.legs) != 2*i {
+			t.Error("the connection is still there")
+		}
+		// Numbers are used again at once.
+		next, _ := h.connect()
+		h.turn(0)
+		next.expect("", false)
+		next.send([]byte(select1))
+		h.turn(0)
+	}
+	if n := descriptors(t) - before; n != 3*2+3*4 { // the test's ends of all, and the loop's of those that go on
+		t.Errorf("%d descriptors more are open, want %d", n, 3*2+3*4)
+	}
+	h.stop()
+	if n := descriptors(t) - before; n != 3*2+3*2-2 {
+		t.Errorf("%d descriptors more are open when the loop has ended, want %d", n, 3*2+3*2-2)
+	}
+	if r := h.ledger.Report(time.Now()); r.Sessions != 0 {
+		t.Errorf("%d sessions are open", r.Sessions)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+// What is not the protocol is told to the log and to the app, but not in the middle of a
+// message.
+func TestLoop_Garbage(t *testing.T) {
+	const garbage = "D\xff\xff\xff\xff and so on"
+	h := turnByHand(t)
+	app, server := h.connect()
+	server.send([]byte(ready))
+	h.turn(0)
+	server.send([]byte(garbage))
+	h.turn(0)
+	if got, ended := app.receive(); !bytes.Contains(got, []byte("what the server sent is not Postgres' protocol")) || !ended {
+		t.Errorf("the app is told %q, ended %v", got, ended)
+	}
+	<-h.lines
+
+	app, server = h.connect()
+	rest := stream(4 << 20)
+	for n := -1; n != 0 || !h.quiet(); {
+		n = server.send(rest)
+		rest = rest[n:]
+		h.turn(0)
+	}
+	// It comes with the second buffer, for which there need be no event, and with room to
+	// tell the app something.
+	long := "Q\x00\x00\x40\x00" + strings.Repeat("x", bufferSize-5) // a byte of the next
+	app.send([]byte(long[:bufferSize]))
+	app.send([]byte("x" + garbage))
+	h.turn(0)
+	got, _ := app.receive()
+	h.turn(0)
+	more, ended := app.receive()
+	if got = append(got, more...); bytes.Contains(got, []byte("not Postgres' protocol")) || !ended {
+		t.Errorf("the app is told in the middle of a message, or the connection goes on: ended %v", ended)
+	}
+	server.receive()
+	<-h.lines
+}
