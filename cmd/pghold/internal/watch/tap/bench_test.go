@@ -10,9 +10,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
@@ -24,9 +26,18 @@ import (
 // and with nothing between: in turn, as many rounds as -benchtime says (9x), the median
 // of each. It runs pgbench, so each figure has another program's view.
 //
-//	go test ./cmd/pghold/internal/watch/tap -run '^$' -bench Price -benchtime 9x
-func BenchmarkPrice(b *testing.B) {
+//	go test ./cmd/pghold/internal/watch/tap -run '^$' -bench 'Price$' -benchtime 9x
+func BenchmarkPrice(b *testing.B) { price(b, pgtest.DSN(b)) }
+
+// BenchmarkPriceTLS is that with TLS to the server: of pgbench where nothing is between,
+// else of the tap and of PgBouncer.
+func BenchmarkPriceTLS(b *testing.B) {
 	dsn := pgtest.DSN(b)
+	encryptServer(b, dsn, makeCertificate(b))
+	price(b, strings.Replace(dsn, "sslmode=disable", "sslmode=require", 1))
+}
+
+func price(b *testing.B, dsn string) {
 	tt := start(b, dsn)
 	bouncer, err := pgtemp.StartBouncer(b.Context(), pgtemp.BouncerConfig{DSN: dsn, PoolSize: 40, Sessions: true})
 	if err != nil {
@@ -34,6 +45,17 @@ func BenchmarkPrice(b *testing.B) {
 	}
 	defer bouncer.Stop()
 	ways := []struct{ name, dsn string }{{"direct", dsn}, {"tap", tt.through(b, dsn)}, {"pgbouncer", bouncer.DSN()}}
+	for _, way := range ways {
+		conn := connectNow(b, way.dsn)
+		var encrypted bool
+		if err := conn.QueryRow(b.Context(), "select ssl from pg_stat_ssl where pid = pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&encrypted); err != nil {
+			b.Fatal(err)
+		}
+		conn.Close(b.Context())
+		if want := strings.Contains(dsn, "sslmode=require"); encrypted != want {
+			b.Fatalf("%s: encrypted: %v, want %v", way.name, encrypted, want)
+		}
+	}
 	pgbench(b, dsn, "-i", "-s", "10", "-q")
 	length := 2 * time.Second
 	if b.N == 1 {
@@ -96,7 +118,11 @@ func pgbench(b *testing.B, dsn string, args ...string) string {
 		b.Fatal(err)
 	}
 	cmd := osexec.CommandContext(b.Context(), path, append(args, "-n", "-h", cc.Host, "-p", fmt.Sprint(cc.Port), "-U", cc.User, cc.Database)...)
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+cc.Password, "PGSSLMODE=disable")
+	sslmode := "disable"
+	if cc.TLSConfig != nil {
+		sslmode = "require"
+	}
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+cc.Password, "PGSSLMODE="+sslmode)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		b.Fatalf("pgbench: %v: %s", err, out)

@@ -34,7 +34,7 @@ type certificate struct {
 	file      string
 }
 
-func makeCertificate(t *testing.T) certificate {
+func makeCertificate(t testing.TB) certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -69,7 +69,7 @@ func makeCertificate(t *testing.T) certificate {
 
 // encryptServer gives the server of a database a certificate and a role that logs in
 // with SCRAM.
-func encryptServer(t *testing.T, dsn string, c certificate) {
+func encryptServer(t testing.TB, dsn string, c certificate) {
 	t.Helper()
 	conn := pgtest.Connect(t, dsn, "setup")
 	defer conn.Close(t.Context())
@@ -99,14 +99,14 @@ func encryptServer(t *testing.T, dsn string, c certificate) {
 	})
 }
 
-func exec1(t *testing.T, conn *pgx.Conn, sql string) {
+func exec1(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
 
-func connectNow(t *testing.T, dsn string) *pgx.Conn {
+func connectNow(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), dsn)
 	if err != nil {
