@@ -165,10 +165,17 @@ func (c *conn) serverEnded(at time.Time, err error) {
 	if gone(err) {
 		return
 	}
-	why := "the connection to the server is lost: " + printable.Line(err.Error())
+	why, told := lostServer(err)
 	c.tap.lost(why)
-	refuse(c.app, "08006", "pghold watch: "+why)
+	tell(c.app, told)
 	c.app.Close()
+}
+
+// lostServer says that the network to the server is lost: for the log, and as a message for
+// the app.
+func lostServer(err error) (why string, told []byte) {
+	why = "the connection to the server is lost: " + printable.Line(err.Error())
+	return why, refusal("08006", "pghold watch: "+why)
 }
 
 // giveUp ends a connection that cannot go on.

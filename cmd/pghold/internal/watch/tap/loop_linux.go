@@ -263,7 +263,7 @@ func (l *loop) pass(from *leg) {
 	now := time.Now()
 	l.latest = now
 	if n <= 0 && err != unix.EINTR {
-		l.drop(from, now)
+		l.sideEnded(from, err, now)
 		return
 	}
 	if n > 0 {
@@ -298,7 +298,7 @@ func (l *loop) send(from *leg, b []byte) bool {
 			break
 		}
 		if err != nil && err != unix.EINTR {
-			l.drop(from, time.Now())
+			l.sideEnded(to, err, time.Now())
 			return false
 		}
 		b = b[max(n, 0):]
@@ -329,6 +329,19 @@ func (l *loop) broken(from *leg, err error) {
 	if line != "" {
 		l.tap.serving.Go(func() { l.tap.cfg.Log(line) }) // which may take its time
 	}
+}
+
+// sideEnded is told that a side has ended the connection, or that the network to it is
+// lost: is it the server's, the app is told, as by conn.serverEnded.
+func (l *loop) sideEnded(side *leg, err error, at time.Time) {
+	if side.isServer && !gone(err) {
+		why, told := lostServer(err)
+		if len(side.held) == 0 { // otherwise it would be in the middle of a message
+			unix.Write(side.other.fd, told)
+		}
+		l.tap.serving.Go(func() { l.tap.lost(why) }) // who is told may take his time
+	}
+	l.drop(side, at)
 }
 
 // drop ends a connection. Its sockets are closed when the turn is over.

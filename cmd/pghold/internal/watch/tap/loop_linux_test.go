@@ -352,3 +352,51 @@ func TestLoop_Garbage(t *testing.T) {
 	server.receive()
 	<-h.lines
 }
+
+// Where the network to the server is lost, the app is told, and the log once; not where it
+// would be in the middle of a message, and not of an app that is lost.
+func TestLoop_NetworkLost(t *testing.T) {
+	const why = "the connection to the server is lost: connection timed out"
+	told := string(refusal("08006", "pghold watch: "+why))
+	for name, c := range map[string]struct {
+		server bool
+		err    error
+		held   []byte
+		want   string
+		line   string
+	}{
+		"the server's":             {true, unix.ETIMEDOUT, nil, told, why},
+		"in the middle":            {true, unix.ETIMEDOUT, []byte("x"), "", why},
+		"the app's":                {false, unix.ETIMEDOUT, nil, "", ""},
+		"the server has ended":     {true, nil, nil, "", ""},
+		"the server was killed":    {true, unix.ECONNRESET, nil, "", ""},
+		"the server does not read": {true, unix.EPIPE, nil, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := turnByHand(t)
+			app, server := h.connect()
+			for _, leg := range h.legs {
+				if leg.isServer != c.server || leg.fd < 0 {
+					continue
+				}
+				leg.held = c.held
+				h.mu.Lock()
+				h.sideEnded(leg, c.err, time.Now())
+				h.closeGone()
+				h.mu.Unlock()
+			}
+			app.expect(c.want, true)
+			server.expect("", true)
+			h.stop()
+			h.tap.Close() // all lines are there
+			var line string
+			select {
+			case line = <-h.lines:
+			default:
+			}
+			if line != c.line {
+				t.Errorf("the log has %q, want %q", line, c.line)
+			}
+		})
+	}
+}
