@@ -3,14 +3,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,65 +21,6 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
-
-// serviceAt is set for a child of these tests: this same program as somebody's service,
-// which listens there.
-const serviceAt = "PGHOLD_TEST_SERVICE"
-
-// gapOfService is how long its /hold is idle in transaction, at least.
-const gapOfService = 20 * time.Millisecond
-
-func serveTest(address string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	mux := http.NewServeMux()
-	handle := func(pattern string, f func(context.Context, *http.Request) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := f(r.Context(), r); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-			}
-		})
-	}
-	handle("GET /hold/{n}", func(ctx context.Context, r *http.Request) error {
-		tx, err := pool.Begin(ctx)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback(ctx)
-		_, err = tx.Exec(ctx, "select 'secret' /*route='%2Fhold'*/")
-		time.Sleep(gapOfService)
-		return errors.Join(err, tx.Commit(ctx))
-	})
-	handle("POST /note", func(ctx context.Context, r *http.Request) error {
-		_, err := pool.Exec(ctx, "insert into notes values ($1)", r.ContentLength)
-		return err
-	})
-	handle("GET /header", func(_ context.Context, r *http.Request) error {
-		if r.Header.Get("X-Key") != "kanarie" {
-			return errors.New("who are you?")
-		}
-		return nil
-	})
-	handle("GET /none", func(context.Context, *http.Request) error { return nil })
-	handle("GET /exit", func(_ context.Context, r *http.Request) error {
-		fmt.Println("I have had enough.")
-		os.Exit(7)
-		return nil
-	})
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: mux}
-	go server.Serve(l)
-	<-ctx.Done()
-	return server.Close()
-}
 
 // myService are arguments that prove takes for the service, at an address of its own.
 func myService(t *testing.T) (base string, args []string) {
