@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,14 +279,14 @@ func broken(handle http.HandlerFunc) func(http.Handler) http.Handler {
 }
 
 func TestRun_NotValid(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	for name, c := range map[string]struct {
 		handle http.HandlerFunc
 		want   string
 	}{
 		"no database": {func(http.ResponseWriter, *http.Request) {}, "No connection came over the tap"},
 		"errors": {func(w http.ResponseWriter, _ *http.Request) {
-			if n++; n%50 == 0 {
+			if n.Add(1)%50 == 0 {
 				http.Error(w, "boom", http.StatusInternalServerError)
 			}
 		}, "10 of 500 requests failed for a reason that is not the lack of a connection, most often: 500 Internal Server Error."},
@@ -295,7 +296,7 @@ func TestRun_NotValid(t *testing.T) {
 				if name == "errors" { // the service has a connection
 					st.use(t)
 				}
-				n = 0
+				n.Store(0)
 				o := st.options(t, outside)
 				o.WarmUp = 0
 				res, err := prove.Run(t.Context(), o)
@@ -344,9 +345,9 @@ func (w internalError) WriteHeader(status int) {
 
 // A machine may have one request in a hundred fail.
 func TestRun_AFewErrors(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	inBubbleOf(t, broken(func(w http.ResponseWriter, _ *http.Request) {
-		if n++; n%100 == 0 {
+		if n.Add(1)%100 == 0 {
 			http.Error(w, "boom", http.StatusInternalServerError)
 		}
 	}), func(t *testing.T, st *stage) {
@@ -371,10 +372,10 @@ func TestRun_OtherErrors(t *testing.T) {
 		"after a while, some free": {3, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := 0
+			var n atomic.Int64
 			inBubbleOf(t, func(app http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if n++; n > 10 && n%3 == 0 {
+					if n := n.Add(1); n > 10 && n%3 == 0 {
 						time.Sleep(c.after)
 						http.Error(w, "boom", http.StatusInternalServerError)
 						return
@@ -478,10 +479,10 @@ func TestRun_ATransactionThatStays(t *testing.T) {
 
 // Requests before the load are sent, and do not count.
 func TestRun_WarmsUp(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	inBubbleOf(t, func(app http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			n++
+			n.Add(1)
 			app.ServeHTTP(w, r)
 		})
 	}, func(t *testing.T, st *stage) {
@@ -491,8 +492,8 @@ func TestRun_WarmsUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := res.Routes[0]; n != 70 || r.Requests != 50 || r.Wire.Transactions != 50 || r.Latency.Max != r.Latency.Min {
-			t.Errorf("%d were sent, %d count, %d transactions, %v to %v", n, r.Requests, r.Wire.Transactions, r.Latency.Min, r.Latency.Max)
+		if r := res.Routes[0]; n.Load() != 70 || r.Requests != 50 || r.Wire.Transactions != 50 || r.Latency.Max != r.Latency.Min {
+			t.Errorf("%d were sent, %d count, %d transactions, %v to %v", n.Load(), r.Requests, r.Wire.Transactions, r.Latency.Min, r.Latency.Max)
 		}
 	}, outside)
 }
