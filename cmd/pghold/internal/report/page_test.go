@@ -333,6 +333,30 @@ func TestPicture_isOfWhatIsCompared(t *testing.T) {
 	}
 }
 
+// Of a service it shows transactions beside the requests in flight, on as many connections
+// as it had: what waits for a connection in the service is not seen.
+func TestPicture_OfAService(t *testing.T) {
+	r := aService()
+	traces := tracesOf(r)
+	held := traces["GET /checkout/{n}"]
+	held.Checkouts = held.Checkouts[:15]
+	traces["GET /health"].Checkouts = []experiment.Checkout{}
+	var b bytes.Buffer
+	if err := Picture(&b, r, traces); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"GET /checkout/{n}", "GET /health", "connections in a transaction: at most 15 of 16", "connections in a transaction: none of 16", "requests in flight"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the picture does not say %q", want)
+		}
+	}
+	for _, no := range []string{"waiting for a connection", "connections in use"} {
+		if strings.Contains(b.String(), no) {
+			t.Errorf("the picture says %q", no)
+		}
+	}
+}
+
 func BenchmarkHTML(b *testing.B) {
 	r := measured()
 	for _, n := range []int{500, 25_000} {

@@ -37,11 +37,16 @@ func Picture(w io.Writer, r *experiment.Result, traces map[string]*experiment.Tr
 	for _, rr := range routes {
 		c := card{}
 		c.figures(rr)
-		o.Lanes = max(o.Lanes, r.SettingsOf(rr).Connections())
-		panels = append(panels, chart.Panel{
+		p := chart.Panel{
 			Name: printable.Line(rr.Name), Words: c.Summary, Checkouts: traces[rr.Name].Checkouts,
 			ClientsGone: rr.Elapsed, MaxWaiting: rr.Holds.MaxWaiting,
-		})
+		}
+		lanes := r.SettingsOf(rr).Connections()
+		if rr.Wire != nil {
+			lanes, p.InFlight = rr.Connections.Max, traces[rr.Name].Requests
+		}
+		o.Lanes = max(o.Lanes, lanes)
+		panels = append(panels, p)
 	}
 	_, err := io.WriteString(w, chart.LanesBeside(panels, o)+"\n")
 	return err

@@ -15,6 +15,7 @@ type Panel struct {
 	// As in Options.
 	ClientsGone time.Duration
 	MaxWaiting  int
+	InFlight    []experiment.Request
 }
 
 // LanesBeside draws the lanes of several routes beside each other on the same axes,
@@ -23,13 +24,17 @@ func LanesBeside(panels []Panel, o Options) string {
 	const gap, above = 28, 50
 	all := make([]*holds, len(panels))
 	end, height := 0.0, 0.0
+	marks := Connections()
 	for i, p := range panels {
 		po := o
-		po.Name, po.ClientsGone, po.MaxWaiting = p.Name, p.ClientsGone, p.MaxWaiting
+		po.Name, po.ClientsGone, po.MaxWaiting, po.InFlight = p.Name, p.ClientsGone, p.MaxWaiting, p.InFlight
 		all[i] = newHolds(p.Checkouts, po)
 		o.Waiting = max(o.Waiting, all[i].maxWaiting)
 		end = max(end, timeEnd(all[i].end, o))
 		height = max(height, all[i].height())
+		if p.InFlight != nil {
+			marks = Transactions()
+		}
 	}
 	c := newCanvas(o.width(), above+lanesTop+height+lanesBottom+30)
 	each := (c.w - 40 - gap*float64(len(panels)-1)) / float64(max(len(panels), 1))
@@ -43,7 +48,7 @@ func LanesBeside(panels []Panel, o Options) string {
 		names = append(names, panels[i].Name)
 		descs = append(descs, panels[i].Name+": "+panels[i].Words+". "+l.desc())
 	}
-	legend(c, 20, c.h-24, Connections())
+	legend(c, 20, c.h-24, marks)
 	return c.picture("Connections over time: "+strings.Join(names, " and "), strings.Join(descs, " "), o)
 }
 
