@@ -39,9 +39,16 @@ func answered(rr *experiment.RouteResult) string {
 
 const (
 	// idleShare is the share of its transactions' time from which on a route is said to be
-	// idle in transaction, and idleGap how long the median of its costliest gaps must be.
+	// idle in transaction, and idleGap how long its costliest gaps must be, as a median or
+	// in the mean.
 	idleShare = 0.5
 	idleGap   = 50 * time.Millisecond
+	// uneven is how many times as long as the median the longest gap is where the median
+	// says little.
+	uneven = 10
+	// untilLeft is the share of the client timeout from which on a gap lasted until its
+	// client left.
+	untilLeft = 0.9
 )
 
 // ofWire is what follows from what the wire showed.
@@ -50,15 +57,19 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	sampled := r.Service != nil && r.Service.Sampled
 	var said []string
 	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	unused := w.Transactions == 0 && w.Statements == 0 && !sampled
+	if rr.Outcomes.OK < rr.Requests && !unused {
+		say("%s were answered.", answered(rr))
+	}
 	switch {
-	case w.Transactions == 0 && w.Statements == 0 && !sampled:
+	case unused:
 		say("It did not use the database: %s were answered.", answered(rr))
 	case w.Transactions == 0 && sampled:
 		say("No sample found it in a transaction.")
 	case w.Transactions == 0:
 		say("It ran %s, none of them in a transaction that was open for longer than it.", words.Count(w.Statements, "statement"))
 	default:
-		said = append(said, ofTransactions(rr, figures)...)
+		said = append(said, ofTransactions(r, rr, figures)...)
 	}
 	switch {
 	case w.PossiblyHeld:
@@ -75,10 +86,16 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 
 // holds reports whether a route is idle in transaction so long that it is worth a sentence.
 func holds(rr *experiment.RouteResult) bool {
-	return rr.SilentRatio != nil && *rr.SilentRatio >= idleShare && len(rr.Wire.Gaps) > 0 && time.Duration(rr.Wire.Gaps[0].P50) >= idleGap
+	if rr.SilentRatio == nil || *rr.SilentRatio < idleShare || len(rr.Wire.Gaps) == 0 {
+		return false
+	}
+	gap := rr.Wire.Gaps[0]
+	return time.Duration(max(gap.P50, mean(gap))) >= idleGap
 }
 
-func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (said []string) {
+func mean(g experiment.GapGroup) experiment.Seconds { return g.Silent / experiment.Seconds(g.Count) }
+
+func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures map[string]float64) (said []string) {
 	w := rr.Wire
 	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
 	if !holds(rr) {
@@ -91,8 +108,12 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 	if gap.Route != "" {
 		tagged = " (route " + gap.Route + ")"
 	}
+	long := words.Short(time.Duration(gap.P50))
+	if gap.Longest > uneven*gap.P50 {
+		long = fmt.Sprintf("%s in the mean, and up to %s,", words.Short(time.Duration(mean(gap))), words.Short(time.Duration(gap.Longest)))
+	}
 	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
-		words.Ratio(*rr.SilentRatio), words.Short(time.Duration(gap.P50)), watch.Shorten(gap.After, 100), tagged))
+		words.Ratio(*rr.SilentRatio), long, watch.Shorten(gap.After, 100), tagged))
 
 	if len(w.Filled) > 0 {
 		f := w.Filled[0]
@@ -114,8 +135,16 @@ func ofTransactions(rr *experiment.RouteResult, figures map[string]float64) (sai
 	if more := twoDigits(high); more != outside {
 		outside += " to " + more
 	}
-	return append(said, fmt.Sprintf("%s carry %s requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry %s, as far as connections go: its statements take %s of each request.",
-		words.Count(connections, "connection"), twoDigits(now), outside, words.Short(ofRequest(c.Busy))))
+	if time.Duration(gap.Longest).Seconds() >= untilLeft*r.SettingsOf(rr).ClientTimeout.Seconds() {
+		said = append(said, "Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection.")
+	}
+	all := words.Count(connections, "connection")
+	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests wait.", all, twoDigits(now))
+	if rr.Throughput < now/2 { // clients had left when it was their turn
+		carried = fmt.Sprintf("At most %s are in a transaction at once, and all other requests wait.", all)
+	}
+	return append(said, carried+fmt.Sprintf(" With what fills the gaps outside of the transaction they would carry %s/s, as far as connections go: its statements take %s of each request.",
+		outside, words.Short(ofRequest(c.Busy))))
 }
 
 // twoDigits is a rate to two digits, more of them would be worth nothing.

@@ -13,7 +13,7 @@ import (
 func concluded(change func(*experiment.Result, *experiment.RouteResult)) string {
 	ratio := 0.975
 	rr := experiment.RouteResult{
-		Name: "GET /checkout/{n}", Requests: 100, Outcomes: experiment.Outcomes{OK: 90, ClientTimeout: 10}, SilentRatio: &ratio,
+		Name: "GET /checkout/{n}", Requests: 100, Outcomes: experiment.Outcomes{OK: 100}, Throughput: 5, SilentRatio: &ratio,
 		Holds:       experiment.Holds{Count: 100, Held: experiment.Quantiles{Mean: 2 * time.Second}, SilentInTransaction: 195 * time.Second},
 		Connections: experiment.Connections{Max: 12},
 		Wire: &experiment.Wire{
@@ -24,7 +24,7 @@ func concluded(change func(*experiment.Result, *experiment.RouteResult)) string 
 			Gaps: []experiment.GapGroup{{After: "SELECT id, total FROM carts WHERE id = $1", Count: 100, Silent: 195e9, P50: 1950e6, Longest: 2e9}},
 		},
 	}
-	r := &experiment.Result{Service: &experiment.Service{}, Routes: []experiment.RouteResult{rr}}
+	r := &experiment.Result{Settings: experiment.Defaults(), Service: &experiment.Service{}, Routes: []experiment.RouteResult{rr}}
 	change(r, &r.Routes[0])
 	prove.Conclude(r)
 	if len(r.Conclusions) == 0 {
@@ -36,12 +36,12 @@ func concluded(change func(*experiment.Result, *experiment.RouteResult)) string 
 func TestConclude(t *testing.T) {
 	const (
 		idle    = "It is idle in transaction for 97.5 % of the time that one is open: 1.95 s after SELECT id, total FROM carts WHERE id = $1."
-		carries = " 10 connections carry 5 requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry 170 to 250, as far as connections go: its statements take 50 ms of each request."
+		carries = " 10 connections carry 5 requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry 170 to 250/s, as far as connections go: its statements take 50 ms of each request."
 	)
 	for want, change := range map[string]func(*experiment.Result, *experiment.RouteResult){
 		idle + carries: func(*experiment.Result, *experiment.RouteResult) {},
 		// Requests that got no connection had no transaction: those that did still hold one.
-		idle + carries + " ": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Requests = 200 },
+		idle + carries + " ": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Requests, rr.Outcomes.OK = 200, 200 },
 		// Each request has two of them.
 		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Costliest.Transactions = 200 },
 		idle + " At this load at most 10 of its 12 connections were in a transaction at once.":                                                  func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.ExhaustedAt = 0 },
@@ -49,12 +49,14 @@ func TestConclude(t *testing.T) {
 			rr.Wire.Gaps[0].Route = "/checkout"
 			rr.Wire.Filled = []experiment.Filled{{What: "sleep", Where: "a.go:7", Count: 100, S: 190e9}}
 		},
-		"Its transactions take 2 s in the mean, and are idle for 1.95 s of that.": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Gaps[0].P50 = 49e6 },
+		"Its transactions take 2 s in the mean, and are idle for 1.95 s of that.": func(_ *experiment.Result, rr *experiment.RouteResult) {
+			rr.Wire.Gaps[0].P50, rr.Wire.Gaps[0].Silent = 49e6, 49e8
+		},
 		"Its transactions take 2 s in the mean, and are idle for 1.95 s of that. ": func(_ *experiment.Result, rr *experiment.RouteResult) {
 			below := 0.49
 			rr.SilentRatio = &below
 		},
-		"It did not use the database: 90 of 100 requests were answered.": func(_ *experiment.Result, rr *experiment.RouteResult) {
+		"It did not use the database: 100 of 100 requests were answered.": func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.SilentRatio, rr.Wire = nil, &experiment.Wire{}
 		},
 		"It ran 300 statements, none of them in a transaction that was open for longer than it.": func(_ *experiment.Result, rr *experiment.RouteResult) {

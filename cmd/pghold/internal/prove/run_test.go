@@ -102,9 +102,9 @@ func TestConclude_TheExperiment(t *testing.T) {
 		prove.Conclude(res)
 		for i, want := range []string{
 			"Its transactions take 614 µs in the mean, and are idle for 0 s of that.",
-			"It is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT id, name FROM lab.users WHERE id = $1. " +
+			"240 of 500 requests were answered. It is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT id, name FROM lab.users WHERE id = $1. " +
 				"15 connections carry 7.5 requests/s, and all other requests wait. " +
-				"With what fills the gaps outside of the transaction they would carry 24000, as far as connections go: its statements take 614 µs of each request.",
+				"With what fills the gaps outside of the transaction they would carry 24000/s, as far as connections go: its statements take 614 µs of each request.",
 		} {
 			if got := st.hideSchema(res.Conclusions[i].Sentence); got != want {
 				t.Errorf("%s: got\n%s, want\n%s", res.Conclusions[i].Cases, got, want)
@@ -120,6 +120,44 @@ func TestConclude_TheExperiment(t *testing.T) {
 			t.Errorf("kept are %d requests and %d transactions, of %d and %d", len(tr.Requests), len(tr.Checkouts), in.Requests, in.Wire.Transactions)
 		}
 	}, outside, inside)
+}
+
+// Four connections whose requests wait for a second one until their clients leave. Those
+// behind them get theirs when their own clients are about to leave, so that most gaps are
+// short.
+func TestConclude_ADeadlock(t *testing.T) {
+	s, ratio := experiment.Defaults(), 0.718
+	s.ClientTimeout = 10 * time.Second
+	seconds := func(d time.Duration) experiment.Seconds { return experiment.Seconds(d) }
+	rr := experiment.RouteResult{
+		Name: "POST /before", Requests: 160, Outcomes: experiment.Outcomes{OK: 3, ClientTimeout: 157}, Throughput: 0.2, SilentRatio: &ratio,
+		Holds:       experiment.Holds{Count: 160, Held: experiment.Quantiles{Mean: 365 * time.Millisecond}, SilentInTransaction: 42 * time.Second},
+		Connections: experiment.Connections{Max: 4},
+		Wire: &experiment.Wire{
+			Transactions: 160, MaxInTransaction: 4, MaxInFlight: 160, Statements: 500, ExhaustedAt: 4,
+			Costliest: &experiment.Costliest{
+				Transactions: 160, Held: seconds(365 * time.Millisecond), Busy: seconds(103 * time.Millisecond),
+				BusyInterval: [2]experiment.Seconds{seconds(103 * time.Millisecond), seconds(103 * time.Millisecond)},
+			},
+			Gaps: []experiment.GapGroup{{After: "INSERT INTO projects", Count: 160, Silent: seconds(42 * time.Second), P50: seconds(16 * time.Millisecond), Longest: seconds(9900 * time.Millisecond)}},
+		},
+	}
+	conclude := func() string {
+		r := &experiment.Result{Settings: s, Routes: []experiment.RouteResult{rr}}
+		prove.Conclude(r)
+		return r.Conclusions[0].Sentence
+	}
+	const want = "3 of 160 requests were answered. It is idle in transaction for 71.8 % of the time that one is open: 263 ms in the mean, and up to 9.9 s, after INSERT INTO projects. " +
+		"Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection. " +
+		"At most 4 connections are in a transaction at once, and all other requests wait. " +
+		"With what fills the gaps outside of the transaction they would carry 39/s, as far as connections go: its statements take 103 ms of each request."
+	if got := conclude(); got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
+	rr.Wire.Gaps[0].Longest = seconds(8 * time.Second)
+	if got := conclude(); strings.Contains(got, "deadlock") {
+		t.Errorf("the clients did not leave: %s", got)
+	}
 }
 
 // A route that holds nothing pays for the one beside it.
