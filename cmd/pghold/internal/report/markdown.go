@@ -129,7 +129,7 @@ func markdownErrors(b *strings.Builder, r *experiment.Result) {
 // escaped text: inside of code, escaping works differently from place to place.
 func code(name string) string {
 	usual := func(r rune) bool {
-		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./: @", r))
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./: @{}", r))
 	}
 	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !usual(r) }) < 0 {
 		return "`" + name + "`"
