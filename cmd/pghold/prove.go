@@ -291,6 +291,13 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 		}
 	}
 	flag("--name", c.Name...)
+	if c.WarmUp != time.Second {
+		flag("--warm-up", c.WarmUp.String())
+	}
+	flag("--allow", c.Allow...)
+	if c.Most != 20_000 {
+		flag("--max-requests", fmt.Sprint(c.Most))
+	}
 	flag("--setup", c.Setup)
 	flag("--ready", c.Ready)
 	flag("--holds", c.Holds)

@@ -66,11 +66,14 @@ func measuredOf(t *testing.T, status int, out, stderr string) *experiment.Result
 func TestProve(t *testing.T) {
 	t.Parallel()
 	status, out, stderr := runProve(t, func(base string) []string {
-		return []string{"--json", "--setup", "psql -c 'create table notes (n int)'", "--attack", base + "/hold/1?key=kanarie", "--attack", "POST " + base + "/note"}
+		return []string{"--json", "--allow", "example.com", "--max-requests", "100", "--setup", "psql -c 'create table notes (n int)'", "--attack", base + "/hold/1?key=kanarie", "--attack", "POST " + base + "/note"}
 	})
 	r := measuredOf(t, status, out, stderr)
 	if len(r.Routes) != 2 || r.Routes[0].Name != "GET /hold/{n}" || r.Routes[1].Name != "POST /note" {
 		t.Fatalf("got the routes %+v", r.Routes)
+	}
+	if got := r.Command(); !strings.Contains(got, " --warm-up 0s --allow example.com --max-requests 100 ") {
+		t.Errorf("it is repeated with %s", got)
 	}
 	hold, note := r.Routes[0], r.Routes[1]
 	for _, rr := range r.Routes {
