@@ -67,7 +67,7 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	case w.Transactions == 0 && sampled:
 		say("No sample found it in a transaction.")
 	case w.Transactions == 0:
-		say("It ran %s, none of them in a transaction that was open for longer than it.", words.Count(w.Statements, "statement"))
+		say("It ran %s, and no transaction stayed open after any of them.", words.Count(w.Statements, "statement"))
 	default:
 		said = append(said, ofTransactions(r, rr, figures)...)
 	}

@@ -207,6 +207,9 @@ func TestRun_PossiblyHeldOutsideOfATransaction(t *testing.T) {
 			if res.Routes[0].Wire.PossiblyHeld != want || strings.Contains(got, "Possibly it holds connections outside of transactions") != want {
 				t.Errorf("%s: %v, %s", route, res.Routes[0].Wire.PossiblyHeld, got)
 			}
+			if strings.Contains(got, "no transaction stayed open after any of them") != (route == autocommit) {
+				t.Errorf("%s: %s", route, got)
+			}
 		}, route)
 	}
 }
