@@ -59,7 +59,7 @@ func TestConclude(t *testing.T) {
 		"It did not use the database: 100 of 100 requests were answered.": func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.SilentRatio, rr.Wire = nil, &experiment.Wire{}
 		},
-		"It ran 300 statements, none of them in a transaction that was open for longer than it.": func(_ *experiment.Result, rr *experiment.RouteResult) {
+		"It ran 300 statements, and no transaction stayed open after any of them.": func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.SilentRatio, rr.Wire = nil, &experiment.Wire{Statements: 300, MaxInFlight: 50}
 		},
 		"No sample found it in a transaction. Samples do not show whether connections are held outside of transactions.": func(r *experiment.Result, rr *experiment.RouteResult) {
