@@ -78,11 +78,14 @@ var routers = map[string]struct {
 		router.ContextWithFallback = true // for handlers that pass c on as a context
 		// recipe: gin
 		router.Use(func(c *gin.Context) {
-			pghold.SetRoute(c.Request.Context(), c.Request.Method+" "+c.FullPath())
+			if path := c.FullPath(); path != "" {
+				pghold.SetRoute(c.Request.Context(), c.Request.Method+" "+path)
+			}
 			c.Next()
 		})
 		// end
 		users := router.Group("/api").Group("/users/:id")
+		router.NoRoute(func(c *gin.Context) { s.good(c.Request.Context()) })
 		users.Any("/bad", func(c *gin.Context) { s.bad(c) })
 		users.Any("/good", func(c *gin.Context) { s.good(c.Request.Context()) })
 		return httphold.Middleware(s.signedIn(router))
@@ -93,11 +96,14 @@ var routers = map[string]struct {
 		// recipe: echo
 		router.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
-				pghold.SetRoute(c.Request().Context(), c.Request().Method+" "+c.Path())
+				if path := c.Path(); path != "" {
+					pghold.SetRoute(c.Request().Context(), c.Request().Method+" "+path)
+				}
 				return next(c)
 			}
 		})
 		// end
+		router.HTTPErrorHandler = func(_ error, c echo.Context) { s.good(c.Request().Context()) }
 		users := router.Group("/api").Group("/users/:id")
 		users.Any("/bad", func(c echo.Context) error { s.bad(c.Request().Context()); return nil })
 		users.Any("/good", func(c echo.Context) error { s.good(c.Request().Context()); return nil })
@@ -246,6 +252,12 @@ func TestRouters(t *testing.T) {
 			good := strings.Replace(c.want, "/bad", "/good", 1)
 			if holds[good] != 1 || calls[good] != "" || holds[httphold.NoPattern] != 3 || len(holds) != 4 {
 				t.Errorf("got the holds %v and the calls %v, want one of %s without a call, and 3 of the middleware before there is a route", holds, calls, good)
+			}
+			ask("BREW", "/nope") // a route of its own for each such method would be one too many
+			for _, series := range r.Snapshot().Series {
+				if strings.HasPrefix(series.Route, "BREW") {
+					t.Errorf("what no route is for has the route %q", series.Route)
+				}
 			}
 		})
 	}

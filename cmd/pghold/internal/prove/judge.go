@@ -13,8 +13,11 @@ const (
 	// failedShare is the share of requests that may fail for reasons of their own before
 	// figures do not count.
 	failedShare = 0.01
-	// saturated is the share of the processors' time from which on nothing is left of it.
+	// saturated is the share of the processors' time from which on nothing is left of it, and
+	// disturbed the share of the median latency from which on it shows that requests were sent
+	// late then: others may use up processors, and be in nobody's way.
 	saturated = 0.95
+	disturbed = 0.01
 	// waitedLong is how long a request must have waited for its failure to count as one that
 	// comes from a lack of connections.
 	waitedLong = time.Second
@@ -39,7 +42,7 @@ func (c circumstances) notValid(r *experiment.RouteResult) string {
 			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'."
 	case late != "":
 		return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
-	case c.processor > saturated:
+	case c.processor > saturated && r.SentLate.P99 > max(2*time.Millisecond, time.Duration(disturbed*float64(r.Latency.P50))):
 		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
 	case float64(c.foreign) > failedShare*float64(r.Requests):
 		return fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", c.foreign, r.Requests, c.text)

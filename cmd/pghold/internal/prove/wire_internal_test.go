@@ -193,6 +193,11 @@ func TestCircumstances_NotValid(t *testing.T) {
 	if got := well.notValid(r); got != "" {
 		t.Errorf("at every limit: %s", got)
 	}
+	others := *r
+	others.SentLate.P99 = 10 * time.Millisecond
+	if got := (circumstances{wired: true, drained: true, processor: 1}).notValid(&others); got != "" {
+		t.Errorf("others use up the processors, and requests are sent in time: %s", got)
+	}
 	for want, change := range map[string]func(*circumstances, *experiment.RouteResult){
 		"No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
 			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'.": func(c *circumstances, _ *experiment.RouteResult) { c.wired = false },
