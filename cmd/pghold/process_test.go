@@ -125,6 +125,7 @@ func leftovers(t *testing.T, temp string) (left []string) {
 }
 
 func TestProcess_AsAnyUser(t *testing.T) {
+	t.Parallel()
 	program, temp := build(t)
 	users := []string{""}
 	if os.Getuid() == 0 {
@@ -159,6 +160,7 @@ func TestProcess_AsAnyUser(t *testing.T) {
 }
 
 func TestProcess_CtrlC(t *testing.T) {
+	t.Parallel()
 	program, temp := build(t)
 	for name, moment := range map[string]string{
 		"while Postgres starts": "Starting",
@@ -182,6 +184,7 @@ func TestProcess_CtrlC(t *testing.T) {
 }
 
 func TestProcess_KilledLeavesNothing(t *testing.T) {
+	t.Parallel()
 	program, temp := build(t)
 	cmd := command(t, program, temp, "lab", "--speed", "5", "--out", "run", outside, inside)
 	stderr := &trigger{on: "1/2 ", do: func() { cmd.Process.Kill() }}
@@ -191,6 +194,7 @@ func TestProcess_KilledLeavesNothing(t *testing.T) {
 }
 
 func TestProcess_OnATerminal(t *testing.T) {
+	t.Parallel()
 	program, temp := build(t)
 	for name, c := range map[string]struct {
 		env   string

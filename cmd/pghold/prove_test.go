@@ -265,9 +265,11 @@ func TestProve_Upstream(t *testing.T) {
 
 // Whenever it is told to end, it ends, and leaves nothing running.
 func TestProcess_ProveToldToEnd(t *testing.T) {
+	t.Parallel()
 	program, _ := build(t)
 	for _, at := range []string{"Starting", "Attacking", "answers 200", "1/2 "} {
 		t.Run(at, func(t *testing.T) {
+			t.Parallel()
 			temp, err := os.MkdirTemp("", "pghold test ")
 			if err != nil {
 				t.Fatal(err)
@@ -293,6 +295,7 @@ func TestProcess_ProveToldToEnd(t *testing.T) {
 
 // Where it is killed, its service and its database end all the same.
 func TestProcess_ProveKilled(t *testing.T) {
+	t.Parallel()
 	program, temp := build(t)
 	base, service := myService(t)
 	args := append([]string{"prove", "--rate", "50", "--duration", "100s", "--warm-up", "0s", "--attack", base + "/hold/1"}, service...)

@@ -71,6 +71,7 @@ func onServer(dsn string) []string {
 
 // A terminal that closes sends more than one SIGHUP; a supervisor sends SIGTERM.
 func TestProcess_ToldToEnd(t *testing.T) {
+	t.Parallel()
 	// Where these tests run under nohup, their programs do too, unless SIGHUP has a handler
 	// here: only what is ignored is inherited.
 	handled := make(chan os.Signal, 1)
@@ -106,6 +107,7 @@ func TestProcess_ToldToEnd(t *testing.T) {
 
 // Where SIGHUP is ignored at the start, as nohup has it, it stays so.
 func TestProcess_NoHangup(t *testing.T) {
+	t.Parallel()
 	program, _ := build(t)
 	dsn := pgtest.DSN(t)
 	args := append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, onServer(dsn)...)
@@ -123,6 +125,7 @@ func TestProcess_NoHangup(t *testing.T) {
 // Whoever reads what the program prints may be gone before it ends: head, or a tee
 // that got the same Ctrl-C.
 func TestProcess_NobodyReads(t *testing.T) {
+	t.Parallel()
 	program, _ := build(t)
 	dsn := pgtest.DSN(t)
 	cmd := command(t, program, t.TempDir(), onServer(dsn)...)
@@ -148,6 +151,7 @@ func TestProcess_NobodyReads(t *testing.T) {
 
 // What a killed run has left on a server, the next one drops.
 func TestProcess_KilledIsSwept(t *testing.T) {
+	t.Parallel()
 	program, _ := build(t)
 	dsn := pgtest.DSN(t)
 	// It has all its connections when it is ready: nothing happens in it for half an hour.
