@@ -72,7 +72,7 @@ Examples:
   pghold prove --upstream --env 'PAY_URL={upstream}/v1/charges' --attack 'POST http://127.0.0.1:3000/orders @order.json' -- node app.js
   pghold prove --attack http://127.0.0.1:8000/checkout/1 --out before -- ./app      # then, with the change, --out after
   pghold report before after
-  pghold prove --expect 'GET /checkout/{n}.silent_in_transaction_ratio<0.05' --attack http://127.0.0.1:8000/checkout/1 -- ./app
+  pghold prove --expect 'GET /checkout/{n}.wire.silent_per_request_s<0.1' --attack http://127.0.0.1:8000/checkout/1 -- ./app
   pghold prove --attack http://127.0.0.1:8000/checkout/1 --dsn "$DATABASE_URL"      # a service that runs already`
 }
 
@@ -326,7 +326,7 @@ func (c *proveCmd) tryOut(ctx context.Context, s streams, st *stage, settings ex
 			if a.Status == 0 {
 				err = cmp.Or(st.hasEnded(), err)
 			}
-			return err
+			return st.explain(err)
 		}
 		fmt.Fprintf(s.err, "%s answers %d in %s (%s)\n", t.Name, a.Status, words.Short(a.Took), words.Count(a.Bytes, "byte"))
 	}

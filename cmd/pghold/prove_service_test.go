@@ -67,6 +67,7 @@ func serveTest(address string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("It listens.")
 	server := &http.Server{Handler: mux}
 	go server.Serve(l)
 	<-ctx.Done()

@@ -196,6 +196,18 @@ func (st *stage) hasEnded() error {
 	}
 }
 
+// explain adds to what a target answered what may explain it: what the service printed, and
+// that it did not come for its database.
+func (st *stage) explain(err error) error {
+	if st.service == nil || st.service.Err() != nil {
+		return err
+	}
+	if st.ledger.Report(time.Now()).SessionsAll == 0 {
+		err = fmt.Errorf("%w. No connection has come over the tap so far: if the service reads its database's address elsewhere than in DATABASE_URL and PGHOST and the like, give it with --env", err)
+	}
+	return fmt.Errorf("%w. Of the service, %s", err, st.service.Printed())
+}
+
 // end ends the service and the tap, and asks the server what it counted.
 func (st *stage) end(ctx context.Context, sv *experiment.Service) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -153,10 +153,11 @@ func TestProve_WhatIsWrong(t *testing.T) {
 		status int
 		want   string
 	}{
-		"answers 500":  {func(base string) []string { return []string{"--attack", base + "/header"} }, exitFailed, "/header answers 500 before there is any load: who are you?"},
-		"answers 404":  {func(base string) []string { return []string{"--attack", base + "/nothing"} }, exitFailed, "answers 404 before there is any load: 404 page not found"},
-		"ends":         {func(base string) []string { return []string{"--attack", base + "/exit"} }, exitFailed, "exit status 7"},
-		"what it said": {func(base string) []string { return []string{"--attack", base + "/exit"} }, exitFailed, "I have had enough."},
+		"answers 500":     {func(base string) []string { return []string{"--attack", base + "/header"} }, exitFailed, "/header answers 500 before there is any load: who are you?. No connection has come over the tap so far: if the service reads its database's address elsewhere"},
+		"what it printed": {func(base string) []string { return []string{"--attack", base + "/header"} }, exitFailed, ". Of the service, the end of its output:\n  It listens."},
+		"answers 404":     {func(base string) []string { return []string{"--attack", base + "/nothing"} }, exitFailed, "answers 404 before there is any load: 404 page not found"},
+		"ends":            {func(base string) []string { return []string{"--attack", base + "/exit"} }, exitFailed, "exit status 7"},
+		"what it said":    {func(base string) []string { return []string{"--attack", base + "/exit"} }, exitFailed, "I have had enough."},
 		"setup fails": {func(base string) []string {
 			return []string{"--setup-on-dsn", "--setup", "echo no such luck; exit 3", "--attack", base + "/none"}
 		}, exitFailed, "--setup: /bin/sh has ended: exit status 3; the end of its output:\n  no such luck"},

@@ -293,21 +293,14 @@ func (p *pacer) offset(seq uint64) time.Duration {
 	return time.Duration(math.Round(float64(seq) / p.rate * float64(time.Second)))
 }
 
-// A run is called invalid when this machine disturbed it: when the latest hundredth of its
-// requests was sent late by more than this share of their median latency.
-const (
-	lateShare = 0.05
-
-	// timerError is how late the runtime's timers may be, of the clock, which disturbs
-	// nothing.
-	timerError = 2 * time.Millisecond
-)
+// lateShare is the share of the median latency by which the latest hundredth of the requests
+// may be sent late before a run is called invalid: this machine disturbed it.
+const lateShare = 0.05
 
 // Late says how late requests were sent, of a median latency, where that is too late for
-// their figures to count; else nothing. Times are the experiment's own, which runs so many
-// times as fast.
-func Late(sent *experiment.Quantiles, p50 time.Duration, speed float64) string {
-	if limit := time.Duration(lateShare * float64(p50)); limit == 0 || sent.P99 <= max(limit, experiment.Stretch(timerError, speed)) {
+// their figures to count, and later than disturbs nothing; else nothing.
+func Late(sent *experiment.Quantiles, p50, disturbsNothing time.Duration) string {
+	if limit := time.Duration(lateShare * float64(p50)); limit == 0 || sent.P99 <= max(limit, disturbsNothing) {
 		return ""
 	}
 	return fmt.Sprintf("requests were sent up to %s late (p99 %s)",

@@ -160,3 +160,20 @@ func TestResult_NotValid(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// Where connections may be held outside of transactions, that none is silent in one proves
+// nothing.
+func TestExpectation_PossiblyHeld(t *testing.T) {
+	e, err := experiment.ParseExpectation("GET /a.wire.silent_per_request_s<0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &experiment.Result{Routes: []experiment.RouteResult{{Name: "GET /a", Wire: &experiment.Wire{}}}}
+	if met, got := e.Check(r); !met || got != "0" {
+		t.Errorf("none is: %v, %s", met, got)
+	}
+	r.Routes[0].Wire.PossiblyHeld = true
+	if met, got := e.Check(r); met || got != "0, which says nothing: connections are possibly held outside of transactions" {
+		t.Errorf("possibly held: %v, %s", met, got)
+	}
+}

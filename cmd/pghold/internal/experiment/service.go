@@ -44,6 +44,8 @@ type Attacked struct {
 type Wire struct {
 	// Transactions is how many there were, Holds.Held how long they took.
 	Transactions int `json:"transactions"`
+	// SilentPerRequest is how long transactions were silent, for each request.
+	SilentPerRequest Seconds `json:"silent_per_request_s"`
 	// MaxInTransaction is the most that were open at a time.
 	MaxInTransaction int `json:"max_in_transaction"`
 	// MaxInFlight is the most requests that were under way at once.

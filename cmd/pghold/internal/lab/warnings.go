@@ -14,9 +14,12 @@ import (
 // called invalid: this machine disturbed it.
 const slowShare = 0.01
 
+// timerError is how late the runtime's timers may be, of the clock, which disturbs nothing.
+const timerError = 2 * time.Millisecond
+
 // invalid says how a machine that could not keep up disturbed a route, or nothing.
 func invalid(r experiment.RouteResult, s experiment.Settings) string {
-	if late := attack.Late(&r.SentLate, r.Latency.P50, s.Speed); late != "" {
+	if late := attack.Late(&r.SentLate, r.Latency.P50, experiment.Stretch(timerError, s.Speed)); late != "" {
 		return late
 	}
 	if own := r.Of().Group; own != "seed" && own != "remedies" {

@@ -73,11 +73,11 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	}
 	switch {
 	case w.PossiblyHeld:
-		say("Possibly it holds connections outside of transactions: for most of the time there were at least as many requests as its %s, all of these were idle, no transaction was open, and never were more requests past their statements than there are connections. "+
+		say("Possibly it holds connections outside of transactions: for most of the time there were hardly fewer requests than its %s, all of these were idle, no transaction was open, and never were more requests past their statements than there are connections. "+
 			"The wire does not show who has one then. Try a larger pool: if throughput grows with it, that is so.", words.Count(rr.Connections.Max, "connection"))
 	case sampled:
 		say("Samples do not show whether connections are held outside of transactions.")
-	case w.Statements > 0 && w.MaxInFlight < rr.Connections.Max && !holds(rr):
+	case w.Statements > 0 && w.MaxInFlight <= rr.Connections.Max && rr.Latency.P50 >= idleGap && !holds(rr):
 		say("Whether it holds connections outside of transactions is not seen at this load: there were at most %s at once, and %s.",
 			words.Count(w.MaxInFlight, "request"), words.Count(rr.Connections.Max, "connection"))
 	}
@@ -99,6 +99,10 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	w := rr.Wire
 	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
 	if !holds(rr) {
+		if rr.Latency.P50 >= idleGap && rr.Latency.P50 > 5*rr.Holds.Held.Mean {
+			return []string{fmt.Sprintf("It is in no transaction while it waits: half of its requests take %s or more, its transactions %s in the mean, idle for %s of that.",
+				words.Short(rr.Latency.P50), words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
+		}
 		return []string{fmt.Sprintf("Its transactions take %s in the mean, and are idle for %s of that.",
 			words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
 	}
@@ -123,7 +127,7 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	connections := w.ExhaustedAt
 	c := w.Costliest
 	if connections == 0 || c == nil || c.Busy <= 0 {
-		return append(said, fmt.Sprintf("At this load at most %d of its %s were in a transaction at once.", w.MaxInTransaction, words.Count(rr.Connections.Max, "connection")))
+		return append(said, fmt.Sprintf("At this load at most %s were open at once, on %s.", words.Count(w.MaxInTransaction, "transaction"), words.Count(rr.Connections.Max, "connection")))
 	}
 	each := experiment.Seconds(max(1, float64(c.Transactions)/float64(rr.Requests)) * 1e3) // of a request, in thousandths
 	ofRequest := func(d experiment.Seconds) time.Duration { return time.Duration((d + c.Others) * each / 1e3) }

@@ -18,6 +18,9 @@ const (
 	// late then: others may use up processors, and be in nobody's way.
 	saturated = 0.95
 	disturbed = 0.01
+	// disturbsNothing is how late requests may be sent whatever their latency is: routes that
+	// answer in milliseconds are attacked on machines that others use, too.
+	disturbsNothing = 10 * time.Millisecond
 	// waitedLong is how long a request must have waited for its failure to count as one that
 	// comes from a lack of connections.
 	waitedLong = time.Second
@@ -35,19 +38,19 @@ type circumstances struct {
 
 // notValid says in a sentence why the figures of a measurement do not count, or nothing.
 func (c circumstances) notValid(r *experiment.RouteResult) string {
-	late := attack.Late(&r.SentLate, r.Latency.P50, 1)
+	late := attack.Late(&r.SentLate, r.Latency.P50, disturbsNothing)
 	switch {
 	case !c.wired:
 		return "No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
 			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'."
 	case late != "":
 		return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
-	case c.processor > saturated && r.SentLate.P99 > max(2*time.Millisecond, time.Duration(disturbed*float64(r.Latency.P50))):
+	case c.processor > saturated && r.SentLate.P99 > max(disturbsNothing, time.Duration(disturbed*float64(r.Latency.P50))):
 		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
 	case float64(c.foreign) > failedShare*float64(r.Requests):
 		return fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", c.foreign, r.Requests, c.text)
 	case !c.drained:
-		return "Transactions were still open " + words.Plain(c.limit) + " after the last client had its answer or had left: they would count for the next route."
+		return "The service was still at work " + words.Plain(c.limit) + " after the last client had its answer or had left: what it does then would count for the next route."
 	}
 	return ""
 }

@@ -297,14 +297,13 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 		return nil, attackErr
 	}
 	after := processorTime()
-	ended, timedOut := time.Time{}, false
+	ended := time.Time{}
 	for _, l := range loads {
 		if at := l.Ended(); at.After(ended) {
 			ended = at
 		}
-		timedOut = timedOut || l.Result().Outcomes.ClientTimeout > 0
 	}
-	drained := m.drain(ctx, ticker, timedOut, look)
+	drained := m.drain(ctx, ticker, loads, look)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -386,8 +385,7 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	timedOut := slices.ContainsFunc(loads, func(l *attack.Attack) bool { return l.Result().Outcomes.ClientTimeout > 0 })
-	m.drain(ctx, ticker, timedOut, func() Progress {
+	m.drain(ctx, ticker, loads, func() Progress {
 		return Progress{Route: m.name(), WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
 	})
 	return context.Cause(ctx)
@@ -414,14 +412,16 @@ func (o *Options) background(ctx context.Context) (perSecond float64, err error)
 
 // drain waits until the transactions have ended that the attack has left: no statement
 // runs and none is open. Where clients left without their answer, their handlers may come
-// back to the database: then it must be quiet for as long as the service's gaps are, but
-// for what the service does by itself. It gives up when that takes longer than two client
+// back to the database: then it must be quiet for as long as the service's gaps and its
+// quickest answers are, but for what the service does by itself. It gives up when that takes longer than two client
 // timeouts, and returns false.
-func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, clientsLeft bool, look func() Progress) bool {
+func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, loads []*attack.Attack, look func() Progress) bool {
 	needed := time.Duration(0)
-	if clientsLeft {
-		needed = max(quietFor, time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent)+quietFor/2)
-		needed = min(needed, m.Settings.ClientTimeout)
+	for _, l := range loads {
+		if r := l.Result(); r.Outcomes.ClientTimeout > 0 {
+			longest := max(time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent), r.SuccessLatency.Min)
+			needed = min(max(needed, quietFor, longest+quietFor/2), m.Settings.ClientTimeout)
+		}
 	}
 	began := time.Now()
 	looks := &looks{needed: needed, statements: 2*m.background*needed.Seconds() + someStatements}
@@ -495,6 +495,7 @@ func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, 
 		whole = together(loads)
 		results = append(results, whole)
 	}
+	s.mostInFlight = mostInFlight(loads)
 	s.describe(whole)
 	for i := len(s.txs) - 1; i >= 0; i-- {
 		if end := s.txs[i].StartedAt.Add(lasted(&s.txs[i])); end.Sub(ended) > whole.DrainedAfter {
@@ -519,6 +520,28 @@ func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, 
 	}
 	m.Progress(Progress{Route: m.name(), Done: results})
 	return results, nil
+}
+
+// mostInFlight is how many requests of all loads were under way at once, at most.
+func mostInFlight(loads []*attack.Attack) (most int) {
+	type edge struct {
+		at   time.Time
+		step int
+	}
+	var edges []edge
+	for _, l := range loads {
+		began := l.Began()
+		for _, r := range l.Requests() {
+			edges = append(edges, edge{began.Add(r.Sent), 1}, edge{began.Add(r.Sent + r.Latency), -1})
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
+	now := 0
+	for _, e := range edges {
+		now += e.step
+		most = max(most, now)
+	}
+	return most
 }
 
 // together is the result of several loads as one.

@@ -71,6 +71,8 @@ type seen struct {
 	silent   int                 // in transaction, at most at a time
 	moments  []moment
 	filled   []experiment.Filled
+
+	mostInFlight int // requests, at a time
 }
 
 // close ends a window.
@@ -205,13 +207,12 @@ func (s *seen) describe(r *experiment.RouteResult) {
 	if n := len(s.moments); n > 0 {
 		r.Connections.Left = s.moments[n-1].Sessions
 	}
-	inFlight := 0
-	for _, m := range s.moments {
-		inFlight = max(inFlight, m.inFlight)
-	}
 	r.Wire = &experiment.Wire{
-		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: inFlight, Statements: s.answers,
+		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: s.mostInFlight, Statements: s.answers,
 		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), Filled: s.filled, PossiblyHeld: s.possiblyHeld(r),
+	}
+	if r.Requests > 0 {
+		r.Wire.SilentPerRequest = experiment.Seconds(silent / time.Duration(r.Requests))
 	}
 	r.Wire.Busy, _ = meanOf(busy)
 	if r.Wire.Costliest = s.costliest(r.Wire.Gaps, inside); r.Wire.Costliest != nil {
@@ -294,9 +295,10 @@ func meanOf(ds []time.Duration) (mean experiment.Seconds, interval [2]experiment
 }
 
 // possiblyHeld reports whether connections may have been held outside of transactions: for
-// most of the load there were at least as many requests as connections, no statement ran
-// and no transaction was open, and there were never more requests past their statements
-// than connections. More would prove that not each of them holds one.
+// most of the load there were hardly fewer requests than connections, no statement ran and
+// no transaction was open. Two things would prove that not each request holds one: more
+// requests past their statements than connections, and more requests in flight than
+// connections without anybody having to wait, which latencies tell.
 //
 // How many are past their statements is reckoned from the statements so far and how many
 // there are for an answer, those of requests that had none with them: so it is never too
@@ -310,16 +312,17 @@ func (s *seen) possiblyHeld(r *experiment.RouteResult) bool {
 		return false
 	}
 	each := float64(last-first) / float64(r.Outcomes.OK)
-	under, still, past := 0, 0, 0.0
+	still, past := 0, 0.0
 	for _, m := range s.moments {
-		if m.inFlight == 0 {
-			continue
-		}
-		under++
-		if m.Busy == 0 && m.InTransaction == 0 && m.inFlight >= m.Sessions {
+		if m.Busy == 0 && m.InTransaction == 0 && m.inFlight > 0 && 5*m.inFlight >= 4*m.Sessions {
 			still++
 		}
 		past = max(past, float64(m.Statements-first)/each-float64(m.answered))
 	}
-	return under > 1 && 2*still > under && past <= 1.1*float64(s.sessions)+1
+	nobodyWaits := s.mostInFlight > s.sessions && float64(r.SuccessLatency.P90) < waits*float64(r.SuccessLatency.Min)
+	return 2*still > len(s.moments) && past <= 1.1*float64(s.sessions)+1 && !nobodyWaits
 }
+
+// waits is how many times as long as the shortest answer one in ten takes where requests
+// wait for one another.
+const waits = 1.5

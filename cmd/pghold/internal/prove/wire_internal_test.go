@@ -101,8 +101,9 @@ func TestWire_Window(t *testing.T) {
 			t.Errorf("got %+v", s.txs)
 		}
 		r := &experiment.RouteResult{Requests: 10}
+		s.mostInFlight = 7
 		s.describe(r)
-		if r.Wire.MaxInFlight != 7 || r.Wire.Statements != 5 || time.Duration(r.Wire.BusyOutside) != 2*time.Second || r.Connections.Left != 3 || r.Holds.Count != 2 ||
+		if time.Duration(r.Wire.SilentPerRequest) != 800*time.Millisecond || r.Wire.MaxInFlight != 7 || r.Wire.Statements != 5 || time.Duration(r.Wire.BusyOutside) != 2*time.Second || r.Connections.Left != 3 || r.Holds.Count != 2 ||
 			*r.SilentRatio != 8./11 || r.Connections.MaxSilentInTransaction != 1 || time.Duration(r.Wire.Busy) != 1500*time.Millisecond {
 			t.Errorf("got %+v, %+v, %v", r, r.Wire, *r.SilentRatio)
 		}
@@ -174,14 +175,21 @@ func TestSeen_PossiblyHeld(t *testing.T) {
 	}{
 		"held": {held, true},
 		"more are past their statements than there are connections": {append(held[:1:1], at(9, 0, 0, 9, 0), at(9, 0, 0, 10, 0), at(5, 0, 0, 10, 5)), false},
-		"fewer requests than connections":                           {[]moment{at(4, 0, 0, 0, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 8, 4)}, false},
+		"fewer requests than connections":                           {[]moment{at(3, 0, 0, 0, 0), at(3, 0, 0, 3, 0), at(3, 0, 0, 3, 0), at(3, 0, 0, 6, 3)}, false},
+		"hardly fewer":                                              {[]moment{at(4, 0, 0, 0, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 8, 4)}, true},
+		"now and then":                                              {[]moment{at(0, 0, 0, 0, 0), at(5, 0, 0, 5, 0), at(0, 0, 0, 5, 5), at(0, 0, 0, 5, 5)}, false},
+		"nobody waits":                                              {append([]moment{at(6, 0, 0, 0, 0)}, held...), false},
 		"statements run":                                            {[]moment{at(9, 1, 0, 0, 0), at(9, 1, 0, 5, 0), at(9, 1, 0, 5, 0), at(5, 0, 0, 10, 5)}, false},
 		"in transactions":                                           {[]moment{at(9, 0, 3, 0, 0), at(9, 0, 2, 5, 0), at(9, 0, 1, 5, 0), at(5, 0, 0, 10, 5)}, false},
 		"no statement":                                              {[]moment{at(9, 0, 0, 0, 0), at(9, 0, 0, 0, 0)}, false},
 		"nobody looked":                                             {nil, false},
 	} {
-		r := &experiment.RouteResult{Requests: 10, Outcomes: experiment.Outcomes{OK: 10}}
-		if got := (&seen{moments: c.moments, sessions: 5}).possiblyHeld(r); got != c.want {
+		r := &experiment.RouteResult{Requests: 10, Outcomes: experiment.Outcomes{OK: 10}, SuccessLatency: experiment.Quantiles{Min: 2 * time.Second, P90: 3 * time.Second}}
+		s := &seen{moments: c.moments, sessions: 5, mostInFlight: 9}
+		if name == "nobody waits" {
+			r.SuccessLatency.P90 = 2900 * time.Millisecond
+		}
+		if got := s.possiblyHeld(r); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -204,9 +212,9 @@ func TestCircumstances_NotValid(t *testing.T) {
 		"requests were sent up to 1 s late (p99 51 ms), because this machine could not keep up: lower --rate, or let it do nothing else.": func(_ *circumstances, r *experiment.RouteResult) {
 			r.SentLate.P99 = 51 * time.Millisecond
 		},
-		"This machine's processors were busy for 96.0 % of the time: what was measured is their limit. Lower --rate.":              func(c *circumstances, _ *experiment.RouteResult) { c.processor = 0.96 },
-		"6 of 500 requests failed for a reason that is not the lack of a connection, most often: 500.":                             func(c *circumstances, _ *experiment.RouteResult) { c.foreign = 6 },
-		"Transactions were still open 60 s after the last client had its answer or had left: they would count for the next route.": func(c *circumstances, _ *experiment.RouteResult) { c.drained = false },
+		"This machine's processors were busy for 96.0 % of the time: what was measured is their limit. Lower --rate.":                            func(c *circumstances, _ *experiment.RouteResult) { c.processor = 0.96 },
+		"6 of 500 requests failed for a reason that is not the lack of a connection, most often: 500.":                                           func(c *circumstances, _ *experiment.RouteResult) { c.foreign = 6 },
+		"The service was still at work 60 s after the last client had its answer or had left: what it does then would count for the next route.": func(c *circumstances, _ *experiment.RouteResult) { c.drained = false },
 	} {
 		c, changed := well, *r
 		change(&c, &changed)

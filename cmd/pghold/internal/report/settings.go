@@ -38,7 +38,7 @@ func settingsParts(r *experiment.Result) []string {
 			parts = append(parts, "service: "+shorten(printable.Line(strings.Join(sv.Command, " ")), 120))
 		}
 		parts = append(parts, shorten(printable.Line(sv.Database), 120))
-		silent := "idle in transaction " + words.Seconds(time.Duration(sv.SilentInTransaction)) + " in all by the tap"
+		silent := "idle in transaction " + words.Seconds(time.Duration(sv.SilentInTransaction)) + " in all, with the warm-up, by the tap"
 		if sv.Sampled {
 			silent = "sessions sampled, idle in transaction at least " + words.Seconds(time.Duration(sv.SilentInTransaction)) + " in all"
 		}

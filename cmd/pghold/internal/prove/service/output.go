@@ -8,9 +8,9 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 )
 
-// printed is the end of the command's output as the end of a sentence. It does not have
+// Printed is the end of the command's output as the end of a sentence. It does not have
 // the database's password, which programs like to print when they cannot connect.
-func (s *Service) printed() string {
+func (s *Service) Printed() string {
 	text := lastLines(s.cfg.Output)
 	if text == "" {
 		return "it has printed nothing"

@@ -24,7 +24,7 @@ func TestPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &Service{cfg: Config{Output: output, Env: []string{"PGUSER=one", "PGPASSWORD=s/cret"}}}
-		if got := s.printed(); got != want {
+		if got := s.Printed(); got != want {
 			t.Errorf("%.40q is\n%s, want\n%s", text, got, want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestPrinted_WithoutAPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Service{cfg: Config{Output: output, Env: []string{"PGPASSWORD="}}}
-	if got := s.printed(); got != "the end of its output:\n  one" {
+	if got := s.Printed(); got != "the end of its output:\n  one" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -127,9 +127,9 @@ func (s *Service) ready(ctx context.Context, r readiness, late <-chan time.Time)
 		if s.how == success {
 			hint = "; it has to stay in the foreground"
 		}
-		return fmt.Errorf("%s ended before it was ready: %s%s; %s", s.cfg.name(), s.how, hint, s.printed())
+		return fmt.Errorf("%s ended before it was ready: %s%s; %s", s.cfg.name(), s.how, hint, s.Printed())
 	case errLate:
-		return fmt.Errorf("%s %s; %s", s.cfg.name(), s.lateness(r, last), s.printed())
+		return fmt.Errorf("%s %s; %s", s.cfg.name(), s.lateness(r, last), s.Printed())
 	default:
 		return fmt.Errorf("%s was not waited for: %w", s.cfg.name(), cause)
 	}

@@ -195,7 +195,7 @@ func (s *Service) wait(cmd *exec.Cmd) {
 	s.left = s.family.kill()
 	s.family.release()
 	if byItself {
-		s.err = fmt.Errorf("%s has ended: %s; %s", s.cfg.name(), s.how, s.printed())
+		s.err = fmt.Errorf("%s has ended: %s; %s", s.cfg.name(), s.how, s.Printed())
 	}
 }
 
