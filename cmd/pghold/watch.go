@@ -11,11 +11,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch/activity"
@@ -193,10 +195,53 @@ func (c *watchCmd) tap(ctx context.Context, s streams, cc *pgx.ConnConfig, ledge
 	return &source{title, run, stop, t.Trouble}, nil
 }
 
-// connectsToItself reports whether a tap that listens there would.
+// connectsToItself reports whether a tap that listens there would, with one of the
+// server's addresses. What names and other machines' ports lead to is not asked: the tap
+// itself sees that, when it comes.
 func connectsToItself(at net.Addr, cc *pgx.ConnConfig) bool {
-	tcp, ok := at.(*net.TCPAddr)
-	return ok && tcp.Port == int(cc.Port) && (cc.Host == tcp.IP.String() || cc.Host == "localhost")
+	leadsTo := func(host string, port uint16) bool {
+		network, address := pgconn.NetworkAddress(host, port)
+		if network == "unix" {
+			return at.Network() == network && sameFile(at.String(), address)
+		}
+		tcp, ok := at.(*net.TCPAddr)
+		if !ok || tcp.Port != int(port) {
+			return false
+		}
+		if host == "localhost" {
+			return reaches(tcp.IP, net.IPv4(127, 0, 0, 1)) || reaches(tcp.IP, net.IPv6loopback)
+		}
+		return reaches(tcp.IP, net.ParseIP(host))
+	}
+	return leadsTo(cc.Host, cc.Port) || slices.ContainsFunc(cc.Fallbacks, func(f *pgconn.FallbackConfig) bool { return leadsTo(f.Host, f.Port) })
+}
+
+// reaches reports whether who connects to an address reaches who listens at another.
+func reaches(listens, to net.IP) bool {
+	switch {
+	case to == nil: // a name
+		return false
+	case to.IsUnspecified(): // the system takes loopback for it
+		return listens.IsUnspecified() || listens.IsLoopback()
+	case !listens.IsUnspecified():
+		return listens.Equal(to)
+	case to.IsLoopback():
+		return true
+	}
+	own, _ := net.InterfaceAddrs()
+	return slices.ContainsFunc(own, func(a net.Addr) bool {
+		at, ok := a.(*net.IPNet)
+		return ok && at.IP.Equal(to)
+	})
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // sampler asks the server.

@@ -218,17 +218,55 @@ func TestWatch_Once(t *testing.T) {
 
 // A tap does not connect to itself.
 func TestConnectsToItself(t *testing.T) {
-	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 6432}
-	for dsn, want := range map[string]bool{
-		"host=127.0.0.1 port=6432": true, "host=localhost port=6432": true,
-		"host=127.0.0.1 port=5432": false, "host=db.example port=6432": false, "host=/tmp port=6432": false,
-	} {
-		cc, err := pgx.ParseConfig(dsn)
-		if err != nil {
-			t.Fatal(err)
+	folder, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(folder, link); err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("unix", filepath.Join(folder, ".s.PGSQL.6432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	tcp := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 6432} }
+	type dsns map[string]bool
+	cases := []struct {
+		at net.Addr
+		to dsns
+	}{
+		{tcp("127.0.0.1"), dsns{
+			"host=127.0.0.1": true, "host=localhost": true, "host=0.0.0.0": true, "host=db.example,127.0.0.1": true,
+			"host=127.0.0.1 port=5432": false, "host=db.example": false, "host=127.0.0.2": false, "host=" + folder: false,
+		}},
+		{tcp("::1"), dsns{"host=::1": true, "host=localhost": true, "host=127.0.0.1": false}},
+		{tcp("192.0.2.1"), dsns{"host=192.0.2.1": true, "host=localhost": false, "host=127.0.0.1": false, "host=0.0.0.0": false}},
+		{socket.Addr(), dsns{"host=" + folder: true, "host=" + link: true, "host=" + folder + " port=5432": false, "host=" + t.TempDir(): false, "host=localhost": false}},
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, every := range []string{"0.0.0.0", "::"} {
+		to := dsns{
+			"host=127.0.0.1": true, "host=127.0.0.2": true, "host=::1": true, "host=localhost": true, "host=0.0.0.0": true, "host=::": true,
+			"host=127.0.0.1 port=5432": false, "host=db.example": false, "host=192.0.2.1": false, "host=" + folder: false,
 		}
-		if got := connectsToItself(at, cc); got != want {
-			t.Errorf("%s: %v, want %v", dsn, got, want)
+		for _, a := range own {
+			to["host="+a.(*net.IPNet).IP.String()] = true
+		}
+		cases = append(cases, struct {
+			at net.Addr
+			to dsns
+		}{tcp(every), to})
+	}
+	for _, c := range cases {
+		for dsn, want := range c.to {
+			cc, err := pgx.ParseConfig("port=6432 sslmode=disable " + dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := connectsToItself(c.at, cc); got != want {
+				t.Errorf("%s, listening at %s: %v, want %v", dsn, c.at, got, want)
+			}
 		}
 	}
 }
@@ -237,7 +275,8 @@ func TestWatch_Mistakes(t *testing.T) {
 	t.Setenv("PGHOLD_DSN", "")
 	t.Setenv("DATABASE_URL", "")
 	const dsn = "postgres://127.0.0.1:1/db"
-	text := filepath.Join(t.TempDir(), "text")
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text")
 	if err := os.WriteFile(text, []byte("hello"), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +301,7 @@ func TestWatch_Mistakes(t *testing.T) {
 		{"target_session_attrs", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn + "?target_session_attrs=primary"}},
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:99999", "--dsn", dsn}},
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--metrics", "127.0.0.1:99999"}},
+		{"the tap would connect to itself", exitUsage, []string{"--listen", folder, "--dsn", "user=u host=" + folder}},
 		{"--record", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--record", "no/such/folder"}},
 		{"there is no recording nowhere.watch (a server is named with --dsn)", exitFailed, []string{"nowhere.watch"}},
 		{"as HOST:PORT", exitFailed, []string{"--listen", "6432", "--dsn", dsn}},

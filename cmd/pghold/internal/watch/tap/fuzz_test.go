@@ -166,3 +166,4 @@ type peer struct {
 func (p *peer) Read(b []byte) (int, error)  { return p.in.Read(b[:min(len(b), p.most)]) }
 func (p *peer) Write(b []byte) (int, error) { return p.out.Write(b) }
 func (p *peer) RemoteAddr() net.Addr        { return &net.TCPAddr{} }
+func (p *peer) LocalAddr() net.Addr         { return &net.TCPAddr{} }

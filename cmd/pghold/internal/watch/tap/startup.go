@@ -116,6 +116,10 @@ func (t *Tap) greet(raw net.Conn) (app net.Conn, encrypted bool, hello first, er
 	if _, err := io.ReadFull(app, header[:]); err != nil {
 		return nil, false, first{}, err
 	}
+	if t.itself(raw) {
+		refuse(raw, "08001", "pghold watch: "+errCameBack.Error())
+		return nil, false, first{}, errCameBack
+	}
 	if header[0] == 0x16 { // TLS from the first byte on, as sslnegotiation=direct has it
 		if t.cfg.TLS == nil {
 			return nil, false, first{}, malformed("it speaks TLS: there is none here without --tls-cert and --tls-key")

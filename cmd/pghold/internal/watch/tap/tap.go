@@ -43,6 +43,8 @@ type Tap struct {
 
 	mu          sync.Mutex // guards what follows
 	conns       map[net.Conn]bool
+	dialled     dialled
+	looped      bool   // one of these came back
 	unreachable bool   // the last connection to the server failed, or was lost
 	refused     int    // connections that were not passed on
 	why         string // of the last of these
@@ -134,10 +136,12 @@ func (t *Tap) Close() {
 func (t *Tap) Trouble() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch t.refused {
-	case 0:
+	switch {
+	case t.looped:
+		return errCameBack.Error()
+	case t.refused == 0:
 		return ""
-	case 1:
+	case t.refused == 1:
 		return "1 connection could not be passed on, the last because: " + t.why
 	}
 	return fmt.Sprintf("%d connections could not be passed on, the last because: %s", t.refused, t.why)
@@ -209,6 +213,7 @@ func (t *Tap) dial() (c net.Conn, encrypted bool, done func(), err error) {
 			failures = append(failures, err)
 			continue
 		}
+		t.dials(raw)
 		done := func() { t.untrack(raw) }
 		if at.TLSConfig == nil {
 			return raw, false, done, nil
@@ -216,6 +221,9 @@ func (t *Tap) dial() (c net.Conn, encrypted bool, done func(), err error) {
 		encrypted, err := encrypt(ctx, raw, at.TLSConfig, cc.SSLNegotiation == "direct")
 		if err == nil {
 			return encrypted, true, done, nil
+		}
+		if t.cameBack(raw) {
+			err = errCameBack
 		}
 		done()
 		failures = append(failures, err)
