@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,7 +67,7 @@ Examples:
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --for 60s --fail-over 'silent>2s'
   pghold watch --listen 127.0.0.1:6432 --dsn "$DATABASE_URL" --record monday.watch --metrics 127.0.0.1:9187
   pghold watch monday.watch
-  pghold watch --listen /tmp --dsn "$DATABASE_URL"      # psql -h /tmp`
+  pghold watch --listen /tmp --dsn "$DATABASE_URL"      # psql -h /tmp -p 5432`
 }
 
 func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
@@ -404,16 +405,13 @@ func (c *watchCmd) certificate() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"postgresql"}}, nil
 }
 
-// socketName is what Postgres' clients look for in a folder.
-const socketName = ".s.PGSQL.5432"
+// socketPrefix begins the name of what Postgres' clients look for in a folder; the port
+// ends it.
+const socketPrefix = ".s.PGSQL."
 
 func (c *watchCmd) listen() (net.Listener, error) {
 	if strings.ContainsRune(c.Listen, filepath.Separator) {
-		path := c.Listen
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			path = filepath.Join(path, socketName)
-		}
-		l, err := net.Listen("unix", path)
+		l, err := listenUnix(c.Listen)
 		if err != nil {
 			return nil, fmt.Errorf("--listen: %w", err)
 		}
@@ -430,6 +428,37 @@ func (c *watchCmd) listen() (net.Listener, error) {
 	return l, nil
 }
 
+// listenUnix listens in a folder, or on a socket there that is named as clients look for it.
+func listenUnix(path string) (net.Listener, error) {
+	path, err := filepath.Abs(path) // clients take no other
+	if err != nil {
+		return nil, err
+	}
+	folder := path
+	if strings.HasPrefix(filepath.Base(path), socketPrefix) {
+		folder = filepath.Dir(path)
+	} else {
+		path = filepath.Join(path, socketPrefix+"5432")
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("there is no folder %s: make it, or name another", folder)
+	}
+	// Of a process that was killed, the socket is left.
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		other, err := net.DialTimeout("unix", path, time.Second)
+		switch {
+		case err == nil:
+			other.Close()
+			return nil, fmt.Errorf("a server or another tap listens at %s: name another folder", path)
+		case errors.Is(err, syscall.ECONNREFUSED):
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return net.Listen("unix", path)
+}
+
 func (c *watchCmd) loopback(l net.Listener) bool {
 	return l.Addr().Network() == "unix" || !beyondLoopback(l.Addr())
 }
@@ -437,8 +466,12 @@ func (c *watchCmd) loopback(l net.Listener) bool {
 // connectHere says what to change in an app's connection string.
 func connectHere(a net.Addr) string {
 	if a.Network() == "unix" {
-		return fmt.Sprintf("give the app's connection string host=%s and keep the rest.", filepath.Dir(a.String()))
+		folder, name := filepath.Split(a.String())
+		return fmt.Sprintf("give the app's connection string host=%s port=%s, and keep the rest.", filepath.Clean(folder), strings.TrimPrefix(name, socketPrefix))
 	}
 	host, port, _ := net.SplitHostPort(a.String())
+	if a.(*net.TCPAddr).IP.IsUnspecified() {
+		return fmt.Sprintf("give the app's connection string this machine's address and the port %s, and keep the rest.", port)
+	}
 	return fmt.Sprintf("give the app's connection string the host %s and the port %s, and keep the rest.", host, port)
 }

@@ -271,6 +271,70 @@ func TestConnectsToItself(t *testing.T) {
 	}
 }
 
+// In a folder it listens where clients look. What a tap that was killed has left is no
+// obstacle, and nobody else's is taken.
+func TestListenUnix(t *testing.T) {
+	folder := t.TempDir()
+	socket := filepath.Join(folder, ".s.PGSQL.5432")
+	left, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listenUnix(folder); err == nil || !strings.Contains(err.Error(), "a server or another tap listens at "+socket) {
+		t.Errorf("where another listens: %v", err)
+	}
+	left.(*net.UnixListener).SetUnlinkOnClose(false)
+	left.Close()
+	if _, err := os.Lstat(socket); err != nil {
+		t.Fatal(err)
+	}
+	l, err := listenUnix(folder)
+	if err != nil {
+		t.Fatal("where the socket of a killed one is left: ", err)
+	}
+	l.Close()
+
+	for name, is := range map[string]func(string) error{
+		"a file":            func(path string) error { return os.WriteFile(path, nil, 0o666) },
+		"a link to nothing": func(path string) error { return os.Symlink("nothing", path) },
+	} {
+		if err := is(socket); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := listenUnix(folder); err == nil {
+			t.Errorf("listens where there is %s", name)
+		}
+		if err := os.Remove(socket); err != nil {
+			t.Errorf("%s is gone: %v", name, err)
+		}
+	}
+
+	other := filepath.Join(folder, ".s.PGSQL.6432")
+	t.Chdir(folder)
+	l, err = listenUnix("./.s.PGSQL.6432")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got := l.Addr().String(); got != other {
+		t.Errorf("listens at %s, want %s", got, other)
+	}
+}
+
+func TestConnectHere(t *testing.T) {
+	for want, at := range map[string]net.Addr{
+		"the host 127.0.0.1 and the port 6432, and": &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 6432},
+		"this machine's address and the port 6432,": &net.TCPAddr{IP: net.IPv6unspecified, Port: 6432},
+		"this machine's address and the port 6433,": &net.TCPAddr{IP: net.IPv4zero, Port: 6433},
+		"host=/tmp port=5432, and keep":             &net.UnixAddr{Net: "unix", Name: "/tmp/.s.PGSQL.5432"},
+		"host=/run/a port=6432, and keep":           &net.UnixAddr{Net: "unix", Name: "/run/a/.s.PGSQL.6432"},
+	} {
+		if got := connectHere(at); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", at, got, want)
+		}
+	}
+}
+
 func TestWatch_Mistakes(t *testing.T) {
 	t.Setenv("PGHOLD_DSN", "")
 	t.Setenv("DATABASE_URL", "")
@@ -301,6 +365,8 @@ func TestWatch_Mistakes(t *testing.T) {
 		{"target_session_attrs", exitUsage, []string{"--listen", "127.0.0.1:0", "--dsn", dsn + "?target_session_attrs=primary"}},
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:99999", "--dsn", dsn}},
 		{"name another address", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--metrics", "127.0.0.1:99999"}},
+		{"there is no folder " + filepath.Join(folder, "none") + ": make it", exitFailed, []string{"--listen", filepath.Join(folder, "none"), "--dsn", dsn}},
+		{"there is no folder " + text, exitFailed, []string{"--listen", text, "--dsn", dsn}},
 		{"the tap would connect to itself", exitUsage, []string{"--listen", folder, "--dsn", "user=u host=" + folder}},
 		{"--record", exitFailed, []string{"--listen", "127.0.0.1:0", "--dsn", dsn, "--record", "no/such/folder"}},
 		{"there is no recording nowhere.watch (a server is named with --dsn)", exitFailed, []string{"nowhere.watch"}},
