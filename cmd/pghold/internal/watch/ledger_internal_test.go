@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,5 +174,47 @@ func TestStatements_AreBounded(t *testing.T) {
 	}
 	if a, b := s.of([]byte("select 99999, '"+strings.Repeat("x", 300)+"'")), s.of([]byte("select 99999, '"+strings.Repeat("x", 300)+"'")); a != b {
 		t.Error("a text that is known is another statement the second time")
+	}
+}
+
+// A transaction has the name that its client had in the longest gap: SET LOCAL gives one
+// for the transaction only, and at its end it is another again.
+func TestSession_NameInTheTransaction(t *testing.T) {
+	now := time.Unix(1, 0)
+	l := New(now)
+	s := l.Open(Client{PID: 1, Application: "psql"})
+	statement := func(name string, status byte, gap time.Duration) {
+		s.Sent(now)
+		s.Known(func(c *Client) { c.Application = name })
+		now = now.Add(time.Millisecond)
+		s.Ready(now, status, false)
+		now = now.Add(gap)
+	}
+	names := func() (names []string) {
+		r := l.Report(now)
+		for _, t := range r.Listed {
+			names = append(names, t.Application)
+		}
+		for _, g := range r.Groups {
+			names = append(names, g.Application)
+		}
+		return names
+	}
+	statement("psql", 'T', 2*time.Millisecond)
+	if got, want := names(), []string{"psql", "psql"}; !slices.Equal(got, want) {
+		t.Errorf("in the first gap: %q, want %q", got, want)
+	}
+	statement("checkout", 'T', 20*time.Millisecond)
+	open := []string{"checkout", "checkout", "psql"} // the transaction, and two groups
+	if got := names(); !slices.Equal(got, open) {
+		t.Errorf("in the longer gap: %q, want %q", got, open)
+	}
+	statement("other", 'T', 5*time.Millisecond)
+	if got := names(); got[0] != "checkout" {
+		t.Errorf("in a shorter gap: %q, want checkout", got[0])
+	}
+	statement("psql", 'I', 0)
+	if got := names(); got[0] != "checkout" {
+		t.Errorf("at the end: %q, want checkout", got[0])
 	}
 }

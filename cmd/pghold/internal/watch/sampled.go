@@ -18,7 +18,7 @@ func (s *Session) Began(at time.Time, spent Sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sums.sub(spent)
-	s.tx = &transaction{started: at, sums: spent}
+	s.tx = &transaction{started: at, client: s.client, sums: spent}
 }
 
 // Silent says that the transaction waits for its client, and since when exactly; failed

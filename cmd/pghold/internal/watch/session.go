@@ -85,6 +85,8 @@ func (s Sums) Total() time.Duration {
 // transaction is one that is open.
 type transaction struct {
 	started time.Time
+	client  Client        // as it called itself in its longest gap
+	longest time.Duration // that gap
 	sums    Sums
 	route   string
 	gaps    []Gap         // the longest
@@ -148,7 +150,7 @@ func (s *Session) Ready(at time.Time, status byte, more bool) {
 		s.ledger.statements.Add(1)
 	}
 	if status != 'I' && s.tx == nil {
-		s.tx = &transaction{started: at}
+		s.tx = &transaction{started: at, client: s.client}
 		if s.state == busy {
 			s.tx.started = s.since
 		}
@@ -245,6 +247,9 @@ func (s *Session) leaveGap(at, atMost time.Time) {
 	d := at.Sub(s.since)
 	tx := s.tx
 	tx.sums.add(gapSums(s.state, d))
+	if d >= tx.longest {
+		tx.client, tx.longest = s.client, d
+	}
 	s.histogram.add(d)
 	exact := s.seen.IsZero()
 	if atMost.Sub(s.since) < shortGap {
@@ -286,7 +291,7 @@ func (s *Session) finish(at, atMost time.Time, lost bool) {
 func (s *Session) described(at, atMost time.Time, lost bool) Transaction {
 	tx := s.tx
 	t := Transaction{
-		Client: s.client, Route: tx.route, StartedAt: tx.started, S: Seconds(max(0, at.Sub(tx.started))), Lost: lost,
+		Client: tx.client, Route: tx.route, StartedAt: tx.started, S: Seconds(max(0, at.Sub(tx.started))), Lost: lost,
 		Sums: tx.sums, Gaps: tx.gaps, MoreGaps: tx.more, MoreGapsS: Seconds(tx.moreFor),
 	}
 	if at.Before(atMost) {
@@ -316,6 +321,9 @@ func (s *Session) soFar(at time.Time) (t Transaction, ok bool) {
 	switch {
 	case s.state.inGap():
 		t.Sums.add(gapSums(s.state, d))
+		if d >= s.tx.longest {
+			t.Client = s.client
+		}
 		copied := transaction{gaps: append([]Gap(nil), t.Gaps...), more: t.MoreGaps, moreFor: time.Duration(t.MoreGapsS)}
 		g := Gap{After: s.ledger.statement(&s.last).Shape(), S: Seconds(d), Exact: s.seen.IsZero(), Open: true, Aborted: s.state == aborted}
 		if !g.Exact {

@@ -328,6 +328,17 @@ func TestTap_ApplicationName(t *testing.T) {
 	}
 }
 
+// It may do so for a transaction only.
+func TestTap_ApplicationNameOfATransaction(t *testing.T) {
+	app, ended := tappedApp(t, "")
+	pgtest.Exec(t, app, "begin; set local application_name = 'checkout'")
+	time.Sleep(pause)
+	pgtest.Exec(t, app, "commit")
+	if r := ended(); len(r.Listed) != 1 || r.Listed[0].Application != "checkout" || r.Groups[0].Application != "checkout" {
+		t.Errorf("transactions are %+v, groups %+v, want one of checkout", r.Listed, r.Groups)
+	}
+}
+
 func TestTap_Cancel(t *testing.T) {
 	for _, more := range []string{"", "max_protocol_version=3.2"} {
 		app, ended := tappedApp(t, more)
