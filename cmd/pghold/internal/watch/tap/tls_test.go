@@ -233,6 +233,40 @@ func TestTap_TLS(t *testing.T) {
 	}
 }
 
+// The server may be asked to speak TLS from the first byte on, which PostgreSQL does since
+// 17. With an older one, the app is told that this does not work.
+func TestTap_DirectTLSOfTheServer(t *testing.T) {
+	cert := makeCertificate(t)
+	dsn := pgtest.DSN(t)
+	encryptServer(t, dsn, cert)
+	cc, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup := connectNow(t, dsn)
+	defer setup.Close(t.Context())
+	var version int
+	if err := setup.QueryRow(t.Context(), "select current_setting('server_version_num')::int").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	tt := start(t, fmt.Sprintf("host=localhost port=%d dbname=%s user=nobody sslmode=verify-full sslrootcert=%s sslnegotiation=direct", cc.Port, cc.Database, cert.file))
+	app, err := pgx.Connect(t.Context(), fmt.Sprintf("host=localhost port=%d dbname=%s user=scram password='it is secret' sslmode=disable", tt.addr.(*net.TCPAddr).Port, cc.Database))
+	if version < 170000 {
+		if err == nil || !strings.Contains(err.Error(), "cannot reach the server: the server's TLS: ") {
+			t.Errorf("PostgreSQL %d, asked for TLS at once: %v, want what went wrong", version, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close(t.Context())
+	var answer string
+	if err := app.QueryRow(t.Context(), ask).Scan(&answer); err != nil || answer != "scram, encrypted: true" {
+		t.Errorf("got %q, %v", answer, err)
+	}
+}
+
 const ask = "select format('%s, encrypted: %s', current_user, case when ssl then 'true' else 'false' end) from pg_stat_ssl where pid = pg_backend_pid()"
 
 // An app may speak TLS from the first byte on, and one that asks for TLS where there is
