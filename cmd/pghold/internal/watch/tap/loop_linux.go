@@ -150,6 +150,9 @@ func (l *loop) control(op, fd int, events uint32) error {
 func (l *loop) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed { // the descriptor below may be somebody else's by now
+		return
+	}
 	l.closed = true
 	if l.started {
 		unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})

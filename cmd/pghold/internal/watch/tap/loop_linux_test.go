@@ -317,6 +317,23 @@ func descriptors(t *testing.T) int {
 
 // What is not the protocol is told to the log and to the app, but not in the middle of a
 // message.
+// What was the loop's descriptor may be somebody else's when it is closed again: nothing is
+// written there.
+func TestLoop_ClosedTwice(t *testing.T) {
+	h := turnByHand(t)
+	h.started = true
+	h.stop()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	h.wake = pair[0]
+	h.close()
+	end{t, pair[1]}.expect("", false)
+}
+
 func TestLoop_Garbage(t *testing.T) {
 	const garbage = "D\xff\xff\xff\xff and so on"
 	h := turnByHand(t)
