@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -167,64 +166,6 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 		}
 	}
 	return res, failed
-}
-
-// connections are those to the service. They are closed when nobody waits for an answer
-// any more.
-type connections struct {
-	dial Dial
-
-	mu     sync.Mutex // guards what follows
-	open   map[net.Conn]bool
-	closed bool
-}
-
-// Dial connects.
-func (c *connections) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dial := c.dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	conn, err := dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		conn.Close()
-		return nil, net.ErrClosed
-	}
-	if c.open == nil {
-		c.open = map[net.Conn]bool{}
-	}
-	tracked := &connection{conn, c}
-	c.open[tracked] = true
-	return tracked, nil
-}
-
-func (c *connections) close() {
-	c.mu.Lock()
-	c.closed = true
-	open := c.open
-	c.open = nil
-	c.mu.Unlock()
-	for conn := range open {
-		conn.Close()
-	}
-}
-
-type connection struct {
-	net.Conn
-	of *connections
-}
-
-// Close closes the connection.
-func (c *connection) Close() error {
-	c.of.mu.Lock()
-	delete(c.of.open, c)
-	c.of.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // measurement is one attack, on one route or on several at once.
@@ -395,93 +336,6 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// quietFor is for how long nothing must go on before handlers whose clients have left
-// count as done, where no gap was longer.
-const quietFor = time.Second
-
-// background is how many statements per second the service runs by itself.
-func (o *Options) background(ctx context.Context) (perSecond float64, err error) {
-	before := o.Wire.ledger.Now().Statements
-	select {
-	case <-time.After(quietFor):
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-	return float64(o.Wire.ledger.Now().Statements-before) / quietFor.Seconds(), nil
-}
-
-// drain waits until the transactions have ended that the attack has left: no statement
-// runs and none is open. Where clients left without their answer, their handlers may come
-// back to the database: then it must be quiet for as long as the service's gaps and its
-// quickest answers are, but for what the service does by itself. It gives up when that takes longer than two client
-// timeouts, and returns false.
-func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, loads []*attack.Attack, look func() Progress) bool {
-	needed := time.Duration(0)
-	for _, l := range loads {
-		if r := l.Result(); r.Outcomes.ClientTimeout > 0 {
-			longest := max(time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent), r.SuccessLatency.Min)
-			needed = min(max(needed, quietFor, longest+quietFor/2), m.Settings.ClientTimeout)
-		}
-	}
-	began := time.Now()
-	looks := &looks{needed: needed, statements: 2*m.background*needed.Seconds() + someStatements}
-	for {
-		p := look()
-		p.Draining = true
-		m.Progress(p)
-		now := time.Now()
-		switch {
-		case looks.quiet(now, p.Sessions):
-			return true
-		case now.Sub(began) > m.drainLimit():
-			return false
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// someStatements are those that a service may run in a while even if it ran none before:
-// a transaction of a job that looks whether there is something to do.
-const someStatements = 4
-
-// looks are those at a service that is to become quiet.
-type looks struct {
-	needed     time.Duration
-	statements float64 // that it may run meanwhile
-	all        []looked
-}
-
-type looked struct {
-	at time.Time
-	watch.Moment
-}
-
-// quiet reports whether it was quiet for as long as needed, at a look. For one look in five
-// it may be at work.
-func (l *looks) quiet(now time.Time, m watch.Moment) bool {
-	l.all = append(l.all, looked{now, m})
-	if l.needed == 0 {
-		return m.Busy+m.InTransaction == 0
-	}
-	for len(l.all) > 1 && now.Sub(l.all[1].at) >= l.needed {
-		l.all = l.all[1:]
-	}
-	working := 0
-	for _, o := range l.all {
-		if o.Busy+o.InTransaction > 0 {
-			working++
-		}
-	}
-	return now.Sub(l.all[0].at) >= l.needed && m.Busy+m.InTransaction == 0 && 5*working <= len(l.all) && float64(m.Statements-l.all[0].Statements) <= l.statements
-}
-
-// drainLimit is how long drain waits at most.
-func (m *measurement) drainLimit() time.Duration { return 2*m.Settings.ClientTimeout + quietFor }
-
 // results are the routes', and where they were attacked together one of all.
 func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
 	var results []*experiment.RouteResult
@@ -520,72 +374,4 @@ func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, 
 	}
 	m.Progress(Progress{Route: m.name(), Done: results})
 	return results, nil
-}
-
-// mostInFlight is how many requests of all loads were under way at once, at most.
-func mostInFlight(loads []*attack.Attack) (most int) {
-	type edge struct {
-		at   time.Time
-		step int
-	}
-	var edges []edge
-	for _, l := range loads {
-		began := l.Began()
-		for _, r := range l.Requests() {
-			edges = append(edges, edge{began.Add(r.Sent), 1}, edge{began.Add(r.Sent + r.Latency), -1})
-		}
-	}
-	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
-	now := 0
-	for _, e := range edges {
-		now += e.step
-		most = max(most, now)
-	}
-	return most
-}
-
-// together is the result of several loads as one.
-func together(loads []*attack.Attack) *experiment.RouteResult {
-	r := &experiment.RouteResult{Name: experiment.Together, File: "all-together", StatusCodes: map[string]int{}}
-	var all, answered []time.Duration
-	for _, l := range loads {
-		of := l.Result()
-		r.Requests += of.Requests
-		r.Rate += of.Rate
-		r.BytesIn += of.BytesIn
-		r.Elapsed = max(r.Elapsed, of.Elapsed)
-		for code, n := range of.StatusCodes {
-			r.StatusCodes[code] += n
-		}
-		for text, n := range of.Errors {
-			if r.Errors == nil {
-				r.Errors = map[string]int{}
-			}
-			r.Errors[text] += n
-		}
-		o := of.Outcomes
-		r.Outcomes.OK += o.OK
-		r.Outcomes.ClientTimeout += o.ClientTimeout
-		r.Outcomes.PoolTimeout += o.PoolTimeout
-		r.Outcomes.Rejected += o.Rejected
-		r.Outcomes.Error += o.Error
-		if of.SentLate.P99 > r.SentLate.P99 {
-			r.SentLate = of.SentLate
-		}
-		for _, req := range l.Requests() {
-			all = append(all, req.Latency)
-			if req.Outcome == experiment.OK {
-				answered = append(answered, req.Latency)
-			}
-		}
-	}
-	r.Latency, r.SuccessLatency = experiment.NewQuantiles(all), experiment.NewQuantiles(answered)
-	if r.Requests > 0 {
-		r.SuccessRatio = float64(r.Outcomes.OK) / float64(r.Requests)
-	}
-	if r.Elapsed > 0 {
-		r.Throughput = float64(r.Outcomes.OK) / r.Elapsed.Seconds()
-		r.Goodput = r.Throughput
-	}
-	return r
 }

@@ -1,0 +1,78 @@
+package prove
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/attack"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+)
+
+// mostInFlight is how many requests of all loads were under way at once, at most.
+func mostInFlight(loads []*attack.Attack) (most int) {
+	type edge struct {
+		at   time.Time
+		step int
+	}
+	var edges []edge
+	for _, l := range loads {
+		began := l.Began()
+		for _, r := range l.Requests() {
+			edges = append(edges, edge{began.Add(r.Sent), 1}, edge{began.Add(r.Sent + r.Latency), -1})
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
+	now := 0
+	for _, e := range edges {
+		now += e.step
+		most = max(most, now)
+	}
+	return most
+}
+
+// together is the result of several loads as one.
+func together(loads []*attack.Attack) *experiment.RouteResult {
+	r := &experiment.RouteResult{Name: experiment.Together, File: "all-together", StatusCodes: map[string]int{}}
+	var all, answered []time.Duration
+	for _, l := range loads {
+		of := l.Result()
+		r.Requests += of.Requests
+		r.Rate += of.Rate
+		r.BytesIn += of.BytesIn
+		r.Elapsed = max(r.Elapsed, of.Elapsed)
+		for code, n := range of.StatusCodes {
+			r.StatusCodes[code] += n
+		}
+		for text, n := range of.Errors {
+			if r.Errors == nil {
+				r.Errors = map[string]int{}
+			}
+			r.Errors[text] += n
+		}
+		o := of.Outcomes
+		r.Outcomes.OK += o.OK
+		r.Outcomes.ClientTimeout += o.ClientTimeout
+		r.Outcomes.PoolTimeout += o.PoolTimeout
+		r.Outcomes.Rejected += o.Rejected
+		r.Outcomes.Error += o.Error
+		if of.SentLate.P99 > r.SentLate.P99 {
+			r.SentLate = of.SentLate
+		}
+		for _, req := range l.Requests() {
+			all = append(all, req.Latency)
+			if req.Outcome == experiment.OK {
+				answered = append(answered, req.Latency)
+			}
+		}
+	}
+	r.Latency, r.SuccessLatency = experiment.NewQuantiles(all), experiment.NewQuantiles(answered)
+	if r.Requests > 0 {
+		r.SuccessRatio = float64(r.Outcomes.OK) / float64(r.Requests)
+	}
+	if r.Elapsed > 0 {
+		r.Throughput = float64(r.Outcomes.OK) / r.Elapsed.Seconds()
+		r.Goodput = r.Throughput
+	}
+	return r
+}
