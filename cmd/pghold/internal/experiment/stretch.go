@@ -2,8 +2,8 @@ package experiment
 
 import "time"
 
-// Stretch is a time of the clock in the own time of an experiment that runs so many times
-// as fast.
+// Stretch turns a time of the clock into the experiment's own time, where it runs at so
+// many times the speed.
 func Stretch(d time.Duration, speed float64) time.Duration {
 	return time.Duration(float64(d) * speed)
 }

@@ -74,7 +74,7 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	switch {
 	case w.PossiblyHeld:
 		say("Possibly it holds connections outside of transactions: for most of the time there were hardly fewer requests than its %s, all of these were idle, no transaction was open, and never were more requests past their statements than there are connections. "+
-			"The wire does not show who has one then. Try a larger pool: if throughput grows with it, that is so.", words.Count(rr.Connections.Max, "connection"))
+			"The wire cannot show who holds a connection then. Try a larger pool: if throughput grows with it, requests hold one while they wait.", words.Count(rr.Connections.Max, "connection"))
 	case sampled:
 		say("Samples do not show whether connections are held outside of transactions.")
 	case w.Statements > 0 && w.MaxInFlight <= rr.Connections.Max && rr.Latency.P50 >= idleGap && !holds(rr):

@@ -26,8 +26,8 @@ func (o *Options) background(ctx context.Context) (perSecond float64, err error)
 // drain waits until the transactions have ended that the attack has left: no statement
 // runs and none is open. Where clients left without their answer, their handlers may come
 // back to the database: then it must be quiet for as long as the service's gaps and its
-// quickest answers are, but for what the service does by itself. It gives up when that takes longer than two client
-// timeouts, and returns false.
+// quickest answers are, but for what the service does by itself. It gives up when that takes
+// longer than two client timeouts, and returns false.
 func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, loads []*attack.Attack, look func() Progress) bool {
 	needed := time.Duration(0)
 	for _, l := range loads {

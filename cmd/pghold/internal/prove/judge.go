@@ -26,7 +26,7 @@ const (
 	waitedLong = time.Second
 )
 
-// circumstances are what a measurement's figures hang on beside the service.
+// circumstances decide, beside the service itself, whether the figures of a measurement count.
 type circumstances struct {
 	wired     bool // a connection came over the tap, or sessions were sampled
 	foreign   int  // requests that failed for reasons of their own

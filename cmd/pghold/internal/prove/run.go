@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -318,7 +319,7 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	})
 	defer stop()
 	for _, l := range loads {
-		running.Go(func() { l.Run(discard{}) })
+		running.Go(func() { l.Run(io.Discard) })
 	}
 	running.Wait()
 	if ctx.Err() != nil {
@@ -331,10 +332,6 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	})
 	return context.Cause(ctx)
 }
-
-type discard struct{}
-
-func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // results are the routes', and where they were attacked together one of all.
 func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {

@@ -87,8 +87,8 @@ func (t *Target) Writes() bool {
 	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, t.Method)
 }
 
-// Writes are how many requests of each method that may write are sent, where each route
-// gets so many, and each target one before.
+// Writes counts, by method, the requests that may write: each route is sent the given number
+// of requests, and each target one before.
 func Writes(targets []Target, each int) map[string]int {
 	writes := map[string]int{}
 	for _, r := range routesOf(targets) {

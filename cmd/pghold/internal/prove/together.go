@@ -10,17 +10,29 @@ import (
 )
 
 // mostInFlight is how many requests of all loads were under way at once, at most.
-func mostInFlight(loads []*attack.Attack) (most int) {
+func mostInFlight(loads []*attack.Attack) int {
+	var all []span
+	for _, l := range loads {
+		began := l.Began()
+		for _, r := range l.Requests() {
+			all = append(all, span{began.Add(r.Sent), began.Add(r.Sent + r.Latency)})
+		}
+	}
+	return atOnce(all)
+}
+
+// span is from a moment to another.
+type span struct{ from, to time.Time }
+
+// atOnce is how many overlap, at most. What begins when another ends does not.
+func atOnce(all []span) (most int) {
 	type edge struct {
 		at   time.Time
 		step int
 	}
 	var edges []edge
-	for _, l := range loads {
-		began := l.Began()
-		for _, r := range l.Requests() {
-			edges = append(edges, edge{began.Add(r.Sent), 1}, edge{began.Add(r.Sent + r.Latency), -1})
-		}
+	for _, s := range all {
+		edges = append(edges, edge{s.from, 1}, edge{s.to, -1})
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
 	now := 0

@@ -126,22 +126,13 @@ func (s *seen) checkouts(since time.Time) []experiment.Checkout {
 }
 
 // mostOpen is how many transactions were open at once, at most.
-func (s *seen) mostOpen() (most int) {
-	type edge struct {
-		at   time.Time
-		step int
-	}
-	var edges []edge
+func (s *seen) mostOpen() int {
+	var all []span
 	for i := range s.txs {
-		edges = append(edges, edge{s.txs[i].StartedAt, 1}, edge{s.txs[i].StartedAt.Add(lasted(&s.txs[i])), -1})
+		t := &s.txs[i]
+		all = append(all, span{t.StartedAt, t.StartedAt.Add(lasted(t))})
 	}
-	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), a.step-b.step) })
-	open := 0
-	for _, e := range edges {
-		open += e.step
-		most = max(most, open)
-	}
-	return most
+	return atOnce(all)
 }
 
 // openAt is how many transactions were open at a moment.
@@ -312,15 +303,18 @@ func (s *seen) possiblyHeld(r *experiment.RouteResult) bool {
 		return false
 	}
 	each := float64(last-first) / float64(r.Outcomes.OK)
-	still, past := 0, 0.0
-	for _, m := range s.moments {
+	under, still, past := 0, 0, 0.0
+	for i, m := range s.moments {
+		if m.inFlight > 0 {
+			under = i + 1 // until then the load lasted, and not only its end
+		}
 		if m.Busy == 0 && m.InTransaction == 0 && m.inFlight > 0 && 5*m.inFlight >= 4*m.Sessions {
 			still++
 		}
 		past = max(past, float64(m.Statements-first)/each-float64(m.answered))
 	}
 	nobodyWaits := s.mostInFlight > s.sessions && float64(r.SuccessLatency.P90) < waits*float64(r.SuccessLatency.Min)
-	return 2*still > len(s.moments) && past <= 1.1*float64(s.sessions)+1 && !nobodyWaits
+	return 2*still > under && past <= 1.1*float64(s.sessions)+1 && !nobodyWaits
 }
 
 // waits is how many times as long as the shortest answer one in ten takes where requests

@@ -177,6 +177,7 @@ func TestSeen_PossiblyHeld(t *testing.T) {
 		"more are past their statements than there are connections": {append(held[:1:1], at(9, 0, 0, 9, 0), at(9, 0, 0, 10, 0), at(5, 0, 0, 10, 5)), false},
 		"fewer requests than connections":                           {[]moment{at(3, 0, 0, 0, 0), at(3, 0, 0, 3, 0), at(3, 0, 0, 3, 0), at(3, 0, 0, 6, 3)}, false},
 		"hardly fewer":                                              {[]moment{at(4, 0, 0, 0, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 4, 0), at(4, 0, 0, 8, 4)}, true},
+		"long over":                                                 {append(held[:len(held):len(held)], at(0, 0, 0, 10, 10), at(0, 0, 0, 10, 10), at(0, 0, 0, 10, 10), at(0, 0, 0, 10, 10)), true},
 		"now and then":                                              {[]moment{at(0, 0, 0, 0, 0), at(5, 0, 0, 5, 0), at(0, 0, 0, 5, 5), at(0, 0, 0, 5, 5)}, false},
 		"nobody waits":                                              {append([]moment{at(6, 0, 0, 0, 0)}, held...), false},
 		"statements run":                                            {[]moment{at(9, 1, 0, 0, 0), at(9, 1, 0, 5, 0), at(9, 1, 0, 5, 0), at(5, 0, 0, 10, 5)}, false},

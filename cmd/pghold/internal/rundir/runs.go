@@ -28,8 +28,8 @@ func (rs *Runs) Add(r *experiment.RouteResult, dir, belongs string) {
 	}
 }
 
-// Result is that of the run with the median throughput, whose files it moves to
-// where they belong. It has the figures of the others where there are any.
+// Result returns the run with the median throughput, and moves that run's files to where
+// they belong. It has the figures of the other runs, if there are any.
 func (rs *Runs) Result(belongs string) (*experiment.RouteResult, error) {
 	i := rs.median()
 	r := *rs.done[i] // not the run's own: it has no repeats

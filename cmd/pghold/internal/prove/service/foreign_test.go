@@ -113,7 +113,7 @@ func server() error {
 	})
 	http.HandleFunc("/broken", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	http.HandleFunc("/asked", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, asked.Load()) })
-	// Who comes again is done with the first time.
+	// A client that connects a second time has finished its first request.
 	var came atomic.Int64
 	again := func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew && came.Add(1) == 2 {

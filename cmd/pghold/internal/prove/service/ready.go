@@ -135,7 +135,7 @@ func (s *Service) ready(ctx context.Context, r readiness, late <-chan time.Time)
 	}
 }
 
-// slow is how often somebody who waits is told what for.
+// slow is how often the user is told what is being waited for.
 const slow = 10 * time.Second
 
 // await asks again and again until the answer is nil or ctx ends, and then returns the

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Somebody who waits is told every 10 s, also while there is no answer.
+// The user is told every 10 s what is being waited for, also while there is no answer.
 func TestAwait_TellsWhatItWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string

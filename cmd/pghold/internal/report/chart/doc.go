@@ -38,8 +38,9 @@ type Options struct {
 	// MaxWaiting is how many waited at once at most, where that was counted as it
 	// happened. Default counted from the data, which may be one off.
 	MaxWaiting int
-	// InFlight are requests, for a picture of transactions that a service's clients opened:
-	// how many requests were under way is drawn above them, and not who waits. Default none.
+	// InFlight are the requests to a service whose transactions are drawn as checkouts: the
+	// number of requests under way is drawn above them, in place of those who wait for a
+	// connection. Default none.
 	InFlight []experiment.Request
 	// Outcomes have a row in Distribution even where no request ended so. Default
 	// none but those that occur, or OK.
