@@ -284,7 +284,7 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 		sv.Attacks = append(sv.Attacks, t.Attacked())
 	}
 	flag := func(name string, values ...string) {
-		for _, v := range values {
+		for _, v := range prove.HidePasswords(values) {
 			if v != "" {
 				sv.Flags = append(sv.Flags, name, v)
 			}
@@ -301,7 +301,7 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 	flag("--setup", c.Setup)
 	flag("--ready", c.Ready)
 	flag("--holds", c.Holds)
-	flag("--env", prove.HidePasswords(c.Env)...)
+	flag("--env", c.Env...)
 	if c.Upstream {
 		sv.Flags = append(sv.Flags, "--upstream")
 	}

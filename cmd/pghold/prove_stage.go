@@ -79,13 +79,11 @@ func (c *proveCmd) open(ctx context.Context, s streams, targets []prove.Target, 
 			return nil, err
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var leads service.Database
+	if st.tap, leads, err = st.newTap(s, st.ledger); err != nil {
 		return nil, err
 	}
-	st.tap = tap.New(tap.Config{Server: &st.server.Config, Ledger: st.ledger, Log: func(line string) { s.log("tap: " + line) }})
-	go st.tap.Serve(l)
-	env, err := st.leadTo(l.Addr().(*net.TCPAddr).IP.String(), l.Addr().(*net.TCPAddr).Port).Env(c.Env, slow)
+	env, err := leads.Env(c.Env, slow)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -139,14 +137,27 @@ func (st *stage) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, cc)
 }
 
-// leadTo is the database, by way of an address.
-func (st *stage) leadTo(host string, port int) service.Database {
-	return service.Database{Host: host, Port: port, User: st.server.User, Password: st.server.Password, Name: st.server.Database}
+// newTap puts a tap in front of the database, and says how it is reached through it.
+func (st *stage) newTap(s streams, ledger *watch.Ledger) (*tap.Tap, service.Database, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, service.Database{}, err
+	}
+	t := tap.New(tap.Config{Server: &st.server.Config, Ledger: ledger, Log: func(line string) { s.log("tap: " + line) }})
+	go t.Serve(l)
+	at := l.Addr().(*net.TCPAddr)
+	return t, service.Database{Host: at.IP.String(), Port: at.Port, User: st.server.User, Password: st.server.Password, Name: st.server.Database}, nil
 }
 
-// setup fills the database, past the tap.
+// setup fills the database: through a tap of its own, which speaks to the server as its
+// connection string says (TLS, a Unix socket), and counts nothing of the service's.
 func (c *proveCmd) setup(ctx context.Context, s streams, st *stage, slow, output string) error {
-	env, err := st.leadTo(st.server.Host, int(st.server.Port)).Env(c.Env, slow)
+	t, leads, err := st.newTap(s, watch.New(time.Now()))
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	env, err := leads.Env(c.Env, slow)
 	if err != nil {
 		return usage(err)
 	}

@@ -41,6 +41,8 @@ type Attack struct {
 	speed    float64
 	pacer    *pacer
 	attacker *vegeta.Attacker
+	// transport is the client's where the caller dials; else vegeta has its own.
+	transport *http.Transport
 
 	ok, failed atomic.Int64 // so far
 
@@ -65,12 +67,14 @@ func New(cfg Config) *Attack {
 		vegeta.Connections(wall.InFlight() + 1), // keep as many alive as can be in use
 		vegeta.Redirects(vegeta.NoFollow),
 	}
+	var transport *http.Transport
 	if cfg.Dial != nil { // first: the others change the client's settings
-		client := &http.Client{Transport: &http.Transport{DialContext: cfg.Dial}}
-		options = append([]func(*vegeta.Attacker){vegeta.Client(client)}, options...)
+		transport = &http.Transport{DialContext: cfg.Dial}
+		options = append([]func(*vegeta.Attacker){vegeta.Client(&http.Client{Transport: transport})}, options...)
 	}
 	return &Attack{
-		cfg: cfg, settings: wall, speed: cfg.Settings.Speed,
+		transport: transport,
+		cfg:       cfg, settings: wall, speed: cfg.Settings.Speed,
 		pacer:    &pacer{rate: wall.Rate, requests: uint64(wall.Requests())},
 		attacker: vegeta.NewAttacker(options...),
 		codes:    map[string]int{}, errors: map[string]int{}, unanswered: map[string]int{},
@@ -80,6 +84,9 @@ func New(cfg Config) *Attack {
 // Run attacks until every request has been answered or has timed out, and writes each
 // result to w as vegeta does, in the experiment's own time.
 func (a *Attack) Run(w io.Writer) error {
+	if a.transport != nil {
+		defer a.transport.CloseIdleConnections()
+	}
 	encode := vegeta.NewEncoder(w)
 	var failed error
 	for res := range a.attacker.Attack(a.cfg.Targets, a.pacer, 0, a.cfg.Name) {

@@ -56,8 +56,6 @@ type Wire struct {
 	Busy Seconds `json:"busy_s"`
 	// Costliest are the transactions that have the costliest gap; nil where none has one.
 	Costliest *Costliest `json:"costliest,omitempty"`
-	// BusyOutside is how long statements ran outside of transactions.
-	BusyOutside Seconds `json:"busy_outside_s"`
 	// Gaps are what transactions waited for their clients after, the costliest first, at
 	// most MaxGapGroups.
 	Gaps []GapGroup `json:"gaps"`

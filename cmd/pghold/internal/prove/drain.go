@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/pghold/pghold/cmd/pghold/internal/attack"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
@@ -28,14 +28,18 @@ func (o *Options) background(ctx context.Context) (perSecond float64, err error)
 // back to the database: then it must be quiet for as long as the service's gaps and its
 // quickest answers are, but for what the service does by itself. It gives up when that takes
 // longer than two client timeouts, and returns false.
-func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, loads []*attack.Attack, look func() Progress) bool {
+func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, results []*experiment.RouteResult, look func() Progress) bool {
 	needed := time.Duration(0)
-	for _, l := range loads {
-		if r := l.Result(); r.Outcomes.ClientTimeout > 0 {
-			longest := max(time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent), r.SuccessLatency.Min)
-			needed = min(max(needed, quietFor, longest+quietFor/2), m.Settings.ClientTimeout)
+	for _, r := range results {
+		if r.Outcomes.ClientTimeout == 0 {
+			continue
 		}
+		if needed == 0 {
+			needed = max(quietFor, time.Duration(m.Wire.ledger.Report(time.Now()).LongestSilent)+quietFor/2)
+		}
+		needed = max(needed, r.SuccessLatency.Min+quietFor/2)
 	}
+	needed = min(needed, m.Settings.ClientTimeout)
 	began := time.Now()
 	looks := &looks{needed: needed, statements: 2*m.background*needed.Seconds() + someStatements}
 	for {

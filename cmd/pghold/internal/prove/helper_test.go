@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,12 @@ type stage struct {
 	dsn      string // by way of the tap
 	network  *memnet.Network
 	wire     *prove.Wire
+	open     atomic.Int64 // connections to the service
+}
+
+func (st *stage) openConnections() int64 {
+	synctest.Wait()
+	return st.open.Load()
 }
 
 // inBubble runs f in virtual time beside a service that has some of the lab's routes.
@@ -98,7 +105,14 @@ func setStage(t *testing.T, s experiment.Settings, before func(http.Handler) htt
 	}
 	t.Cleanup(app.Close)
 	web := listen(t, network)
-	service := &http.Server{Handler: before(app)}
+	service := &http.Server{Handler: before(app), ConnState: func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			st.open.Add(1)
+		case http.StateClosed:
+			st.open.Add(-1)
+		}
+	}}
 	go service.Serve(web)
 	t.Cleanup(func() { service.Close() })
 	st.base = "http://" + web.Addr().String() + "/"

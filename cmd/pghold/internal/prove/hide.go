@@ -1,20 +1,31 @@
 package prove
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 var (
 	inURL     = regexp.MustCompile(`(://[^:/@\s]*:)([^@\s]*)@`)
-	inKeyword = regexp.MustCompile(`(?i)(passw(?:or)?d["']?\s*[=:]\s*|--password[ =]|token["']?\s*[=:]\s*|secret["']?\s*[=:]\s*|api_?key["']?\s*[=:]\s*)(\S+)`)
+	secret    = `(?:pass(?:w(?:or)?d)?|pwd|token|secret|api_?key)`
+	inKeyword = regexp.MustCompile(`(?i)(` + secret + `["']?\s*[=:]\s*)(\S+)`)
+	inWords   = regexp.MustCompile(`(?i)(--?[a-z0-9-]*` + secret + `\s+)(\S+)`)
+	bareFlag  = regexp.MustCompile(`(?i)^--?[a-z0-9-]*` + secret + `$`)
 )
 
 // HidePasswords is words of a command line without what looks like a password: in a URL,
-// or behind a word for it. {password} stays: it is not one.
+// or behind a word for one, with a space between or in the word after it. {password} stays:
+// it is not one.
 func HidePasswords(all []string) []string {
 	var hidden []string
-	for _, word := range all {
-		for _, secret := range []*regexp.Regexp{inURL, inKeyword} {
-			word = secret.ReplaceAllStringFunc(word, func(found string) string {
-				parts := secret.FindStringSubmatch(found)
+	for i, word := range all {
+		if i > 0 && bareFlag.MatchString(all[i-1]) && !strings.HasPrefix(word, "-") {
+			hidden = append(hidden, "…")
+			continue
+		}
+		for _, form := range []*regexp.Regexp{inURL, inKeyword, inWords} {
+			word = form.ReplaceAllStringFunc(word, func(found string) string {
+				parts := form.FindStringSubmatch(found)
 				if parts[2] == "{password}" || parts[2] == "" {
 					return found
 				}

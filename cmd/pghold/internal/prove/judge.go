@@ -56,26 +56,27 @@ func (c circumstances) notValid(r *experiment.RouteResult) string {
 }
 
 // failures are how many requests failed with an error that is not for a lack of connections,
-// as far as that can be told, and the commonest text of errors. For a lack of connections
+// as far as that can be told, and the commonest text of all errors. For a lack of connections
 // failed those that waited for a while, and failed when as many transactions were open as
 // ever were: a service's pool timeout looks like that, whatever its status is.
-func (s *seen) failures(loads []*attack.Attack) (foreign int, text string) {
+func (s *seen) failures(loads []*attack.Attack, errors map[string]int) (foreign int, text string) {
 	most := s.mostOpen()
+	openAt := s.openAt()
 	for _, l := range loads {
 		began := l.Began()
 		for _, req := range l.Requests() {
 			switch {
 			case req.Outcome != experiment.Failed:
-			case req.Latency >= waitedLong && most > 1 && s.openAt(began.Add(req.Sent+req.Latency)) >= most-1:
+			case req.Latency >= waitedLong && most > 1 && openAt(began.Add(req.Sent+req.Latency)) >= most-1:
 			default:
 				foreign++
 			}
 		}
-		n := 0
-		for t, count := range l.Result().Errors {
-			if count > n || count == n && t < text {
-				text, n = t, count
-			}
+	}
+	n := 0
+	for t, count := range errors {
+		if count > n || count == n && t < text {
+			text, n = t, count
 		}
 	}
 	return foreign, text

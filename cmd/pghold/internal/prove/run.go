@@ -151,7 +151,11 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 		failed = cause
 	}
 	for _, name := range order {
-		r, err := all[name].Result(o.Dir)
+		of := all[name]
+		if o.Together {
+			of = all[experiment.Together]
+		}
+		r, err := all[name].ResultOf(of.Median(), o.Dir)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -245,7 +249,8 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 			ended = at
 		}
 	}
-	drained := m.drain(ctx, ticker, loads, look)
+	results := resultsOf(loads)
+	drained := m.drain(ctx, ticker, results, look)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -261,7 +266,7 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 	if now != nil {
 		s.filled = filled(recorded, now)
 	}
-	return m.results(loads, s, ended, drained, processor)
+	return m.results(loads, results, s, ended, drained, processor)
 }
 
 // recorded is what the service's own recorder knows, or nil.
@@ -327,23 +332,29 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	m.drain(ctx, ticker, loads, func() Progress {
+	m.drain(ctx, ticker, resultsOf(loads), func() Progress {
 		return Progress{Route: m.name(), WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
 	})
 	return context.Cause(ctx)
 }
 
-// results are the routes', and where they were attacked together one of all.
-func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
-	var results []*experiment.RouteResult
-	for i, l := range loads {
+// resultsOf are the loads' own shares, which take a while to make.
+func resultsOf(loads []*attack.Attack) (results []*experiment.RouteResult) {
+	for _, l := range loads {
 		r := l.Result()
-		r.File = m.routes[i].file
 		results = append(results, &r)
+	}
+	return results
+}
+
+// results are the routes', and where they were attacked together one of all.
+func (m *measurement) results(loads []*attack.Attack, results []*experiment.RouteResult, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
+	for i, r := range results {
+		r.File = m.routes[i].file
 	}
 	whole := results[0]
 	if m.Together {
-		whole = together(loads)
+		whole = together(loads, results)
 		results = append(results, whole)
 	}
 	s.mostInFlight = mostInFlight(loads)
@@ -354,8 +365,10 @@ func (m *measurement) results(loads []*attack.Attack, s *seen, ended time.Time, 
 		}
 	}
 	c := circumstances{wired: s.sessions > 0 || s.answers > 0 || m.Sampled, drained: drained, limit: m.drainLimit(), processor: processor}
-	c.foreign, c.text = s.failures(loads)
 	for _, r := range results { // of those together, what spoils one spoils all
+		if r == whole {
+			c.foreign, c.text = s.failures(loads, whole.Errors)
+		}
 		whole.NotValid = cmp.Or(whole.NotValid, c.notValid(r))
 	}
 	for _, r := range results {

@@ -174,6 +174,9 @@ func TestRun_Together(t *testing.T) {
 		if len(res.Routes) != 3 || res.Routes[2].Name != experiment.Together {
 			t.Fatalf("got %d routes", len(res.Routes))
 		}
+		if open := st.openConnections(); open != 0 {
+			t.Errorf("%d connections to the service are left open", open)
+		}
 		out, in, all := res.Routes[0], res.Routes[1], res.Routes[2]
 		if all.Requests != out.Requests+in.Requests || all.Outcomes.OK != out.Outcomes.OK+in.Outcomes.OK || out.Requests != 250 {
 			t.Errorf("all together: %d of %d, the routes %d of %d and %d of %d", all.Outcomes.OK, all.Requests, out.Outcomes.OK, out.Requests, in.Outcomes.OK, in.Requests)

@@ -132,10 +132,12 @@ func TestHidePasswords(t *testing.T) {
 	got := prove.HidePasswords([]string{
 		"--db=postgres://anna:s3cret@h/d", "DB=postgresql+asyncpg://{user}:{password}@{host}/d", "PGPASSWORD=s3cret", "--password=s3cret", "API_KEY: s3cret",
 		"http://127.0.0.1:8080/a", "--port", "8080", "mysql://root:@h/",
+		"--password", "s3cret", "--db-pass=s3cret", "MYSQL_PWD=s3cret", "--token", "--port", "PGPASSWORD=s3cret psql -f a.sql", "app --password s3cret -v",
 	})
 	want := []string{
 		"--db=postgres://anna:…@h/d", "DB=postgresql+asyncpg://{user}:{password}@{host}/d", "PGPASSWORD=…", "--password=…", "API_KEY: …",
 		"http://127.0.0.1:8080/a", "--port", "8080", "mysql://root:@h/",
+		"--password", "…", "--db-pass=…", "MYSQL_PWD=…", "--token", "--port", "PGPASSWORD=… psql -f a.sql", "app --password … -v",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)

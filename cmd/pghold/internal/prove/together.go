@@ -44,11 +44,11 @@ func atOnce(all []span) (most int) {
 }
 
 // together is the result of several loads as one.
-func together(loads []*attack.Attack) *experiment.RouteResult {
+func together(loads []*attack.Attack, results []*experiment.RouteResult) *experiment.RouteResult {
 	r := &experiment.RouteResult{Name: experiment.Together, File: "all-together", StatusCodes: map[string]int{}}
 	var all, answered []time.Duration
-	for _, l := range loads {
-		of := l.Result()
+	for i, l := range loads {
+		of := results[i]
 		r.Requests += of.Requests
 		r.Rate += of.Rate
 		r.BytesIn += of.BytesIn
@@ -68,9 +68,6 @@ func together(loads []*attack.Attack) *experiment.RouteResult {
 		r.Outcomes.PoolTimeout += o.PoolTimeout
 		r.Outcomes.Rejected += o.Rejected
 		r.Outcomes.Error += o.Error
-		if of.SentLate.P99 > r.SentLate.P99 {
-			r.SentLate = of.SentLate
-		}
 		for _, req := range l.Requests() {
 			all = append(all, req.Latency)
 			if req.Outcome == experiment.OK {

@@ -65,7 +65,6 @@ func (w *Wire) look(win *window, inFlight, answered int) watch.Moment {
 // seen is what a window came to.
 type seen struct {
 	txs      []watch.Transaction // in the order in which they began
-	outside  time.Duration       // statements ran outside of transactions
 	answers  int                 // of the server
 	sessions int                 // at most
 	silent   int                 // in transaction, at most at a time
@@ -89,11 +88,8 @@ func (w *Wire) close(win *window, now time.Time) *seen {
 	}
 	txs = slices.DeleteFunc(txs, func(t watch.Transaction) bool { return t.StartedAt.Before(win.from) })
 	slices.SortStableFunc(txs, func(a, b watch.Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
-	busy := func(r *watch.Report) time.Duration {
-		return r.Sums.Total() - r.Inside.Total()
-	}
 	return &seen{
-		txs: txs, outside: max(0, busy(r)-busy(win.began)), answers: int(r.Statements - win.began.Statements),
+		txs: txs, answers: int(r.Statements - win.began.Statements),
 		sessions: win.sessions, silent: win.silent, moments: win.moments,
 	}
 }
@@ -135,14 +131,19 @@ func (s *seen) mostOpen() int {
 	return atOnce(all)
 }
 
-// openAt is how many transactions were open at a moment.
-func (s *seen) openAt(at time.Time) (n int) {
+// openAt says how many transactions were open at a moment.
+func (s *seen) openAt() func(time.Time) int {
+	ends := make([]time.Time, 0, len(s.txs))
 	for i := range s.txs {
-		if t := &s.txs[i]; !t.StartedAt.After(at) && t.StartedAt.Add(lasted(t)).After(at) {
-			n++
-		}
+		ends = append(ends, s.txs[i].StartedAt.Add(lasted(&s.txs[i])))
 	}
-	return n
+	slices.SortFunc(ends, time.Time.Compare)
+	return func(at time.Time) int {
+		after := at.Add(1) // what begins now is open, and what ends now is not
+		begun, _ := slices.BinarySearchFunc(s.txs, after, func(t watch.Transaction, at time.Time) int { return t.StartedAt.Compare(at) })
+		ended, _ := slices.BinarySearchFunc(ends, after, time.Time.Compare)
+		return begun - ended
+	}
 }
 
 // sums are the time in all transactions, and what of it they waited for their clients.
@@ -200,14 +201,18 @@ func (s *seen) describe(r *experiment.RouteResult) {
 	}
 	r.Wire = &experiment.Wire{
 		Transactions: len(s.txs), MaxInTransaction: s.mostOpen(), MaxInFlight: s.mostInFlight, Statements: s.answers,
-		BusyOutside: experiment.Seconds(s.outside), Gaps: s.gaps(), Filled: s.filled, PossiblyHeld: s.possiblyHeld(r),
+		Gaps: s.gaps(), Filled: s.filled, PossiblyHeld: s.possiblyHeld(r),
 	}
 	if r.Requests > 0 {
 		r.Wire.SilentPerRequest = experiment.Seconds(silent / time.Duration(r.Requests))
 	}
 	r.Wire.Busy, _ = meanOf(busy)
 	if r.Wire.Costliest = s.costliest(r.Wire.Gaps, inside); r.Wire.Costliest != nil {
-		r.Wire.ExhaustedAt = s.exhaustedAt(r.Rate, time.Duration(r.Wire.Costliest.Held))
+		rate := r.Rate
+		if n := r.Wire.Costliest.Transactions; n < r.Outcomes.OK { // not every request has one
+			rate *= float64(n) / float64(r.Outcomes.OK)
+		}
+		r.Wire.ExhaustedAt = s.exhaustedAt(rate, time.Duration(r.Wire.Costliest.Held))
 	}
 }
 

@@ -35,7 +35,7 @@ func TestSeen_Transactions(t *testing.T) {
 		t.Errorf("at most %d were open at once, want 2", got)
 	}
 	for at, want := range map[float64]int{-1: 0, 0: 1, 1: 2, 2: 2, 3.5: 2, 5: 0} {
-		if got := s.openAt(start.Add(time.Duration(at * float64(time.Second)))); got != want {
+		if got := s.openAt()(start.Add(time.Duration(at * float64(time.Second)))); got != want {
 			t.Errorf("after %v s %d were open, want %d", at, got, want)
 		}
 	}
@@ -94,8 +94,8 @@ func TestWire_Window(t *testing.T) {
 		statement(third, time.Second, 'T')
 		time.Sleep(3 * time.Second)
 		s := w.close(win, time.Now())
-		if s.answers != 5 || s.outside != 2*time.Second || s.sessions != 3 || s.silent != 1 {
-			t.Errorf("%d answers, %v outside of transactions, %d sessions, %d of them silent", s.answers, s.outside, s.sessions, s.silent)
+		if s.answers != 5 || s.sessions != 3 || s.silent != 1 {
+			t.Errorf("%d answers, %d sessions, %d of them silent", s.answers, s.sessions, s.silent)
 		}
 		if len(s.txs) != 2 || s.txs[0].S != 7*sec || s.txs[0].Silent != 5*sec || !s.txs[1].Open || s.txs[1].Silent != 3*sec {
 			t.Errorf("got %+v", s.txs)
@@ -103,7 +103,7 @@ func TestWire_Window(t *testing.T) {
 		r := &experiment.RouteResult{Requests: 10}
 		s.mostInFlight = 7
 		s.describe(r)
-		if time.Duration(r.Wire.SilentPerRequest) != 800*time.Millisecond || r.Wire.MaxInFlight != 7 || r.Wire.Statements != 5 || time.Duration(r.Wire.BusyOutside) != 2*time.Second || r.Connections.Left != 3 || r.Holds.Count != 2 ||
+		if time.Duration(r.Wire.SilentPerRequest) != 800*time.Millisecond || r.Wire.MaxInFlight != 7 || r.Wire.Statements != 5 || r.Connections.Left != 3 || r.Holds.Count != 2 ||
 			*r.SilentRatio != 8./11 || r.Connections.MaxSilentInTransaction != 1 || time.Duration(r.Wire.Busy) != 1500*time.Millisecond {
 			t.Errorf("got %+v, %+v, %v", r, r.Wire, *r.SilentRatio)
 		}
@@ -111,6 +111,20 @@ func TestWire_Window(t *testing.T) {
 			t.Errorf("the next window has %+v", again)
 		}
 	})
+}
+
+// Beside a route that holds, another's requests do not ask for connections in transactions.
+func TestSeen_ExhaustedAtIsOfThoseThatHaveTransactions(t *testing.T) {
+	s := &seen{sessions: 30, moments: moments([3]int{20, 0, 10}, [3]int{20, 0, 10}, [3]int{20, 0, 10})}
+	for i := range 10 {
+		s.txs = append(s.txs, tx(float64(i), float64(i)+2, 2*sec, watch.Gap{After: "select 1", S: 2 * sec}))
+	}
+	for ok, want := range map[int]int{20: 0, 10: 10} { // at 10/s: 5 of them have a transaction each second, or all
+		r := &experiment.RouteResult{Requests: ok, Rate: 10, Outcomes: experiment.Outcomes{OK: ok}}
+		if s.describe(r); r.Wire.ExhaustedAt != want {
+			t.Errorf("of %d requests 10 have a transaction: exhausted at %d, want %d", ok, r.Wire.ExhaustedAt, want)
+		}
+	}
 }
 
 func TestMeanOf(t *testing.T) {

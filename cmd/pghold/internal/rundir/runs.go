@@ -31,7 +31,12 @@ func (rs *Runs) Add(r *experiment.RouteResult, dir, belongs string) {
 // Result returns the run with the median throughput, and moves that run's files to where
 // they belong. It has the figures of the other runs, if there are any.
 func (rs *Runs) Result(belongs string) (*experiment.RouteResult, error) {
-	i := rs.median()
+	return rs.ResultOf(rs.Median(), belongs)
+}
+
+// ResultOf is Result for a run that is chosen already: of several cases that were run at
+// once, and have their files in one folder, the same run has to stand for all.
+func (rs *Runs) ResultOf(i int, belongs string) (*experiment.RouteResult, error) {
 	r := *rs.done[i] // not the run's own: it has no repeats
 	if len(rs.done) > 1 {
 		for _, run := range rs.done {
@@ -61,9 +66,9 @@ func (rs *Runs) Result(belongs string) (*experiment.RouteResult, error) {
 // Done are those that were finished.
 func (rs *Runs) Done() []*experiment.RouteResult { return rs.done }
 
-// median is the run with the median throughput; of an even number, that with the
+// Median is the number of the run with the median throughput; of an even number, that with the
 // lower of the two in the middle.
-func (rs *Runs) median() int {
+func (rs *Runs) Median() int {
 	order := make([]int, len(rs.done))
 	for i := range order {
 		order[i] = i

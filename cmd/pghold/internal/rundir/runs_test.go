@@ -81,3 +81,37 @@ func TestRuns_OneThatIsNotValidIsEnough(t *testing.T) {
 		t.Error("the run itself was changed")
 	}
 }
+
+// Cases that were run at once have their files in one folder: those of one run stay for all.
+func TestRuns_ResultOfSeveralAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	var a, b rundir.Runs
+	for i, throughputs := range [][2]float64{{1, 9}, {5, 5}, {9, 1}} {
+		d := filepath.Join(dir, fmt.Sprintf(".run-%d", i))
+		if err := os.Mkdir(d, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"a.bin", "b.bin"} {
+			if err := os.WriteFile(filepath.Join(d, name), []byte{byte(i)}, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Add(&experiment.RouteResult{Name: "a", Throughput: throughputs[0]}, d, dir)
+		b.Add(&experiment.RouteResult{Name: "b", Throughput: throughputs[1]}, d, dir)
+	}
+	const run = 2
+	for _, rs := range []*rundir.Runs{&a, &b} {
+		r, err := rs.ResultOf(run, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Throughput != rs.Done()[run].Throughput || len(r.Repeats) != 3 {
+			t.Errorf("%s: got the run with %v", r.Name, r.Throughput)
+		}
+	}
+	for _, name := range []string{"a.bin", "b.bin"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(got, []byte{run}) {
+			t.Errorf("%s is of run %v (%v), want %d", name, got, err, run)
+		}
+	}
+}

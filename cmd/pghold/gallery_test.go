@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
+	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
+)
+
+// What the gallery's page quotes is what its results say.
+func TestGallery_QuotesItsResults(t *testing.T) {
+	page, err := os.ReadFile("../../docs/gallery/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob("../../docs/gallery/*/result.json")
+	if err != nil || len(folders) != 5 {
+		t.Fatalf("there are the results %q (%v), want five", folders, err)
+	}
+	said := map[string]bool{}
+	for _, f := range folders {
+		r, err := rundir.Load(filepath.Dir(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range r.Conclusions {
+			said[strings.Join(c.Cases, ", ")+": "+c.Sentence] = true
+		}
+		if r.Kind != experiment.Measured || r.NotValid() != "" {
+			t.Errorf("%s: %s, not valid: %q", f, r.Kind, r.NotValid())
+		}
+	}
+	quotes := 0
+	for line := range strings.Lines(string(page)) {
+		quote, ok := strings.CutPrefix(strings.TrimSpace(line), "> ")
+		if !ok {
+			continue
+		}
+		if quotes++; !said[quote] {
+			t.Errorf("no result says %q", quote)
+		}
+	}
+	if quotes != 5 {
+		t.Errorf("the page has %d quotes, want five", quotes)
+	}
+}
