@@ -126,8 +126,10 @@ func aCrowdThatLasts(t *testing.T) {
 		<-told
 	}
 
+	// After their first 10 s they wait for too short a time to be a crowd, whether or not there
+	// is a second look at them.
 	waits := []pghold.Wait{p.Wait(t.Context()), p.Wait(t.Context())}
-	time.Sleep(15 * time.Second)
+	time.Sleep(13 * time.Second)
 	for _, w := range waits {
 		w.Checkout().Release()
 	}
