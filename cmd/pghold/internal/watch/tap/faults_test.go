@@ -118,6 +118,7 @@ func TestTap_Malformed(t *testing.T) {
 		{"encryption for ever", []byte(strings.Repeat("\x00\x00\x00\x08\x04\xd2\x16\x2f", 5)), "it asks for encryption again and again", "08P01"},
 		{"TLS", []byte{0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5}, "there is none here without --tls-cert and --tls-key", "08P01"},
 		{"a bare cancel", startup(80877102, "12345678"), "", ""},
+		{"an end before the beginning", append([]byte("X\x00\x00\x00\x04"), startup(196608, "user\x00me\x00\x00")...), "", ""},
 		{"a half", []byte{0, 0, 0}, "", ""},
 		{"nothing", nil, "", ""},
 	} {
@@ -132,7 +133,7 @@ func TestTap_Malformed(t *testing.T) {
 			conn.(*net.TCPConn).CloseWrite()
 			b, _ := io.ReadAll(conn)
 			answer := strings.TrimLeft(string(b), "N")
-			if !strings.Contains(answer, c.say) || !strings.Contains(answer, c.is) {
+			if !strings.Contains(answer, c.say) || !strings.Contains(answer, c.is) || (answer == "") != (c.say == "") {
 				t.Errorf("it is told %q, want %q", answer, c.say)
 			}
 			if got := len(tt.lines()) - before; (got == 1) != (c.say != "") {

@@ -40,16 +40,19 @@ type first struct {
 
 // readFirst reads the first message, with a header that has been read already or none.
 func readFirst(r io.Reader, header []byte) (first, error) {
-	raw := make([]byte, 8)
+	raw := make([]byte, 4)
 	if _, err := io.ReadFull(r, raw[copy(raw, header):]); err != nil {
 		return first{}, err
+	}
+	if string(raw) == "X\x00\x00\x00" { // Terminate, as of a client of node-postgres that is ended before it is connected
+		return first{}, io.EOF
 	}
 	length := binary.BigEndian.Uint32(raw)
 	if length < 8 || length > maxStartup {
 		return first{}, malformed("its first message says that it is %d bytes long", length)
 	}
-	raw = append(raw, make([]byte, length-8)...)
-	if _, err := io.ReadFull(r, raw[8:]); err != nil {
+	raw = append(raw, make([]byte, length-4)...)
+	if _, err := io.ReadFull(r, raw[4:]); err != nil {
 		return first{}, err
 	}
 	return first{raw, binary.BigEndian.Uint32(raw[4:])}, nil
