@@ -199,25 +199,43 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// BenchmarkShapes gives a ledger statements of 10,000 shapes, each with a gap after it,
-// and says how much memory it keeps.
+// BenchmarkShapes gives a ledger statements of 10,000 shapes, each with values of its own
+// and a gap after it, and says how much memory it keeps. It is flat: in no million of them
+// it is more than in the first.
 func BenchmarkShapes(b *testing.B) {
+	const million = 1_000_000
 	now := time.Unix(1e9, 0)
 	ledger := watch.New(now)
 	s := ledger.Open(watch.Client{Application: "app"})
 	text := make([]byte, 0, 200)
 	before := inUse()
+	var most []float64 // MB, in each million
+	look := func(n int) {
+		if n%million == 0 {
+			most = append(most, 0)
+		}
+		most[len(most)-1] = max(most[len(most)-1], float64(inUse()-before)/1e6)
+	}
 	n := 0
 	for b.Loop() {
 		text = fmt.Appendf(text[:0], "select a, b, c from table_%d where id = %d and name = 'x%d'", n%10_000, n, n)
-		n++
 		s.Sent(now)
 		s.Text(text)
 		now = now.Add(time.Millisecond)
 		s.Ready(now, 'T', false)
 		now = now.Add(time.Millisecond)
+		if n%10_000 == 0 { // some 20,000 texts are kept
+			b.StopTimer()
+			look(n)
+			b.StartTimer()
+		}
+		n++
 	}
-	b.ReportMetric(float64(inUse()-before)/1e6, "MB")
+	b.ReportMetric(most[0], "MB-first-million")
+	b.ReportMetric(most[len(most)-1], "MB-last-million")
+	if highest := slices.Max(most); highest > most[0]+1 {
+		b.Errorf("memory grows: the most of each million, in MB: %.1f", most)
+	}
 	if r := ledger.Report(now); len(r.Groups) > 1001 { // with that of the gap which is open
 		b.Errorf("%d groups have names", len(r.Groups))
 	}

@@ -228,12 +228,17 @@ func TestTap_HalfOpen(t *testing.T) {
 	})
 }
 
-// 5,000 apps at once have a session each; when they are gone, nothing of them is left.
+// 5,000 apps at once have a session each, which takes no more memory than is known; when
+// they are gone, nothing of them is left.
 func TestTap_ManyConnections(t *testing.T) {
-	const many = 5000
-	synctest.Test(t, func(t *testing.T) {
-		tt, app := virtual(t, pgmem.Config{MaxConnections: many})
-		before := bubbled()
+	const (
+		many        = 5000
+		bufferSizes = 2 * 16 << 10 // one for each direction
+	)
+	// come has so many apps begin a transaction and leave after a second, and says how much
+	// more memory is in use meanwhile, and when they have left.
+	come := func(t *testing.T, app *pgx.ConnConfig, meanwhile func()) (taken, left int) {
+		before := inUse()
 		var all sync.WaitGroup
 		for range many {
 			all.Go(func() {
@@ -249,18 +254,34 @@ func TestTap_ManyConnections(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond)
 		synctest.Wait()
-		if r := tt.ledger.Report(time.Now()); r.Sessions != many || r.InTransaction != many {
-			t.Errorf("%d sessions, %d idle in transaction; want %d of each", r.Sessions, r.InTransaction, many)
-		}
+		meanwhile()
+		taken = int(inUse()) - int(before)
 		all.Wait()
 		time.Sleep(time.Minute) // pgx's timers
 		synctest.Wait()
+		return taken, int(inUse()) - int(before)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tt, app := virtual(t, pgmem.Config{MaxConnections: many})
+		before := bubbled()
+		taken, left := come(t, app, func() {
+			if r := tt.ledger.Report(time.Now()); r.Sessions != many || r.InTransaction != many {
+				t.Errorf("%d sessions, %d idle in transaction; want %d of each", r.Sessions, r.InTransaction, many)
+			}
+		})
 		r := tt.ledger.Report(time.Now())
 		if r.Sessions != 0 || r.SessionsAll != many || r.Transactions != many || len(r.Listed)+r.Rest.Count != many {
 			t.Errorf("%d sessions of %d, %d transactions, %d and %d listed", r.Sessions, r.SessionsAll, r.Transactions, len(r.Listed), r.Rest.Count)
 		}
 		if after := bubbled(); after > before || before == 0 {
 			t.Errorf("%d goroutines, before the apps came %d", after, before)
+		}
+		// Of what they take, the apps, the server and the network between take a part.
+		direct, _ := come(t, tt.direct, func() {})
+		each := (taken - direct) / many
+		t.Logf("the tap takes %d bytes for each, and keeps %d", each, left/many)
+		if each <= 0 || each > 2*bufferSizes || left/many > bufferSizes/4 {
+			t.Errorf("want the %d bytes of its buffers and at most as much again for all else, and that it keeps next to nothing", bufferSizes)
 		}
 	})
 }

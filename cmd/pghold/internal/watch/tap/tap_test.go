@@ -29,6 +29,7 @@ type tapped struct {
 	*tap.Tap
 	ledger *watch.Ledger
 	addr   net.Addr
+	direct *pgx.ConnConfig
 	lines  func() []string // of its log
 }
 
@@ -112,7 +113,9 @@ func virtual(t *testing.T, cfg pgmem.Config) (*tapped, *pgx.ConnConfig) {
 		}
 		ends[i].DialFunc = network.Dial
 	}
-	return serve(t, &ends[0].Config, l), ends[1]
+	tt := serve(t, &ends[0].Config, l)
+	tt.direct = ends[0]
+	return tt, ends[1]
 }
 
 // In virtual time, all that the ledger says is what the client did, to the nanosecond.
