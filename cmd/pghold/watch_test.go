@@ -211,7 +211,7 @@ func TestWatch_Once(t *testing.T) {
 		}
 	}
 	status, out, stderr = pghold(t.Context(), "watch", "--dsn", dsn, "--once")
-	if status != exitDone || !strings.Contains(out, "1 session, 1 idle in transaction (the longest for ") || strings.Contains(out, "counted") || strings.Contains(out, "statements in") || !strings.Contains(stderr, "Sampling the sessions of database") {
+	if status != exitDone || !strings.Contains(out, "1 session, 1 transaction open, 1 idle in transaction (the longest for ") || strings.Contains(out, "counted") || strings.Contains(out, " ended in ") || !strings.Contains(stderr, "Sampling the sessions of database") {
 		t.Errorf("status %d, %s, %s", status, out, stderr)
 	}
 }

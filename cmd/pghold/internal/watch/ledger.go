@@ -166,6 +166,7 @@ type Report struct {
 	SessionsAll  int    `json:"sessions_all"`
 	Statements   uint64 `json:"statements"` // answers to what clients asked for
 	Transactions int    `json:"transactions_ended"`
+	Open         int    `json:"transactions_open"`
 
 	// Sums are the time of all sessions, with what goes on; busy has statements outside of
 	// transactions too. Inside has the time in transactions only.
@@ -238,6 +239,7 @@ func (l *Ledger) Report(at time.Time) *Report {
 	defer l.mu.Unlock()
 	r.Sums = sums
 	r.Sessions, r.SessionsMost, r.SessionsAll = len(sessions), l.most, l.opened
+	r.Open = len(open)
 	r.Statements, r.Transactions = l.statements.Load(), l.transactions
 	r.InTransaction = len(gaps)
 	r.LongestSilent, r.LongestAborted = Seconds(l.longestGaps[0]), Seconds(l.longestGaps[1])

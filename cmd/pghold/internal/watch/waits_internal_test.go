@@ -21,8 +21,8 @@ func TestLedger_Waited(t *testing.T) {
 	l.Waited(nil, at(2), at(3))                // it runs meanwhile
 	l.Waited([]uint32{1, 99}, at(3), at(3.25)) // since it was looked at
 	want := Sums{Busy: Seconds(4*time.Second - 1250*time.Millisecond), LockWait: Seconds(1250 * time.Millisecond)}
-	if got := l.Report(at(4)).Sums; got.LockWait != want.LockWait || got.Busy != Seconds(6*time.Second)-want.LockWait {
-		t.Errorf("while they run it is %+v", got)
+	if r := l.Report(at(4)); r.LockWait != want.LockWait || r.Busy != Seconds(6*time.Second)-want.LockWait || r.Inside != (Sums{}) || r.Open != 0 {
+		t.Errorf("while they run it is %+v, and %+v in %d transactions", r.Sums, r.Inside, r.Open)
 	}
 	waits.Ready(at(5), 'T', false)
 	runs.Ready(at(5), 'I', false)

@@ -48,6 +48,9 @@ func Write(w io.Writer, r *watch.Report, o Options) error {
 	if total := r.Inside.Total(); total > 0 {
 		line("Of %s in transactions: %s.", short(watch.Seconds(total)), shares(r.Inside))
 	}
+	if waited := r.LockWait - r.Inside.LockWait; waited > 0 {
+		line("Outside of known transactions, statements waited for locks for %s.", short(waited))
+	}
 	if r.Unseen != nil && !o.Once {
 		line("%s", Seen(r))
 	}
@@ -103,7 +106,7 @@ func Line(r *watch.Report) string {
 
 // now says what goes on at the moment.
 func now(r *watch.Report, once bool) string {
-	s := fmt.Sprintf("%s, %d idle in transaction", words.Count(r.Sessions, "session"), r.InTransaction)
+	s := fmt.Sprintf("%s, %s open, %d idle in transaction", words.Count(r.Sessions, "session"), words.Count(r.Open, "transaction"), r.InTransaction)
 	if r.InTransaction > 0 {
 		s += fmt.Sprintf(" (the longest for %s)", short(r.LongestOpen))
 	}
@@ -114,7 +117,7 @@ func now(r *watch.Report, once bool) string {
 	if r.Statements > 0 { // which samples do not count
 		s += " and " + words.Count(int(r.Statements), "statement")
 	}
-	return s + fmt.Sprintf(" in %s.", words.Short(r.To.Sub(r.From).Round(time.Second)))
+	return s + fmt.Sprintf(" ended in %s.", words.Short(r.To.Sub(r.From).Round(time.Second)))
 }
 
 // shares says what time was spent on.
@@ -135,10 +138,17 @@ func shares(s watch.Sums) string {
 	return strings.Join(parts, ", ")
 }
 
+// enough is how much the server has to have counted for a share of it to say something:
+// of less, the ends of a few gaps are most, which fall between two samples.
+const enough = watch.Seconds(time.Second)
+
 // Seen says how much of the server's own count was seen.
 func Seen(r *watch.Report) string {
-	if *r.Counted <= 0 {
+	switch {
+	case *r.Counted <= 0:
 		return "The server has counted no time idle in transaction yet."
+	case *r.Counted < enough:
+		return fmt.Sprintf("The server has counted %s idle in transaction: too little to say what share was seen.", short(*r.Counted))
 	}
 	return fmt.Sprintf("Saw %s of the %s idle in transaction that the server counted.",
 		words.Ratio(1-float64(*r.Unseen)/float64(*r.Counted)), words.Short(time.Duration(*r.Counted)))

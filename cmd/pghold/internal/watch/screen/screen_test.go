@@ -15,7 +15,8 @@ func seconds(f float64) watch.Seconds { return watch.Seconds(f * float64(time.Se
 
 var report = &watch.Report{
 	From: time.Unix(0, 0), To: time.Unix(62, 0),
-	Sessions: 15, Statements: 1204, Transactions: 301,
+	Sessions: 15, Statements: 1204, Transactions: 301, Open: 13,
+	Sums:          watch.Sums{LockWait: seconds(3.2)},
 	Inside:        watch.Sums{Silent: seconds(83), Busy: seconds(16), SlowClient: seconds(1)},
 	InTransaction: 12, LongestOpen: seconds(4.1),
 	Groups: []watch.Group{
@@ -32,10 +33,11 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `14:03:22
-15 sessions, 12 idle in transaction (the longest for 4.1 s); 301 transactions
-  and 1204 statements in 62 s.
+15 sessions, 13 transactions open, 12 idle in transaction (the longest for 4.1
+  s); 301 transactions and 1204 statements ended in 62 s.
 Of 100 s in transactions: 83.0 % idle in transaction, 16.0 % busy, 1.0 % waiting
   for a slow client.
+Outside of known transactions, statements waited for locks for 3.2 s.
 
 worker: was idle in a failed transaction 3 times, for up to 6 s, after UPDATE
   jobs; 40 connection-seconds in the last minute.
@@ -75,12 +77,13 @@ func TestWrite_NothingSeen(t *testing.T) {
 	for want, r := range map[string]*watch.Report{
 		"No session was seen.":                                    {},
 		"No transaction was idle.":                                {SessionsAll: 1},
-		"0 transactions in 0 s.":                                  {SessionsAll: 1},
-		"0 transactions and 1 statement in 0 s.":                  {SessionsAll: 1, Statements: 1},
+		"0 sessions, 1 transaction open, 0 idle":                  {SessionsAll: 1, Open: 1},
+		"0 transactions ended in 0 s.":                            {SessionsAll: 1},
+		"0 transactions and 1 statement ended in 0 s.":            {SessionsAll: 1, Statements: 1},
 		"The server has counted no time idle in transaction yet.": {Counted: &zero, Unseen: &zero},
 	} {
 		var b strings.Builder
-		if err := screen.Write(&b, r, screen.Options{}); err != nil || !strings.Contains(b.String(), want) {
+		if err := screen.Write(&b, r, screen.Options{Width: 200}); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("got %v and\n%s\nwant %q", err, b.String(), want)
 		}
 	}
@@ -95,9 +98,18 @@ func TestSentence_LongSelect(t *testing.T) {
 }
 
 func TestSeen(t *testing.T) {
-	counted, unseen := seconds(10), seconds(1)
-	if got, want := screen.Seen(&watch.Report{Counted: &counted, Unseen: &unseen}), "Saw 90.0 % of the 10 s idle in transaction that the server counted."; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	for _, c := range []struct {
+		counted, unseen watch.Seconds
+		want            string
+	}{
+		{seconds(10), seconds(1), "Saw 90.0 % of the 10 s idle in transaction that the server counted."},
+		{seconds(1), seconds(0.25), "Saw 75.0 % of the 1 s idle in transaction that the server counted."},
+		{seconds(0.00011), seconds(0.00011), "The server has counted 110 µs idle in transaction: too little to say what share was seen."},
+		{0, 0, "The server has counted no time idle in transaction yet."},
+	} {
+		if got := screen.Seen(&watch.Report{Counted: &c.counted, Unseen: &c.unseen}); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }
 

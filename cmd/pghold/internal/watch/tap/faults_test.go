@@ -265,8 +265,8 @@ func TestTap_ManyConnections(t *testing.T) {
 		tt, app := virtual(t, pgmem.Config{MaxConnections: many})
 		before := bubbled()
 		taken, left := come(t, app, func() {
-			if r := tt.ledger.Report(time.Now()); r.Sessions != many || r.InTransaction != many {
-				t.Errorf("%d sessions, %d idle in transaction; want %d of each", r.Sessions, r.InTransaction, many)
+			if r := tt.ledger.Report(time.Now()); r.Sessions != many || r.Open != many || r.InTransaction != many {
+				t.Errorf("%d sessions, %d transactions open, %d idle; want %d of each", r.Sessions, r.Open, r.InTransaction, many)
 			}
 		})
 		r := tt.ledger.Report(time.Now())
