@@ -129,7 +129,7 @@ func assumed(c *planCmd, qs []plan.Question) []string {
 		all = append(all, "Assumed: "+strings.Join(parts, "; ")+".")
 	}
 	if len(qs) > 1 && strings.HasSuffix(qs[0].Name, plan.AllRoutes) {
-		all = append(all, fmt.Sprintf("Each route is predicted as if it had the pool to itself; %q is what they do together. A hold counts as a request.", plan.AllRoutes))
+		all = append(all, fmt.Sprintf("The routes share a pool and are predicted together; %q is about the requests of all of them. A hold counts as a request.", plan.AllRoutes))
 	}
 	return all
 }

@@ -51,9 +51,9 @@ func (c *planCmd) questions(k *kong.Context) (asked, error) {
 		m.Arrivals, m.Replicas, m.RandomReplica = plan.Arrivals(c.Arrivals), c.Replicas, c.RandomReplica
 		m.Cores, m.Seed, m.SessionMode = c.Cores, c.Seed, c.SessionMode
 		if c.Shape != "" {
-			m.Shape, m.Calls = c.Shape, nil
+			a.questions[i].Each(func(q *plan.Question) { q.Model.Shape, q.Model.Calls = c.Shape, nil })
 		}
-		a.questions[i].Settings.Rate *= c.Load
+		a.questions[i].ScaleRate(c.Load)
 	}
 	a.settings.Rate *= c.Load
 	return a, nil
@@ -117,10 +117,21 @@ func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) 
 	a.settings.Postgres = ""
 	for i := range a.questions {
 		q := &a.questions[i]
-		q.Settings.Override(settings, named)
-		q.Settings.Postgres = ""
-		if named["slow"] {
-			q.Model.Calls = nil
+		rate := q.TotalRate()
+		q.Each(func(one *plan.Question) {
+			own := one.Settings.Rate
+			one.Settings.Override(settings, named)
+			one.Settings.Postgres, one.Settings.Rate = "", own
+			if named["slow"] {
+				one.Model.Calls = nil
+			}
+		})
+		switch {
+		case !named["rate"]:
+		case len(q.Others) == 0 || len(c.Routes) == 1: // the others go on as they did
+			q.Settings.Rate = settings.Rate
+		default:
+			q.ScaleRate(settings.Rate / rate)
 		}
 		if named["pool"] {
 			q.Model.AnyPool = false

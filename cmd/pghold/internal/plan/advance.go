@@ -5,8 +5,9 @@ import "github.com/pghold/pghold/cmd/pghold/internal/experiment"
 // advance does what takes no time, until something does.
 func (s *sim) advance(r int32) {
 	q := &s.reqs[r]
+	c := s.of(q)
 	for {
-		o := &s.program[q.at]
+		o := &c.program[q.at]
 		switch o.what {
 		case opAcquire:
 			if !s.get(&s.replicas[q.replica].pool, r, aConnection, s.patience) || !s.connected(r, 0) {
@@ -44,7 +45,7 @@ func (s *sim) advance(r int32) {
 			a.leasedUntil = s.now + s.clientTimeout
 		case opStatement:
 			if q.lost && o.tx { // who only ends its transaction does not notice
-				s.stats.trips++
+				c.stats.trips++
 				q.failed = otherError
 				s.finish(r)
 				return
@@ -61,30 +62,30 @@ func (s *sim) advance(r int32) {
 		case opRelease:
 			s.releaseConnection(r)
 		case opCall:
-			d := s.call(s.rng)
-			if s.jitters && d < s.callTimeout {
-				d = max(0, d+s.jitter.sample(s.rng))
+			d := c.call(s.rng)
+			if c.jitters && d < c.callTimeout {
+				d = max(0, d+c.jitter.sample(s.rng))
 			}
-			if d >= s.callTimeout {
-				d, q.failed = s.callTimeout, otherError
+			if d >= c.callTimeout {
+				d, q.failed = c.callTimeout, otherError
 			}
 			q.call += d
-			s.stats.calls++
+			c.stats.calls++
 			if q.called {
-				s.stats.callsAgain++
+				c.stats.callsAgain++
 			}
 			q.called = true
 			s.spend(q, r, opCall, d)
 			return
 		case opPause:
 			d := o.d
-			if s.jitters {
-				d = max(int64(shortestPause), d+s.jitter.sample(s.rng))
+			if c.jitters {
+				d = max(int64(shortestPause), d+c.jitter.sample(s.rng))
 			}
 			s.spend(q, r, opPause, d)
 			return
 		case opAnswer:
-			s.stats.answered(s.now, s.network, experiment.OK, q)
+			c.stats.answered(s.now, c.network, experiment.OK, q)
 			q.done = true
 			rep := &s.replicas[q.replica]
 			rep.running--
@@ -110,13 +111,14 @@ func (s *sim) commit(q *request) {
 	q.wrote = false
 	a := &s.accounts[q.account]
 	a.version++
-	if s.overwrites {
+	c := s.of(q)
+	if c.overwrites {
 		a.balance = q.balance + 1
 	} else {
 		a.balance++
 	}
 	a.leasedUntil = 0
-	s.stats.recorded++
+	c.stats.recorded++
 }
 
 // spend has the request do something for a while.
@@ -136,7 +138,7 @@ func (s *sim) done(r int32) {
 	case opStatement:
 		if q.has&hasCore != 0 {
 			s.give(&s.cores, r, hasCore)
-			if way := s.program[q.at].way; way > 0 {
+			if way := s.of(q).program[q.at].way; way > 0 {
 				q.busy += way
 				s.spend(q, r, opWay, way)
 				return
@@ -160,8 +162,9 @@ func (s *sim) done(r int32) {
 func (s *sim) statement(r int32) {
 	q := &s.reqs[r]
 	s.talks(q)
-	s.stats.trips++
-	o := &s.program[q.at]
+	c := s.of(q)
+	c.stats.trips++
+	o := &c.program[q.at]
 	d := o.d
 	if q.has&hasCore == 0 {
 		d += o.way
@@ -173,11 +176,11 @@ func (s *sim) statement(r int32) {
 // fallSilent begins a silence, where a statement has left a transaction open.
 func (s *sim) fallSilent(r int32) {
 	q := &s.reqs[r]
-	if !s.program[q.at].tx {
+	if !s.of(q).program[q.at].tx {
 		return
 	}
 	q.silent = s.now
-	s.stats.silent(0, 1)
+	s.pool.silent(1)
 	if end := s.killedAt(q); end != forEver {
 		s.events.push(event{at: max(end, s.now), req: r, gen: q.life, kind: evKill})
 	}
@@ -187,7 +190,8 @@ func (s *sim) fallSilent(r int32) {
 // database.
 func (s *sim) talks(q *request) {
 	if q.silent >= 0 {
-		s.stats.silent(s.now-q.silent, -1)
+		s.of(q).stats.silentInTx += float64(s.now - q.silent)
+		s.pool.silent(-1)
 		q.silent = -1
 	}
 }
@@ -219,7 +223,7 @@ func (s *sim) kill(r int32) {
 // again goes on with another try, unless the client has left long ago.
 func (s *sim) again(r int32, to int16) bool {
 	q := &s.reqs[r]
-	s.stats.retries++
+	s.of(q).stats.retries++
 	if s.now-q.arrived > s.clientTimeout {
 		q.failed = otherError
 		s.finish(r)

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,13 +14,21 @@ import (
 type Question struct {
 	experiment.Case
 	Model Model
+	// Others are the other routes that take their connections from the same pools, and are
+	// simulated together with this one. Of each its name, its route, its rate, its slow call,
+	// and what calls, statements and requests take (Model.Overheads, Calls, Shape, Times)
+	// count; all else is the question's own. Where the question's own Route has no steps, it is
+	// about all the others together, and its rate is the sum of theirs; another rate is shared
+	// out among them as theirs are. None of several updates rows (experiment.Route.Updates).
+	// Default none.
+	Others []Question
 }
 
 // Questions are cases of which the same is assumed.
 func Questions(cases []experiment.Case, m Model) []Question {
 	qs := make([]Question, len(cases))
 	for i, c := range cases {
-		qs[i] = Question{c, m}
+		qs[i] = Question{Case: c, Model: m}
 	}
 	return qs
 }
@@ -36,8 +46,19 @@ func Ask(s experiment.Settings, qs []Question, replications int) (*experiment.Re
 	}
 	res := &experiment.Result{Kind: experiment.Predicted, Settings: s, Routes: []experiment.RouteResult{}, Warnings: []string{}}
 	res.Settings.Speed = 1
+	var together []*experiment.RouteResult // those of the last question about several routes
+	var of []Question
 	for _, q := range qs {
-		r, err := q.predict(replications)
+		r, err := (*experiment.RouteResult)(nil), error(nil)
+		if i := slices.IndexFunc(of, q.is); i >= 0 {
+			r = together[i]
+		} else if q.together() {
+			if together, err = q.predictEach(replications); err == nil {
+				r, together, of = together[0], together[1:], q.classes()
+			}
+		} else {
+			r, err = q.predict(replications)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +72,17 @@ func Ask(s experiment.Settings, qs []Question, replications int) (*experiment.Re
 	return res, nil
 }
 
+// is reports whether the question is the same as another's of the routes that are
+// simulated together.
+func (q Question) is(other Question) bool {
+	return q.Name == other.Name && q.Settings == other.Settings && slices.Equal(q.Route.Steps, other.Route.Steps)
+}
+
 // chance reports whether two predictions of the question may differ.
 func (q Question) chance() bool {
+	if len(q.Others) > 0 {
+		return slices.ContainsFunc(q.classes(), Question.chance)
+	}
 	m := q.Model
 	jitter := m.Overheads.CallJitter != Spread{} && len(m.Calls) == 0 && q.Route.Calls() ||
 		m.Overheads.Late != Spread{} && len(m.Times) == 0 && m.Arrivals != Poisson
@@ -74,15 +104,39 @@ func (q Question) predict(replications int) (*experiment.RouteResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return meanOf(runs), nil
+	return meanOf(runs.of(0)), nil
+}
+
+// predictEach predicts the question as predict does, and the routes beside it.
+func (q Question) predictEach(replications int) (all []*experiment.RouteResult, err error) {
+	runs, err := q.replicate(replications)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs[0] {
+		all = append(all, meanOf(runs.of(i)))
+	}
+	return all, nil
+}
+
+// replicated are several predictions of one question: the results of each are the
+// question's own, and those of the routes beside it.
+type replicated [][]experiment.RouteResult
+
+// of are the i-th results.
+func (r replicated) of(i int) (all []*experiment.RouteResult) {
+	for run := range r {
+		all = append(all, &r[run][i])
+	}
+	return all
 }
 
 // replicate returns each of the predictions that predict has the mean of.
-func (q Question) replicate(replications int) ([]*experiment.RouteResult, error) {
+func (q Question) replicate(replications int) (replicated, error) {
 	if !q.chance() {
 		replications = 1
 	}
-	var runs []*experiment.RouteResult
+	var runs replicated
 	err := q.Model.sharing(min(runtime.GOMAXPROCS(0), replications), func(m Model, workers int) (err error) {
 		q.Model = m
 		runs, err = q.runs(replications, workers)
@@ -91,8 +145,8 @@ func (q Question) replicate(replications int) ([]*experiment.RouteResult, error)
 	return runs, err
 }
 
-func (q Question) runs(replications, workers int) ([]*experiment.RouteResult, error) {
-	runs := make([]*experiment.RouteResult, replications)
+func (q Question) runs(replications, workers int) (replicated, error) {
+	runs := make(replicated, replications)
 	errs := make([]error, replications)
 	var next sync.Mutex
 	todo := 0
@@ -109,18 +163,18 @@ func (q Question) runs(replications, workers int) ([]*experiment.RouteResult, er
 				}
 				m := q.Model
 				m.Seed += uint64(i)
-				one, err := Predict(q.Settings, []experiment.Case{q.Case}, m)
-				if errs[i] = err; err != nil {
+				one := q
+				one.Model = m
+				if runs[i], errs[i] = one.each(); errs[i] != nil {
 					return
 				}
-				runs[i] = &one.Routes[0]
 			}
 		})
 	}
 	running.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 	}
 	return runs, nil
@@ -142,7 +196,12 @@ func (q Question) lasting() Question {
 	s := &q.Settings
 	long := min(4*s.ClientTimeout, max(2*s.ClientTimeout, atRate(5*enough, s.Rate)))
 	s.Duration = max(s.Duration, long)
-	q.Model.Times = nil
+	return q.untimed()
+}
+
+// untimed is the question without recorded times of arrivals.
+func (q Question) untimed() Question {
+	q.Each(func(one *Question) { one.Model.Times = nil })
 	return q
 }
 

@@ -32,7 +32,7 @@ type Breaking struct {
 func Breaks(q Question) (Breaking, error) {
 	b := Breaking{
 		Case: q.Name, Asked: q.Settings.Rate, Stations: q.stations(),
-		answer: q.demand(q.slow()).answer + q.Model.Overheads.Request, clientTimeout: q.Settings.ClientTimeout,
+		answer: q.demand().answer + q.Model.Overheads.Request, clientTimeout: q.Settings.ClientTimeout,
 	}
 	if b.answer >= b.clientTimeout {
 		return b, nil
@@ -84,8 +84,7 @@ func (q Question) atRate(rate float64) Question {
 	q.Settings.Rate = rate
 	s := &q.Settings
 	s.Duration = max(min(4*s.ClientTimeout, atRate(5*enough, rate)), atRate(enough, rate), atRate(2, rate))
-	q.Model.Times = nil
-	return q
+	return q.untimed()
 }
 
 // Conclusion is the answer in words.

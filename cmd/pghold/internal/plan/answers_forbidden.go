@@ -16,11 +16,11 @@ type limit struct {
 }
 
 func (q Question) limits() []limit {
-	s, d := q.Settings, q.demand(q.slow())
+	s, d := q.Settings, q.demand()
 	plenty := max(q.Settings.Requests()*2, 1000)
 	return []limit{
 		{"at most " + words.Count(s.Threads, "handler") + " run at once, in as many threads, and each takes " + words.Short(d.handler),
-			func(q *Question) { q.Settings.Threads = plenty }, q.Route.Sync || q.Route.AnswersEarly()},
+			func(q *Question) { q.Settings.Threads = plenty }, d.thread > 0 || q.Route.AnswersEarly()},
 		{"PgBouncer has " + words.Count(s.PgBouncer, "server connection") + ", and " + q.serverHold(d),
 			func(q *Question) { q.Settings.PgBouncer = 0 }, s.PgBouncer > 0},
 		{"the database has " + words.Count(q.Model.Cores, "core") + ", and a request keeps one busy for " + words.Short(d.statements),
@@ -36,11 +36,15 @@ func (q Question) limits() []limit {
 		{"clients leave after " + words.Short(s.ClientTimeout) + ", and a request takes " + words.Short(d.answer),
 			func(q *Question) { q.Settings.ClientTimeout = 1000 * time.Hour }, true},
 		{"one slow call in twenty is never answered",
-			func(q *Question) { q.Model.Shape = experiment.Fixed }, q.shape() == experiment.Stalls},
+			func(q *Question) { q.Each(func(one *Question) { one.Model.Shape = experiment.Fixed }) }, q.shape() == experiment.Stalls},
 		{"the slow call alone takes " + words.Short(q.slow()),
-			func(q *Question) { q.Settings.Slow, q.Model.Calls, q.Model.Overheads.Call = 0, nil, 0 }, q.Route.Calls()},
+			func(q *Question) {
+				q.Each(func(one *Question) { one.Settings.Slow, one.Model.Calls, one.Model.Overheads.Call = 0, nil, 0 })
+			}, q.slow() > 0},
 		{"a round trip to the database alone takes " + words.Short(q.Model.Overheads.Statement+s.Distance),
-			func(q *Question) { q.Settings.Distance, q.Model.Overheads = 0, Overheads{} }, true},
+			func(q *Question) {
+				q.Each(func(one *Question) { one.Settings.Distance, one.Model.Overheads = 0, Overheads{} })
+			}, true},
 	}
 }
 

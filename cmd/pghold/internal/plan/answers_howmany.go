@@ -89,11 +89,14 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 		if s.Lasting, err = fewest(long, targets); err != nil {
 			return s, err
 		}
-		if s.Lasting > 0 {
-			s.Lasting = max(s.Lasting, carrying(long, targets))
-		} else if s.LastingLimit, err = forbids(long, targets); err != nil {
-			return s, err
+		if s.Lasting == 0 {
+			if s.LastingLimit, err = forbids(long, targets); err != nil {
+				return s, err
+			}
 		}
+	}
+	if s.Lasting > 0 {
+		s.Lasting = max(s.Lasting, carrying(q, targets))
 	}
 	s.add(q, db)
 	now, err := q.look()
@@ -151,7 +154,7 @@ func fewest(q Question, targets []Target) (int, error) {
 		return 0, failed
 	}
 	// From a first guess in growing steps, until the number is between two.
-	used := q.Settings.Rate / float64(q.replicas()) * q.demand(q.slow()).checkout.Seconds()
+	used := q.used()
 	guess := 1
 	if used > 0 {
 		var err error
@@ -198,18 +201,27 @@ func carrying(q Question, targets []Target) int {
 	if q.Settings.PoolTimeout > q.timeouts().Most() && q.Settings.Pool != experiment.SQLPool {
 		part = 1
 	}
-	used := q.Settings.Rate / float64(q.replicas()) * q.demand(q.slow()).checkout.Seconds()
-	return int(math.Ceil(part*used - 1e-9))
+	return int(math.Ceil(part*q.used() - 1e-9))
+}
+
+// used is how many connections of each replica are in use on average, while they suffice.
+func (q Question) used() float64 {
+	own := q.Settings.Rate * q.demand().checkout.Seconds()
+	return (own + q.others().checkout.Seconds()) / float64(q.replicas())
 }
 
 // unlimited is a number of connections for each replica with which no request waits
 // for one.
 func (q Question) unlimited() int {
-	n := max(1, q.Settings.Requests(), len(q.Model.Times))
+	n, sync := 0, true
+	for _, c := range q.classes() {
+		n += max(1, c.Settings.Requests(), len(c.Model.Times))
+		sync = sync && c.Route.Sync
+	}
 	if q.Model.Arrivals == Poisson {
 		n += 10 * int(math.Ceil(math.Sqrt(float64(n)))) // more may come than in the mean
 	}
-	if q.Route.Sync {
+	if sync {
 		n = min(n, q.Settings.Threads)
 	}
 	return n

@@ -15,13 +15,16 @@ type Station struct {
 	Name   string
 	Places int           // all replicas together
 	Held   time.Duration // by one request, which waits for nothing
-	// Capacity is how many requests per second it carries: Places by Held.
+	// Others is how many places the routes beside the question's own have on average.
+	Others float64
+	// Capacity is how many requests per second it carries: Places, less Others, by Held.
 	Capacity float64
 }
 
 // demand is for how long a request has what, where it waits for nothing.
 type demand struct {
 	handler     time.Duration // from its beginning to its end
+	thread      time.Duration // a thread, where it needs one
 	answer      time.Duration // from its beginning to its answer
 	rest        time.Duration // from its first checkout to its answer
 	checkout    time.Duration // one of the app's connections
@@ -32,8 +35,45 @@ type demand struct {
 	worker      time.Duration // a worker, after the answer
 }
 
-// demand follows the route's steps, with a slow call of this length.
-func (q Question) demand(slow time.Duration) demand {
+// demand is that of the question's route with a slow call of its mean length, or of several
+// routes together, of each as often as its requests come: that of a request on average.
+func (q Question) demand() demand {
+	if !q.together() {
+		return q.demandOf(q.slow())
+	}
+	var sum demand
+	for _, c := range q.classes() {
+		sum.add(c.demand(), c.Settings.Rate/q.Settings.Rate)
+	}
+	return sum
+}
+
+// add adds a share of another demand.
+func (d *demand) add(o demand, share float64) {
+	for _, f := range []struct {
+		to *time.Duration
+		d  time.Duration
+	}{
+		{&d.handler, o.handler}, {&d.answer, o.answer}, {&d.rest, o.rest}, {&d.checkout, o.checkout}, {&d.handover, o.handover}, {&d.thread, o.thread},
+		{&d.transaction, o.transaction}, {&d.statements, o.statements}, {&d.row, o.row}, {&d.worker, o.worker},
+	} {
+		*f.to += time.Duration(share * float64(f.d))
+	}
+}
+
+// others is what the routes beside the question's own one need each second, of their time.
+func (q Question) others() (sum demand) {
+	if q.together() {
+		return demand{}
+	}
+	for _, c := range q.classes()[1:] {
+		sum.add(c.demand(), c.Settings.Rate)
+	}
+	return sum
+}
+
+// demandOf follows the route's steps, with a slow call of this length.
+func (q Question) demandOf(slow time.Duration) demand {
 	var d demand
 	trip := q.Model.Overheads.Statement + q.Settings.Distance
 	var now time.Duration
@@ -96,6 +136,9 @@ func (q Question) demand(slow time.Duration) demand {
 	giveBack()
 	over(&locked, &d.row)
 	d.handler = now
+	if q.Route.Sync {
+		d.thread = now
+	}
 	d.answer = now
 	if answered >= 0 {
 		d.answer, d.worker = answered, now-answered
@@ -108,6 +151,13 @@ func (q Question) demand(slow time.Duration) demand {
 
 // slow is how long the slow call takes in the mean.
 func (q Question) slow() time.Duration {
+	if q.together() {
+		sum := 0.0
+		for _, c := range q.classes() {
+			sum += float64(c.slow()) * c.Settings.Rate / q.Settings.Rate
+		}
+		return time.Duration(sum)
+	}
 	if n := len(q.Model.Calls); n > 0 {
 		sum := 0.0
 		for _, d := range q.Model.Calls {
@@ -136,10 +186,11 @@ func (q Question) slowest() time.Duration {
 // stations are those that limit how many requests per second the question's route can
 // serve, the least first.
 func (q Question) stations() []Station {
-	d, s, r := q.demand(q.slow()), q.Settings, q.replicas()
-	all := []Station{{Name: "connections", Places: r * s.Connections(), Held: d.checkout + d.handover}}
-	if q.Route.Sync {
-		all = append(all, Station{Name: "threads", Places: r * s.Threads, Held: d.handler})
+	d, s, r := q.demand(), q.Settings, q.replicas()
+	o := q.others()
+	all := []Station{{Name: "connections", Places: r * s.Connections(), Held: d.checkout + d.handover, Others: (o.checkout + o.handover).Seconds()}}
+	if d.thread > 0 {
+		all = append(all, Station{Name: "threads", Places: r * s.Threads, Held: d.thread, Others: o.thread.Seconds()})
 	}
 	if q.Route.AnswersEarly() {
 		all = append(all, Station{Name: "workers", Places: r * s.Threads, Held: d.worker})
@@ -148,16 +199,16 @@ func (q Question) stations() []Station {
 		all = append(all, Station{Name: "rows", Places: s.Accounts, Held: d.row})
 	}
 	if q.Model.SessionMode {
-		d.transaction = d.checkout
+		d.transaction, o.transaction = d.checkout, o.checkout
 	}
 	all = append(all,
-		Station{Name: "server connections of PgBouncer", Places: s.PgBouncer, Held: d.transaction},
-		Station{Name: "cores", Places: q.Model.Cores, Held: d.statements},
-		Station{Name: "requests in flight", Places: r * s.MaxInFlight, Held: d.answer},
+		Station{Name: "server connections of PgBouncer", Places: s.PgBouncer, Held: d.transaction, Others: o.transaction.Seconds()},
+		Station{Name: "cores", Places: q.Model.Cores, Held: d.statements, Others: o.statements.Seconds()},
+		Station{Name: "requests in flight", Places: r * s.MaxInFlight, Held: d.answer, Others: o.answer.Seconds()},
 	)
 	all = slices.DeleteFunc(all, func(st Station) bool { return st.Places == 0 || st.Held == 0 })
 	for i := range all {
-		all[i].Capacity = float64(all[i].Places) / all[i].Held.Seconds()
+		all[i].Capacity = max(0, float64(all[i].Places)-all[i].Others) / all[i].Held.Seconds()
 	}
 	slices.SortStableFunc(all, func(a, b Station) int { return cmp.Compare(a.Capacity, b.Capacity) })
 	return all

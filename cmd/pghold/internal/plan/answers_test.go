@@ -20,7 +20,7 @@ func ask(t *testing.T, route string, change func(*Question)) Question {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := Question{experiment.CasesOf(routes, experiment.Defaults())[0], Model{}}
+	q := Question{Case: experiment.CasesOf(routes, experiment.Defaults())[0]}
 	if change != nil {
 		change(&q)
 	}

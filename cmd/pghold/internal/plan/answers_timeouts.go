@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
@@ -67,11 +69,28 @@ func Budget(q Question) (Timeouts, error) {
 }
 
 func (q Question) timeouts() experiment.Timeouts {
-	t := experiment.TimeoutsOf(q.Settings, q.demand(q.slowest()).rest+q.Model.Overheads.Request)
+	t := experiment.TimeoutsOf(q.Settings, q.longestRest())
 	if q.Model.AnyPool {
 		t.Pool = ""
 	}
 	return t
+}
+
+// longestRest is what a request takes at most once it has its connection, of 95 in a
+// hundred.
+func (q Question) longestRest() time.Duration {
+	if !q.together() {
+		return q.demandOf(q.slowest()).rest + q.Model.Overheads.Request
+	}
+	cs := q.classes()
+	slices.SortFunc(cs, func(a, b Question) int { return cmp.Compare(a.longestRest(), b.longestRest()) })
+	share := 0.0
+	for _, c := range cs {
+		if share += c.Settings.Rate / q.Settings.Rate; share >= 0.95 {
+			return c.longestRest()
+		}
+	}
+	return cs[len(cs)-1].longestRest()
 }
 
 // patiences are sound pool timeouts to try, the longest first.

@@ -9,10 +9,26 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
+// callOutside ends the name of a question with the slow call moved out.
+const callOutside = "@call_outside"
+
 // MovedOut is the question with the slow call after the release: what was held during
 // it is given back before, and taken again where there are statements after it. It
 // reports whether that changes anything.
 func (q Question) MovedOut() (Question, bool) {
+	if q.together() {
+		changed := false
+		others := slices.Clone(q.Others)
+		for i, o := range others {
+			moved, changes := o.MovedOut()
+			others[i].Route, changed = moved.Route, changed || changes
+		}
+		if changed {
+			q.Others = others
+			q.Name += callOutside
+		}
+		return q, changed
+	}
 	var steps []experiment.Step
 	held := false
 	for _, step := range q.Route.Steps {
@@ -37,7 +53,7 @@ func (q Question) MovedOut() (Question, bool) {
 		return q, false
 	}
 	q.Route.Steps = steps
-	q.Name += "@call_outside"
+	q.Name += callOutside
 	return q, true
 }
 
@@ -57,12 +73,12 @@ func (a Alternative) Changes() bool { return a.After != nil }
 
 // WhatIf predicts a question as it is and with the slow call moved out of the hold.
 func WhatIf(q Question, replications int) (Alternative, error) {
-	a := Alternative{Case: q.Name, connections: q.replicas() * q.Settings.Connections(), calls: q.Route.Calls()}
+	a := Alternative{Case: q.Name, connections: q.replicas() * q.Settings.Connections(), calls: slices.ContainsFunc(q.classes(), func(c Question) bool { return c.Route.Calls() })}
 	moved, changes := q.MovedOut()
 	if !changes {
 		return a, nil
 	}
-	a.HeldBefore, a.HeldAfter = q.demand(q.slow()).checkout, moved.demand(moved.slow()).checkout
+	a.HeldBefore, a.HeldAfter = q.demand().checkout, moved.demand().checkout
 	res, err := Ask(q.Settings, []Question{q, moved}, replications)
 	if err != nil {
 		return a, err

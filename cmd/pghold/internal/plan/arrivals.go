@@ -20,6 +20,50 @@ const (
 // arrivals returns when the next request comes, in ns, as long as there are more.
 type arrivals func() (int64, bool)
 
+// coming are the next arrivals of several classes of requests. Where two come at once,
+// that of the first class is first.
+type coming struct {
+	from  []arrivals
+	at    []int64 // the next of each; forEver where there is none
+	next  int64   // the first of them, and whose it is, where there are more
+	class int
+	more  bool
+}
+
+func (c *coming) begin(from []arrivals) {
+	c.from, c.at = from, c.at[:0]
+	for class := range from {
+		c.at = append(c.at, 0)
+		c.draw(class)
+	}
+	c.first()
+}
+
+// advance goes on to the arrival after the next.
+func (c *coming) advance() {
+	c.draw(c.class)
+	c.first()
+}
+
+func (c *coming) draw(class int) {
+	at, more := c.from[class]()
+	if !more {
+		at = forEver
+	}
+	c.at[class] = at
+}
+
+func (c *coming) first() {
+	c.class = 0
+	for class, at := range c.at {
+		if at < c.at[c.class] {
+			c.class = class
+		}
+	}
+	c.next = c.at[c.class]
+	c.more = c.next != forEver
+}
+
 // arrivals are all requests.
 func (m Model) arrivals(s experiment.Settings, rng *rand.Rand) arrivals {
 	switch {

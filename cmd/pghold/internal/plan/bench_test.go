@@ -29,12 +29,12 @@ func BenchmarkEvents(b *testing.B) {
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			c := experiment.Case{Name: bb.route, Route: route(b, bb.route), Settings: bb.settings}
-			sm, err := newSim(c, bb.model, 1)
+			sm, err := newSim(Question{Case: c, Model: bb.model}, 1)
 			if err != nil {
 				b.Fatal(err)
 			}
 			again := func() {
-				sm.stats.reset()
+				sm.forget()
 				sm.run(bb.model.arrivals(bb.settings, bb.model.chance(1)))
 			}
 			again() // so that all the memory is there that it needs

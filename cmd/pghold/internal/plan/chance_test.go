@@ -48,7 +48,7 @@ func TestPredict_aSilentTransactionLosesItsRow(t *testing.T) {
 func TestPredict_aHandoverTakesTime(t *testing.T) {
 	s := experiment.Defaults()
 	s.PoolSize, s.MaxOverflow, s.Rate, s.Duration = 1, 0, 3000, time.Millisecond
-	q := Question{experiment.Case{Route: route(t, "read_autocommit"), Settings: s}, Model{
+	q := Question{Case: experiment.Case{Route: route(t, "read_autocommit"), Settings: s}, Model: Model{
 		Times:     []time.Duration{0, 0, 0},
 		Overheads: Overheads{Statement: 10 * time.Millisecond, Handover: time.Millisecond},
 	}}
@@ -103,14 +103,14 @@ func TestPredict_opensConnectionsAgain(t *testing.T) {
 	opened := func(pool string) int {
 		s := s
 		s.Pool = pool
-		sm, err := newSim(experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, m, 1)
+		sm, err := newSim(Question{Case: experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, Model: m}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := 0
 		sm.begin(m.arrivals(s, nil))
-		for was := 0; sm.step(); was = sm.stats.openNow {
-			n += max(0, sm.stats.openNow-was)
+		for was := 0; sm.step(); was = sm.pool.openNow {
+			n += max(0, sm.pool.openNow-was)
 		}
 		return n
 	}

@@ -120,12 +120,12 @@ func byCode(t *testing.T, c experiment.Case, calls calls) []ended {
 // which more than one thing happens that is of its own: an arrival, a call or a wait
 // that ends, a client that leaves.
 func byModel(t *testing.T, c experiment.Case, calls calls, seed uint64) (all []ended, coincide []time.Duration) {
-	s, err := newSim(c, Model{Seed: seed}, 1)
+	s, err := newSim(Question{Case: c, Model: Model{Seed: seed}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	made := 0
-	s.call = func(*rand.Rand) int64 {
+	s.classes[0].call = func(*rand.Rand) int64 {
 		made++
 		return int64(calls[made-1])
 	}
@@ -136,7 +136,7 @@ func byModel(t *testing.T, c experiment.Case, calls calls, seed uint64) (all []e
 		number[at] = i
 	}
 	all = make([]ended, n)
-	s.stats.each = func(arrived, latency int64, how experiment.Outcome) {
+	s.classes[0].stats.each = func(arrived, latency int64, how experiment.Outcome) {
 		all[number[arrived]] = ended{time.Duration(latency), how}
 	}
 	instants := map[int64]int{}
@@ -146,7 +146,7 @@ func byModel(t *testing.T, c experiment.Case, calls calls, seed uint64) (all []e
 	}
 	s.begin(even(c.Settings.Rate, n, 0, 1))
 	for {
-		if len(s.events.heap) > 0 && !(s.more && s.next <= s.events.heap[0].at) {
+		if len(s.events.heap) > 0 && !(s.coming.more && s.coming.next <= s.events.heap[0].at) {
 			e := s.events.heap[0]
 			if q := &s.reqs[e.req]; e.gen == q.gen && (e.kind == evPatience || q.doing == opCall) {
 				instants[e.at]++
@@ -310,21 +310,21 @@ func orders(t *testing.T, c experiment.Case, rng *rand.Rand) (all reached) {
 	for range 300 {
 		seed := rng.Uint64()
 		run := func(clientTimeout time.Duration) counts {
-			s, err := newSim(c, Model{}, 1)
+			s, err := newSim(Question{Case: c, Model: Model{}}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.stats.clientTimeout = int64(clientTimeout)
+			s.classes[0].stats.clientTimeout = int64(clientTimeout)
 			rng := rand.New(rand.NewPCG(seed, 0))
 			off := func() int64 { return rng.Int64N(2*few+1) - few }
-			s.call = func(*rand.Rand) int64 { return int64(c.Settings.Slow) + off() }
+			s.classes[0].call = func(*rand.Rand) int64 { return int64(c.Settings.Slow) + off() }
 			next := even(c.Settings.Rate, c.Settings.Requests(), 0, 1)
 			s.run(func() (int64, bool) {
 				s.patience = int64(c.Settings.PoolTimeout) + off()
 				at, more := next()
 				return max(0, at+off()), more
 			})
-			return s.stats.outcomes
+			return s.classes[0].stats.outcomes
 		}
 		all = append(all, [2]counts{run(c.Settings.ClientTimeout - most), run(c.Settings.ClientTimeout + most)})
 	}

@@ -10,7 +10,7 @@ func (s *sim) gaveUp(r int32) {
 	q.failed = otherError
 	if q.in == aConnection {
 		q.failed = poolTimeout
-		s.stats.waits.add(s.now - q.since)
+		s.of(q).stats.waits.add(s.now - q.since)
 	}
 	if q.in == aServer {
 		q.lost = true // PgBouncer disconnects its client
@@ -49,13 +49,14 @@ func (s *sim) endTransaction(r int32) {
 // finish ends a request, whatever it still has.
 func (s *sim) finish(r int32) {
 	q := &s.reqs[r]
+	st := s.of(q).stats
 	q.gen++
 	rep := &s.replicas[q.replica]
 	if q.has&hasCore != 0 {
 		s.give(&s.cores, r, hasCore)
 	}
 	if q.silent >= 0 {
-		s.stats.trips++ // a rollback, for which nobody waits
+		st.trips++ // a rollback, for which nobody waits
 	}
 	s.endTransaction(r)
 	if q.has&hasConnection != 0 {
@@ -75,14 +76,14 @@ func (s *sim) finish(r int32) {
 		case otherError:
 			how = experiment.Failed
 		}
-		s.stats.answered(s.now, s.network, how, q)
+		st.answered(s.now, s.of(q).network, how, q)
 		rep.running--
 	}
-	s.stats.busyInHolds += float64(q.busy)
+	st.busyInHolds += float64(q.busy)
 	if q.failed == noFailure {
-		s.stats.whole(q)
+		st.whole(q)
 	}
-	s.stats.last = s.now
+	st.last = s.now
 	q.life++ // nobody leaves any more
 	s.free = append(s.free, r)
 }

@@ -25,7 +25,7 @@ func FromRun(r *experiment.Result) ([]Question, error) {
 			return nil, fmt.Errorf("the result has a route %q that this pghold does not know", rr.Name)
 		}
 		s := r.SettingsOf(rr)
-		qs = append(qs, Question{experiment.Case{Name: rr.Name, Route: route, Settings: s}, Model{Overheads: CalibrateFor(r, rr)}})
+		qs = append(qs, Question{Case: experiment.Case{Name: rr.Name, Route: route, Settings: s}, Model: Model{Overheads: CalibrateFor(r, rr)}})
 	}
 	return qs, nil
 }

@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// AllRoutes names the question about a pool that several routes share: all their holds
-// as one, since they wait in one queue.
+// AllRoutes names the question about a pool that several routes share: about all their
+// requests, which wait in one queue.
 const AllRoutes = "all routes"
 
 // shortGap is the shortest silence of a hold that is told apart from its statements, as
@@ -20,8 +21,7 @@ const shortGap = time.Millisecond
 
 // FromSnapshot returns what a recorder knew of a service's routes as questions, those
 // that held connections longest first. Where several share a pool, the first is about
-// all of them: each of the others has the pool to itself, and may be told that less is
-// enough.
+// all of them, and each of the others has them beside it (Question.Others).
 //
 // Of each route the snapshot has how many holds there were in its time, which is the
 // rate (with its share of those that waited in vain); how many statements ran in a
@@ -120,8 +120,7 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 	if p.Max > 0 {
 		base.PoolSize, base.MaxOverflow = max(1, p.Max-p.taken), 0
 	}
-	var together pghold.Series
-	open := 0
+	sum := 0.0
 	for _, series := range p.routes {
 		name := series.Route
 		if name == "" {
@@ -133,17 +132,26 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 			return nil, err
 		}
 		qs = append(qs, q)
-		together.Merge(series)
-		open += n
+		sum += q.Settings.Rate
 	}
-	if len(p.routes) > 1 {
-		q, err := p.question(AllRoutes, &together, (float64(together.Held.Count())+float64(open))*vain/taken, base)
-		if err != nil {
-			return nil, err
-		}
-		qs = append([]Question{q}, qs...)
+	if len(qs) == 1 {
+		return qs, nil
 	}
-	return qs, nil
+	all := Question{Case: experiment.Case{Name: p.name(AllRoutes), Settings: base}, Model: Model{AnyPool: true}, Others: slices.Clone(qs)}
+	all.Settings.Rate = fourDigits(sum)
+	all.Settings.Slow, all.Settings.SlowShape = 0, experiment.Fixed
+	for i := range qs {
+		qs[i].Others = slices.Delete(slices.Clone(all.Others), i, i+1)
+	}
+	return append([]Question{all}, qs...), nil
+}
+
+// name is that of a route, with the pool's where there are several.
+func (p *recordedPool) name(route string) string {
+	if p.only {
+		return route
+	}
+	return p.Name + ": " + route
 }
 
 // mostStatements is how many statements a hold is described with. Where it has more,
@@ -151,9 +159,7 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 const mostStatements = 20
 
 func (p *recordedPool) question(name string, s *pghold.Series, rate float64, base experiment.Settings) (Question, error) {
-	if !p.only {
-		name = p.Name + ": " + name
-	}
+	name = p.name(name)
 	if s.Held.Min() < 0 || s.Silent.Min() < 0 || s.Busy < 0 || s.Held.Sum() < 0 || s.Silent.Sum() < 0 {
 		return Question{}, fmt.Errorf("%s: the snapshot has a negative time", name)
 	}

@@ -79,7 +79,7 @@ func compare(t *testing.T, c experiment.Case, was *experiment.RouteResult, m Mod
 // calls and pauses differ. All of them come out, and without that they do not.
 func TestPredict_ofATieHangsOnJitter(t *testing.T) {
 	r := resultIn(t, "testdata/lease.json") // pghold lab update_split_lease update_split_atomic --speed 5 --repeat 3
-	q := Question{experiment.Case{Route: route(t, "update_split_lease"), Settings: r.Settings}, Model{Overheads: Calibrate(r), Seed: 1}}
+	q := Question{Case: experiment.Case{Route: route(t, "update_split_lease"), Settings: r.Settings}, Model: Model{Overheads: Calibrate(r), Seed: 1}}
 	was := r.Route("update_split_lease")
 	p, err := q.predict(Replications)
 	if err != nil {

@@ -15,12 +15,12 @@ func TestSim_memoryDoesNotGrowWithRequests(t *testing.T) {
 	kept := func(d time.Duration) (requests, events, exact int) {
 		s := experiment.Defaults()
 		s.Rate, s.Duration, s.PoolSize = 2000, d, 5000
-		sm, err := newSim(experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, Model{}, 1)
+		sm, err := newSim(Question{Case: experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, Model: Model{}}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sm.run(even(s.Rate, s.Requests(), 0, 1))
-		return len(sm.reqs), cap(sm.events.heap), cap(sm.stats.latency.exact)
+		return len(sm.reqs), cap(sm.events.heap), cap(sm.classes[0].stats.latency.exact)
 	}
 	r1, e1, x1 := kept(80 * time.Second)
 	r2, e2, x2 := kept(160 * time.Second)
@@ -35,12 +35,12 @@ func TestSim_memoryDoesNotGrowWithRequests(t *testing.T) {
 func TestSim_allocatesNothingPerEvent(t *testing.T) {
 	s := experiment.Defaults()
 	s.Rate, s.Duration, s.PoolSize = 100, 100*time.Second, 500
-	sm, err := newSim(experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, Model{}, 1)
+	sm, err := newSim(Question{Case: experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}, Model: Model{}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := func() {
-		sm.stats.reset()
+		sm.forget()
 		sm.run(even(s.Rate, s.Requests(), 0, 1))
 	}
 	run()

@@ -7,7 +7,7 @@ func (s *sim) get(st *station, r int32, what waitFor, patience int64) bool {
 	if st.take() {
 		q.has |= places[what]
 		if what == aServer {
-			s.stats.serversMost = max(s.stats.serversMost, st.used)
+			s.pool.serversMost = max(s.pool.serversMost, st.used)
 		}
 		return true
 	}
@@ -18,7 +18,7 @@ func (s *sim) get(st *station, r int32, what waitFor, patience int64) bool {
 		s.after(patience, r, evPatience)
 	}
 	if what == aConnection {
-		s.stats.waiting(st.waiting)
+		s.pool.waiting(st.waiting)
 	}
 	return false
 }
@@ -109,7 +109,7 @@ func (s *sim) connected(r int32, handover int64) bool {
 	d := handover
 	if rep.pool.used > rep.open {
 		rep.open++
-		s.stats.opened(1)
+		s.pool.opened(1)
 		d += s.connect
 	}
 	if d > 0 {
@@ -124,7 +124,7 @@ func (s *sim) connected(r int32, handover int64) bool {
 
 func (s *sim) checkedOut(q *request) {
 	q.held = s.now
-	s.stats.took(s.now - q.since)
+	s.of(q).stats.took(s.now - q.since)
 }
 
 // releaseConnection gives the connection back. One whose session the server has ended
@@ -133,17 +133,17 @@ func (s *sim) releaseConnection(r int32) {
 	q := &s.reqs[r]
 	rep := &s.replicas[q.replica]
 	if q.held >= 0 { // else its client has left before it had it
-		s.stats.hold(s.now - q.held)
+		s.of(q).stats.hold(s.now - q.held)
 	}
 	closed := q.lost
 	if q.lost {
 		q.lost = false
 		rep.open--
-		s.stats.opened(-1)
+		s.pool.opened(-1)
 	}
 	if rep.pool.waiting == 0 && rep.open-(rep.pool.used-1) > s.keep {
 		rep.open--
-		s.stats.opened(-1)
+		s.pool.opened(-1)
 		closed = true
 	}
 	if q.has&hasServer != 0 { // in session mode

@@ -110,32 +110,21 @@ func (m Model) validate() error {
 }
 
 func predictCase(c experiment.Case, m Model) (*experiment.RouteResult, error) {
-	if err := c.Settings.Check(); err != nil {
-		return nil, err
-	}
-	stats, err := simulate(c, m)
-	if err != nil {
-		return nil, err
-	}
-	r := stats.result(c)
-	return &r, nil
+	return Question{Case: c, Model: m}.once()
 }
 
-// newSim returns a simulation of some of the model's replicas.
-func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
-	s := c.Settings
+// newSim returns a simulation of some of the question's replicas.
+func newSim(q Question, replicas int) (*sim, error) {
+	s, m := q.Settings, q.Model
+	qs := q.classes()
 	accounts := 0
-	if c.Route.Updates() {
+	if qs[0].Route.Updates() {
 		accounts = s.Accounts
 	}
 	if err := checkPlaces(replicas, accounts, m.room()); err != nil {
 		return nil, err
 	}
-	if err := checkQueue(Question{c, m}, replicas); err != nil {
-		return nil, err
-	}
-	call, err := sampler(m.shape(c), s.Slow+m.Overheads.Call, m.Calls)
-	if err != nil {
+	if err := checkQueue(q, replicas); err != nil {
 		return nil, err
 	}
 	order, keep := FIFO, s.PoolSize
@@ -145,39 +134,61 @@ func newSim(c experiment.Case, m Model, replicas int) (*sim, error) {
 	case experiment.PgxPool:
 		keep = s.Connections()
 	}
-	jitter := m.Overheads.CallJitter
-	if len(m.Calls) > 0 {
-		jitter = Spread{} // they differ as they did
-	}
-	callTimeout := int64(forEver)
-	if httpCall(c.Route) || m.Shape == experiment.Stalls {
-		callTimeout = int64(s.ClientTimeout) // the lab's handlers wait no longer
-	}
 	sm := &sim{
-		program: compile(c.Route, s, m.Overheads), rng: m.chance(0),
+		rng:     m.chance(0),
 		servers: newStation(s.PgBouncer, FIFO), cores: newStation(m.Cores, FIFO),
 		sessionMode: m.SessionMode && s.PgBouncer > 0,
-		sync:        c.Route.Sync, cancel: s.CancelOnDisconnect, overwrites: c.Route.Conflict == experiment.Overwrite,
-		keep: keep, patience: int64(s.PoolTimeout), serverPatience: int64(float64(bouncerPatience) * s.Speed),
-		clientTimeout: int64(s.ClientTimeout), callTimeout: callTimeout,
-		idleTimeout: int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
-		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), handover: int64(m.Overheads.Handover), network: int64(m.Overheads.Request),
-		call: call, jitters: jitter != Spread{}, jitter: jitter, randomReplica: m.RandomReplica,
-		room:  m.room(),
-		stats: &stats{clientTimeout: int64(s.ClientTimeout)},
+		cancel:      s.CancelOnDisconnect,
+		keep:        keep, patience: int64(s.PoolTimeout), serverPatience: int64(float64(bouncerPatience) * s.Speed),
+		clientTimeout: int64(s.ClientTimeout),
+		idleTimeout:   int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
+		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), handover: int64(m.Overheads.Handover), randomReplica: m.RandomReplica,
+		room: m.room(),
+		pool: &stats{},
+	}
+	for _, q := range qs {
+		c, err := q.class()
+		if err != nil {
+			return nil, err
+		}
+		sm.classes = append(sm.classes, c)
 	}
 	for range replicas {
 		sm.replicas = append(sm.replicas, replica{
 			threads: newStation(s.Threads, FIFO), pool: newStation(s.Connections(), order), workers: newStation(s.Threads, FIFO),
 		})
 	}
-	if c.Route.Updates() {
+	if accounts > 0 {
 		sm.accounts = make([]account, s.Accounts)
 		for i := range sm.accounts {
 			sm.accounts[i].row = newStation(1, FIFO)
 		}
 	}
 	return sm, nil
+}
+
+// class returns what the question's requests have in common.
+func (q Question) class() (class, error) {
+	s, m := q.Settings, q.Model
+	call, err := sampler(m.shape(q.Case), s.Slow+m.Overheads.Call, m.Calls)
+	if err != nil {
+		return class{}, err
+	}
+	jitter := m.Overheads.CallJitter
+	if len(m.Calls) > 0 {
+		jitter = Spread{} // they differ as they did
+	}
+	callTimeout := int64(forEver)
+	if httpCall(q.Route) || m.Shape == experiment.Stalls {
+		callTimeout = int64(s.ClientTimeout) // the lab's handlers wait no longer
+	}
+	return class{
+		program: compile(q.Route, s, m.Overheads),
+		sync:    q.Route.Sync, overwrites: q.Route.Conflict == experiment.Overwrite,
+		call: call, callTimeout: callTimeout, jitters: jitter != Spread{}, jitter: jitter,
+		network: int64(m.Overheads.Request),
+		stats:   &stats{clientTimeout: int64(s.ClientTimeout)},
+	}, nil
 }
 
 // chance is the source of what happens at random: to requests in a simulation (0), or

@@ -130,7 +130,7 @@ func count(is bool, since map[int32]int64, r int32, now int64, sum *float64) int
 
 // watched runs a case, and looks at every station after every event.
 func watched(t *rapid.T, c experiment.Case, m Model) (*sim, []*observed) {
-	s, err := newSim(c, m, m.Replicas)
+	s, err := newSim(Question{Case: c, Model: m}, m.Replicas)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestSimulation_keepsItsBooks(t *testing.T) {
 				poolQueue, poolUse = poolQueue+o.inQueue, poolUse+o.inUse
 			}
 		}
-		st := s.stats
+		st := s.seen().of(0)
 		if !c.Settings.CancelOnDisconnect { // who leaves has waited for nothing
 			connecting := poolUse - st.held.sum
 			same(t, "waits for a connection, with the opening", st.waits.sum, poolQueue+connecting)
@@ -184,8 +184,8 @@ func TestSimulation_keepsItsBooks(t *testing.T) {
 		if len(s.free) != len(s.reqs) {
 			t.Fatalf("%d of %d requests have not ended", len(s.reqs)-len(s.free), len(s.reqs))
 		}
-		if st.silentNow != 0 {
-			t.Fatalf("%d are silent at the end", st.silentNow)
+		if s.pool.silentNow != 0 {
+			t.Fatalf("%d are silent at the end", s.pool.silentNow)
 		}
 		left := 0
 		for _, r := range s.replicas {
@@ -197,8 +197,8 @@ func TestSimulation_keepsItsBooks(t *testing.T) {
 			}
 			left += r.open
 		}
-		if st.openNow != left {
-			t.Fatalf("%d connections are open at the end, counted as %d", left, st.openNow)
+		if s.pool.openNow != left {
+			t.Fatalf("%d connections are open at the end, counted as %d", left, s.pool.openNow)
 		}
 
 		r := st.result(c)
@@ -253,19 +253,20 @@ func TestSimulate_apartIsTheSameAsTogether(t *testing.T) {
 		m.Replicas = rapid.IntRange(2, 70).Draw(t, "many replicas")
 		c.Settings.PgBouncer, c.Settings.Pool = 0, experiment.QueuePool
 		c.Route = rapid.SampledFrom(slices.DeleteFunc(slices.Clone(experiment.Routes), experiment.Route.Updates)).Draw(t, "route without accounts")
-		if !m.apart(c) {
+		q := Question{Case: c, Model: m}
+		if !q.apart() {
 			t.Fatalf("the replicas of %+v share something", c)
 		}
-		apart, err := simulate(c, m)
+		apart, err := simulate(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := newSim(c, m, m.Replicas)
+		s, err := newSim(q, m.Replicas)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.run(m.arrivals(c.Settings, m.chance(forArrivals)))
-		a, b := apart.result(c), s.stats.result(c)
+		a, b := apart.of(0).result(c), s.seen().of(0).result(c)
 		if a.Connections.Max < b.Connections.Max || a.Connections.MaxSilentInTransaction < b.Connections.MaxSilentInTransaction {
 			t.Fatalf("fewer connections at once apart than together:\n%+v\n%+v", a.Connections, b.Connections)
 		}

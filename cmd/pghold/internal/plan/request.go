@@ -19,6 +19,7 @@ type request struct {
 	balance    int32
 
 	at     int16
+	class  int16   // the index of its route
 	doing  opcode  // what evDone ends
 	in     waitFor // what it is in the queue of
 	has    uint8   // of what follows

@@ -55,16 +55,16 @@ func TestPredict_sessionModeOfConnectionsThatAreClosed(t *testing.T) {
 	s.PgBouncer, s.PoolSize, s.MaxOverflow, s.Slow = 2, 1, 9, time.Second
 	m := Model{SessionMode: true, Times: []time.Duration{0, 0, 0, 0}}
 	c := experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}
-	sm, err := newSim(c, m, 1)
+	sm, err := newSim(Question{Case: c, Model: m}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // again with the same memory
-		sm.stats.reset()
+		sm.forget()
 		sm.run(m.arrivals(s, nil))
 		// Two at once. The connection of the first to end is kept, with its server connection,
 		// and the others' are closed: so it is one after the other from then on.
-		if r := sm.stats.result(c); r.Outcomes.OK != 4 || r.Latency.Max != 3*time.Second {
+		if r := sm.seen().of(0).result(c); r.Outcomes.OK != 4 || r.Latency.Max != 3*time.Second {
 			t.Errorf("%d of 4 answered, the last after %v, want 3 s", r.Outcomes.OK, r.Latency.Max)
 		}
 		if rep := sm.replicas[0]; rep.open != 1 || rep.attached != 1 || sm.servers.used != 1 {
@@ -79,12 +79,12 @@ func TestPredict_pgBouncerDisconnectsWhoWaitsTooLong(t *testing.T) {
 	s.PgBouncer, s.PoolSize, s.Slow, s.ClientTimeout = 1, 10, 200*time.Second, 1000*time.Second
 	m := Model{Times: []time.Duration{0, 0}}
 	c := experiment.Case{Route: route(t, "async_session_sleep_inside_session"), Settings: s}
-	sm, err := newSim(c, m, 1)
+	sm, err := newSim(Question{Case: c, Model: m}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sm.run(m.arrivals(s, nil))
-	if o := sm.stats.result(c).Outcomes; o.OK != 1 || o.Error != 1 {
+	if o := sm.seen().of(0).result(c).Outcomes; o.OK != 1 || o.Error != 1 {
 		t.Errorf("got %+v, want one answer and one error", o)
 	}
 	if open := sm.replicas[0].open; open != 1 {

@@ -10,7 +10,7 @@ import (
 // sim is one simulation. It is deterministic for its seed, and runs in one goroutine.
 // When it has run, it can run again: what it has kept is only memory.
 type sim struct {
-	program   []op
+	classes   []class
 	reqs      []request
 	free      []int32
 	events    events
@@ -23,51 +23,59 @@ type sim struct {
 	ready     []int32 // requests that can go on
 	processed int64   // events
 
-	arrivals arrivals
-	next     int64 // the next arrival, where there are more
-	more     bool
+	coming coming
 
 	nextAccount int32
 	nextReplica int
 
-	sync, cancel   bool
+	cancel         bool
 	sessionMode    bool  // a connection keeps its PgBouncer's until it is closed
-	overwrites     bool  // updates write what they read plus one
 	keep           int   // connections that a pool keeps idle; it closes others
 	patience       int64 // of the pool
 	serverPatience int64 // of the PgBouncer
 	clientTimeout  int64
-	callTimeout    int64 // how long a handler waits for the slow call
 	idleTimeout    int64 // of a silent transaction; 0: none
 	txTimeout      int64 // of a transaction, which here begins with the hold; 0: none
 	maxInFlight    int
 	connect        int64
 	handover       int64 // from a release to who was queued
-	network        int64 // what a request takes beside its handler
-	call           func(*rand.Rand) int64
-	jitters        bool // calls and pauses differ, by:
-	jitter         Spread
 	randomReplica  bool
 
 	room int64 // bytes that it may keep
 	err  error // that it needs more
 
-	stats *stats
+	pool *stats // what is counted of all classes together: connections, and how many wait
 }
+
+// class is what the requests of one route have in common.
+type class struct {
+	program     []op
+	sync        bool
+	overwrites  bool // updates write what they read plus one
+	call        func(*rand.Rand) int64
+	callTimeout int64 // how long a handler waits for the slow call
+	jitters     bool  // calls and pauses differ, by:
+	jitter      Spread
+	network     int64 // what a request takes beside its handler
+	stats       *stats
+}
+
+// of is the class of a request.
+func (s *sim) of(q *request) *class { return &s.classes[q.class] }
 
 // forEver is how long somebody waits who does not give up.
 const forEver = math.MaxInt64
 
-// run sends a request at each of the times that the arrivals have, which do not
-// decrease, and goes on until the last of them has ended, or it is too large (err).
-func (s *sim) run(a arrivals) {
-	s.begin(a)
+// run sends a request at each of the times that the arrivals of the classes have, which do
+// not decrease, and goes on until the last of them has ended, or it is too large (err).
+func (s *sim) run(a ...arrivals) {
+	s.begin(a...)
 	for s.err == nil && s.step() {
 	}
 	s.end()
 }
 
-func (s *sim) begin(a arrivals) {
+func (s *sim) begin(a ...arrivals) {
 	s.now, s.nextReplica, s.nextAccount = 0, 0, 0
 	for i := range s.replicas {
 		s.servers.used -= s.replicas[i].attached
@@ -76,18 +84,17 @@ func (s *sim) begin(a arrivals) {
 	for i := range s.accounts {
 		s.accounts[i] = account{row: s.accounts[i].row}
 	}
-	s.arrivals = a
-	s.next, s.more = a()
+	s.coming.begin(a)
 }
 
 // step does what happens next, and all that follows from it at once. It reports
 // whether there was anything.
 func (s *sim) step() bool {
 	for {
-		if s.more && (len(s.events.heap) == 0 || s.next <= s.events.heap[0].at) {
-			s.now = s.next
-			s.arrive()
-			s.next, s.more = s.arrivals()
+		if s.coming.more && (len(s.events.heap) == 0 || s.coming.next <= s.events.heap[0].at) {
+			s.now = s.coming.next
+			s.arrive(s.coming.class)
+			s.coming.advance()
 			break
 		}
 		if len(s.events.heap) == 0 {
@@ -125,9 +132,10 @@ func (s *sim) end() {
 	if len(s.accounts) == 0 {
 		return
 	}
-	s.stats.lost = s.stats.recorded
+	st := s.classes[0].stats
+	st.lost = st.recorded
 	for i := range s.accounts {
-		s.stats.lost -= int(s.accounts[i].balance)
+		st.lost -= int(s.accounts[i].balance)
 	}
 }
 
@@ -135,7 +143,7 @@ func (s *sim) after(d int64, r int32, k kind) {
 	s.events.push(event{at: s.now + d, req: r, gen: s.reqs[r].gen, kind: k})
 }
 
-func (s *sim) arrive() {
+func (s *sim) arrive(class int) {
 	if s.full() {
 		s.err = s.tooLarge()
 		return
@@ -149,8 +157,9 @@ func (s *sim) arrive() {
 		s.reqs = append(s.reqs, request{})
 	}
 	old := &s.reqs[r]
-	s.reqs[r] = request{arrived: s.now, gen: old.gen + 1, life: old.life + 1, silent: -1}
+	s.reqs[r] = request{arrived: s.now, gen: old.gen + 1, life: old.life + 1, silent: -1, class: int16(class)}
 	q := &s.reqs[r]
+	c := s.of(q)
 	if s.randomReplica {
 		q.replica = int32(s.rng.IntN(len(s.replicas)))
 	} else {
@@ -159,10 +168,10 @@ func (s *sim) arrive() {
 			s.nextReplica = 0
 		}
 	}
-	s.stats.arrived(s.now)
+	c.stats.arrived(s.now)
 	rep := &s.replicas[q.replica]
 	if s.maxInFlight > 0 && rep.running >= s.maxInFlight {
-		s.stats.answered(s.now, s.network, experiment.Rejected, q)
+		c.stats.answered(s.now, c.network, experiment.Rejected, q)
 		s.free = append(s.free, r)
 		return
 	}
@@ -176,7 +185,7 @@ func (s *sim) arrive() {
 	if s.cancel {
 		s.events.push(event{at: s.now + s.clientTimeout, req: r, gen: q.life, kind: evLeave})
 	}
-	if s.sync && !s.get(&rep.threads, r, aThread, forEver) {
+	if c.sync && !s.get(&rep.threads, r, aThread, forEver) {
 		return
 	}
 	s.advance(r)

@@ -7,30 +7,55 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// simulate runs a case and returns what was seen.
-func simulate(c experiment.Case, m Model) (*stats, error) {
-	m.Replicas = max(1, m.Replicas)
-	if m.apart(c) {
-		return simulateApart(c, m)
+// simulate runs a question and returns what was seen.
+func simulate(q Question) (*counted, error) {
+	q.Model.Replicas = max(1, q.Model.Replicas)
+	if q.apart() {
+		return simulateApart(q)
 	}
-	sm, err := newSim(c, m, m.Replicas)
+	sm, err := newSim(q, q.Model.Replicas)
 	if err != nil {
 		return nil, err
 	}
-	sm.run(m.arrivals(c.Settings, m.chance(forArrivals)))
-	return sm.stats, sm.err
+	sm.run(q.arrivals()...)
+	return sm.seen(), sm.err
+}
+
+// arrivals are the requests of each of the question's classes.
+func (q Question) arrivals() (all []arrivals) {
+	for class, c := range q.classes() {
+		all = append(all, c.Model.arrivals(c.Settings, c.Model.chance(forArrivals+uint64(class)<<ofClass)))
+	}
+	return all
+}
+
+// arrivalsOf are those that the n-th replica gets.
+func (q Question) arrivalsOf(n int) (all []arrivals) {
+	for class, c := range q.classes() {
+		all = append(all, c.Model.arrivalsOf(n, c.Settings, c.Model.chance(forArrivals+uint64(class)<<ofClass+uint64(n))))
+	}
+	return all
 }
 
 // forArrivals is of what the arrivals are, when they come by chance. They are the same
 // whatever else happens by chance.
 const forArrivals = 1 << 32
 
+// ofClass is by how far the chance of one class's arrivals is from that of the next.
+const ofClass = 33
+
 // apart reports whether nothing that happens in one replica matters to another, so that
 // each can be simulated by itself. That is the same where nothing happens by chance, and
 // as likely where something does.
-func (m Model) apart(c experiment.Case) bool {
-	shared := c.Settings.PgBouncer > 0 || m.Cores > 0 || c.Route.Updates() || m.shape(c) == experiment.Stalls
-	split := !m.RandomReplica || len(m.Times) == 0 && m.Arrivals == Poisson // at random, even arrivals depend on each other
+func (q Question) apart() bool {
+	m := q.Model
+	shared := q.Settings.PgBouncer > 0 || m.Cores > 0
+	atRandom := m.RandomReplica && m.Arrivals == Poisson // at random, even arrivals depend on each other
+	split := !m.RandomReplica && len(q.Others) == 0 || atRandom
+	for _, c := range q.classes() {
+		shared = shared || c.Route.Updates() || c.Model.shape(c.Case) == experiment.Stalls
+		split = split && (len(c.Model.Times) == 0 || !m.RandomReplica)
+	}
 	return m.Replicas > 1 && !shared && split
 }
 
@@ -40,23 +65,24 @@ const groups = 32
 
 // simulateApart simulates each replica by itself, in as many goroutines as there are
 // processors, and adds up what was seen.
-func simulateApart(c experiment.Case, m Model) (sum *stats, err error) {
-	err = m.sharing(min(runtime.GOMAXPROCS(0), groups, m.Replicas), func(m Model, workers int) error {
-		sum, err = simulateParts(c, m, workers)
+func simulateApart(q Question) (sum *counted, err error) {
+	err = q.Model.sharing(min(runtime.GOMAXPROCS(0), groups, q.Model.Replicas), func(m Model, workers int) error {
+		q.Model = m
+		sum, err = simulateParts(q, workers)
 		return err
 	})
 	return sum, err
 }
 
-func simulateParts(c experiment.Case, m Model, workers int) (*stats, error) {
-	parts := make([]*stats, min(groups, m.Replicas))
+func simulateParts(q Question, workers int) (*counted, error) {
+	parts := make([]*counted, min(groups, q.Model.Replicas))
 	errs := make([]error, len(parts))
 	next := make(chan int)
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() {
 			for part := range next {
-				parts[part], errs[part] = simulatePart(c, m, part, len(parts))
+				parts[part], errs[part] = simulatePart(q, part, len(parts))
 			}
 		})
 	}
@@ -77,20 +103,23 @@ func simulateParts(c experiment.Case, m Model, workers int) (*stats, error) {
 }
 
 // simulatePart simulates every of-th replica, one after the other.
-func simulatePart(c experiment.Case, m Model, part, of int) (*stats, error) {
-	sm, err := newSim(c, m, 1)
+func simulatePart(q Question, part, of int) (*counted, error) {
+	sm, err := newSim(q, 1)
 	if err != nil {
 		return nil, err
 	}
-	seen := &stats{clientTimeout: sm.stats.clientTimeout}
-	for n := part; n < m.Replicas; n += of {
-		sm.rng = m.chance(uint64(n))
-		sm.run(m.arrivalsOf(n, c.Settings, m.chance(forArrivals+uint64(n))))
+	all := &counted{pool: &stats{}}
+	for range sm.classes {
+		all.classes = append(all.classes, &stats{clientTimeout: sm.clientTimeout})
+	}
+	for n := part; n < q.Model.Replicas; n += of {
+		sm.rng = q.Model.chance(uint64(n))
+		sm.run(q.arrivalsOf(n)...)
 		if sm.err != nil {
 			return nil, sm.err
 		}
-		seen.merge(sm.stats)
-		sm.stats.reset()
+		all.merge(sm.seen())
+		sm.forget()
 	}
-	return seen, nil
+	return all, nil
 }

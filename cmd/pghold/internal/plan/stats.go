@@ -79,8 +79,8 @@ func (s *stats) opened(change int) {
 	s.openMost = max(s.openMost, s.openNow)
 }
 
-func (s *stats) silent(d int64, change int) {
-	s.silentInTx += float64(d)
+// silent counts connections that are silent in a transaction, or no longer.
+func (s *stats) silent(change int) {
 	s.silentNow += change
 	s.silentMost = max(s.silentMost, s.silentNow)
 }
@@ -118,6 +118,11 @@ func (s *stats) merge(o *stats) {
 	s.retries += o.retries
 	s.calls += o.calls
 	s.callsAgain += o.callsAgain
+}
+
+// share takes over what was seen of the pools, which is of all who share them.
+func (s *stats) share(pool *stats) {
+	s.silentMost, s.openMost, s.serversMost, s.waitingMost = pool.silentMost, pool.openMost, pool.serversMost, pool.waitingMost
 }
 
 // reset forgets all, and keeps the memory.

@@ -61,11 +61,11 @@ func pooled(t *testing.T, q Queue, patience time.Duration, m Model, change func(
 	var all []seen
 	for seed := range uint64(replications) {
 		m.Seed = seed + 1
-		st, err := simulate(c, m)
+		st, err := simulate(Question{Case: c, Model: m})
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, seen(st.waits.exact[len(st.waits.exact)/10:]))
+		all = append(all, seen(st.classes[0].waits.exact[len(st.classes[0].waits.exact)/10:]))
 	}
 	return all
 }
@@ -201,11 +201,11 @@ func TestSimulation_isErlangC_atEveryStation(t *testing.T) {
 			c.model.Arrivals = Poisson
 			for seed := range uint64(replications) {
 				c.model.Seed = seed + 1
-				st, err := simulate(experiment.Case{Route: route(t, c.route), Settings: s}, c.model)
+				st, err := simulate(Question{Case: experiment.Case{Route: route(t, c.route), Settings: s}, Model: c.model})
 				if err != nil {
 					t.Fatal(err)
 				}
-				all = append(all, st)
+				all = append(all, st.of(0))
 			}
 			within(t, "mean wait", all, func(st *stats) float64 { return c.wait(st) / float64(st.requests) / 1e9 }, c.theory, c.share)
 		})
