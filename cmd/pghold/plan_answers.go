@@ -56,12 +56,21 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 }
 
 func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now *step) ([]experiment.Conclusion, error) {
+	var all []experiment.Conclusion
+	if q.Together() {
+		now.is(q.Name, "what each route costs the others")
+		culprits, err := plan.FindCulprits(q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, culprits.Conclusion())
+	}
 	now.is(q.Name, "the timeouts")
 	budget, err := plan.Budget(q)
 	if err != nil {
 		return nil, err
 	}
-	all := []experiment.Conclusion{budget.Conclusion()}
+	all = append(all, budget.Conclusion())
 	db := plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge}
 	if room && len(targets) == 0 && db.MaxConnections > 0 {
 		all = append(all, plan.Room(q, db))

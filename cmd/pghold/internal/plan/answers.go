@@ -52,7 +52,7 @@ func Ask(s experiment.Settings, qs []Question, replications int) (*experiment.Re
 		r, err := (*experiment.RouteResult)(nil), error(nil)
 		if i := slices.IndexFunc(of, q.is); i >= 0 {
 			r = together[i]
-		} else if q.together() {
+		} else if q.Together() {
 			if together, err = q.predictEach(replications); err == nil {
 				r, together, of = together[0], together[1:], q.classes()
 			}

@@ -51,7 +51,7 @@ type Culprits struct {
 // routes.
 func FindCulprits(q Question) (Culprits, error) {
 	found := Culprits{Name: q.Name, Connections: q.replicas() * q.Settings.Connections()}
-	if !q.together() {
+	if !q.Together() {
 		return found, nil
 	}
 	before, err := q.lookEach()

@@ -38,7 +38,7 @@ type demand struct {
 // demand is that of the question's route with a slow call of its mean length, or of several
 // routes together, of each as often as its requests come: that of a request on average.
 func (q Question) demand() demand {
-	if !q.together() {
+	if !q.Together() {
 		return q.demandOf(q.slow())
 	}
 	var sum demand
@@ -63,7 +63,7 @@ func (d *demand) add(o demand, share float64) {
 
 // others is what the routes beside the question's own one need each second, of their time.
 func (q Question) others() (sum demand) {
-	if q.together() {
+	if q.Together() {
 		return demand{}
 	}
 	for _, c := range q.classes()[1:] {
@@ -151,7 +151,7 @@ func (q Question) demandOf(slow time.Duration) demand {
 
 // slow is how long the slow call takes in the mean.
 func (q Question) slow() time.Duration {
-	if q.together() {
+	if q.Together() {
 		sum := 0.0
 		for _, c := range q.classes() {
 			sum += float64(c.slow()) * c.Settings.Rate / q.Settings.Rate

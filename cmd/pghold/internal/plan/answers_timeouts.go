@@ -79,7 +79,7 @@ func (q Question) timeouts() experiment.Timeouts {
 // longestRest is what a request takes at most once it has its connection, of 95 in a
 // hundred.
 func (q Question) longestRest() time.Duration {
-	if !q.together() {
+	if !q.Together() {
 		return q.demandOf(q.slowest()).rest + q.Model.Overheads.Request
 	}
 	cs := q.classes()

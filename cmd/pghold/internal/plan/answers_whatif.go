@@ -16,7 +16,7 @@ const callOutside = "@call_outside"
 // it is given back before, and taken again where there are statements after it. It
 // reports whether that changes anything.
 func (q Question) MovedOut() (Question, bool) {
-	if q.together() {
+	if q.Together() {
 		changed := false
 		others := slices.Clone(q.Others)
 		for i, o := range others {

@@ -6,9 +6,9 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// together reports whether the question is about all the routes that share a pool, and not
+// Together reports whether the question is about all the routes that share a pool, and not
 // about one of them.
-func (q Question) together() bool { return len(q.Route.Steps) == 0 && len(q.Others) > 0 }
+func (q Question) Together() bool { return len(q.Route.Steps) == 0 && len(q.Others) > 0 }
 
 // Each applies a change to the question and to each route beside it.
 func (q *Question) Each(change func(*Question)) {
@@ -39,13 +39,13 @@ func (q Question) classes() []Question {
 		return []Question{q}
 	}
 	var all []Question
-	if !q.together() {
+	if !q.Together() {
 		own := q
 		own.Others = nil
 		all = append(all, own)
 	}
 	scale := 1.0
-	if q.together() {
+	if q.Together() {
 		sum := 0.0
 		for _, b := range q.Others {
 			sum += b.Settings.Rate
@@ -90,7 +90,7 @@ func (q Question) each() ([]experiment.RouteResult, error) {
 		return nil, err
 	}
 	var all []experiment.RouteResult
-	if q.together() {
+	if q.Together() {
 		all = append(all, seen.sum().result(q.Case))
 	}
 	for i, c := range q.classes() {

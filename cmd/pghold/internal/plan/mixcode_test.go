@@ -32,6 +32,7 @@ type coded struct {
 	poolTimeout   time.Duration
 	clientTimeout time.Duration
 	roundTrip     time.Duration
+	untilRelease  bool // a request ends with its hold, as far as a recorder knows
 }
 
 // codedRoute reads, and makes a call in its transaction, after it, or not at all.
@@ -57,8 +58,8 @@ type codedRequest struct {
 }
 
 // drawCoded draws a service of two to six routes, at least one of which makes its call in
-// its transaction, whose connections are used to between 30 and 110 %.
-func drawCoded(rng *rand.Rand) coded {
+// its transaction, whose connections are used by so much on average.
+func drawCoded(rng *rand.Rand, least, most float64) coded {
 	between := func(low, high float64) float64 { return low * math.Pow(high/low, rng.Float64()) }
 	c := coded{
 		pool: []string{experiment.QueuePool, experiment.PgxPool}[rng.IntN(2)], connections: 2 + rng.IntN(20),
@@ -84,7 +85,7 @@ func drawCoded(rng *rand.Rand) coded {
 		}
 		c.routes = append(c.routes, r)
 	}
-	by := between(0.3, 1.1) * float64(c.connections) / used
+	by := between(least, most) * float64(c.connections) / used
 	for i := range c.routes {
 		c.routes[i].rate *= by
 	}
@@ -115,9 +116,6 @@ func (c coded) serve(t *testing.T, requests []codedRequest, during func(*pghold.
 		recorder := pghold.NewRecorder(pghold.Config{OnHint: func(string) {}})
 		acquire, closePool := c.open(t, server.DSN(), network, recorder)
 		defer closePool()
-		if during != nil {
-			go during(recorder)
-		}
 		var mu sync.Mutex // guards made
 		made := make([]int, len(c.routes))
 		call := func(route int) {
@@ -129,13 +127,19 @@ func (c coded) serve(t *testing.T, requests []codedRequest, during func(*pghold.
 		}
 		began := time.Now()
 		var running sync.WaitGroup
+		if during != nil {
+			running.Go(func() { during(recorder) })
+		}
 		for i := range requests {
 			r := &requests[i]
 			time.Sleep(r.at - time.Since(began))
 			running.Go(func() {
 				came := time.Now()
-				r.how = c.handle(t, c.routes[r.route], acquire, func() { call(r.route) })
-				if r.latency = time.Since(came); r.latency >= c.clientTimeout {
+				r.how = c.handle(t, c.routes[r.route], acquire, func() { call(r.route) }, func() { r.latency = time.Since(came) })
+				if !c.untilRelease || r.how != experiment.OK {
+					r.latency = time.Since(came)
+				}
+				if r.latency >= c.clientTimeout {
 					r.latency, r.how = c.clientTimeout, experiment.ClientTimeout
 				}
 			})
@@ -144,7 +148,7 @@ func (c coded) serve(t *testing.T, requests []codedRequest, during func(*pghold.
 	})
 }
 
-func (c coded) handle(t *testing.T, r codedRoute, acquire func(context.Context) (*pgx.Conn, func(), error), call func()) experiment.Outcome {
+func (c coded) handle(t *testing.T, r codedRoute, acquire func(context.Context) (*pgx.Conn, func(), error), call, released func()) experiment.Outcome {
 	ctx := pghold.WithRoute(context.Background(), r.name)
 	conn, release, err := acquire(ctx)
 	if err != nil {
@@ -171,6 +175,7 @@ func (c coded) handle(t *testing.T, r codedRoute, acquire func(context.Context) 
 				run("commit")
 			}
 			release()
+			released()
 		}
 	}
 	return experiment.OK
@@ -261,7 +266,7 @@ func TestModel_IsTheCodeOfRoutesThatShareAPool(t *testing.T) {
 	same := 0
 	of := max(10, *settings*2/3)
 	for i := range of {
-		c := drawCoded(rng)
+		c := drawCoded(rng, 0.3, 1.1)
 		requests := c.requests(time.Duration(400/c.question(nil).Settings.Rate*1e9), rng)
 		q := c.question(requests)
 		sm, err := newSim(q, 1)
