@@ -21,7 +21,7 @@ func Contradictions(s *pghold.Snapshot, base experiment.Settings, adjust func(*Q
 	taken := s.Taken.Sub(s.Began).Seconds()
 	var all []experiment.Conclusion
 	for _, p := range poolsOf(s) {
-		qs, err := p.questions(taken, base)
+		qs, err := p.questions(s, taken, base)
 		if err != nil {
 			return nil, err
 		}

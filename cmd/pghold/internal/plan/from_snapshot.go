@@ -41,7 +41,7 @@ func FromSnapshot(s *pghold.Snapshot, base experiment.Settings) ([]Question, err
 	}
 	var all []Question
 	for _, pool := range poolsOf(s) {
-		qs, err := pool.questions(taken, base)
+		qs, err := pool.questions(s, taken, base)
 		if err != nil {
 			return nil, err
 		}
@@ -56,10 +56,10 @@ func FromSnapshot(s *pghold.Snapshot, base experiment.Settings) ([]Question, err
 // recordedPool is what a snapshot has of a pool.
 type recordedPool struct {
 	pghold.PoolSnapshot
-	only   bool             // there is no other
-	routes []*pghold.Series // one for each, whatever its call sites
-	open   map[string]int   // holds that had not ended, by route
-	taken  int              // connections that were held on purpose, and that nobody gets
+	only   bool                       // there is no other
+	routes []*pghold.Series           // one for each, whatever its call sites
+	open   map[string][]time.Duration // how long those holds were silent that had not ended, by route
+	taken  int                        // connections that were held on purpose, and that nobody gets
 }
 
 func poolsOf(s *pghold.Snapshot) []*recordedPool {
@@ -70,7 +70,7 @@ func poolsOf(s *pghold.Snapshot) []*recordedPool {
 				return p
 			}
 		}
-		p := &recordedPool{PoolSnapshot: pghold.PoolSnapshot{Name: name}, open: map[string]int{}}
+		p := &recordedPool{PoolSnapshot: pghold.PoolSnapshot{Name: name}, open: map[string][]time.Duration{}}
 		for _, known := range s.Pools {
 			if known.Name == name {
 				p.PoolSnapshot = known
@@ -101,7 +101,7 @@ func poolsOf(s *pghold.Snapshot) []*recordedPool {
 			case h.Intended:
 				p.taken++
 			default:
-				p.open[h.Route]++
+				p.open[h.Route] = append(p.open[h.Route], h.Silent())
 			}
 		}
 	}
@@ -111,7 +111,8 @@ func poolsOf(s *pghold.Snapshot) []*recordedPool {
 	return pools
 }
 
-func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []Question, err error) {
+func (p *recordedPool) questions(s *pghold.Snapshot, taken float64, base experiment.Settings) (qs []Question, err error) {
+	now, known := recent(p.stretchesOf(s))
 	// Who waited in vain wanted a connection too.
 	vain := 1.0
 	if p.Checkouts > 0 {
@@ -126,18 +127,31 @@ func (p *recordedPool) questions(taken float64, base experiment.Settings) (qs []
 		if name == "" {
 			name = "(no route)"
 		}
-		n := p.open[series.Route]
-		q, err := p.question(name, series, (float64(series.Held.Count())+float64(n))*vain/taken, base)
+		rate := (float64(series.Held.Count()) + float64(len(p.open[series.Route]))) * vain / taken
+		if known {
+			if rate = now.come[series.Route] / now.d.Seconds(); rate == 0 {
+				continue // it does not come any more
+			}
+		}
+		q, err := p.question(name, series, rate, base)
 		if err != nil {
 			return nil, err
 		}
 		qs = append(qs, q)
+		if by := now.slower(series.Route, series); by != 1 {
+			q.slowDown(by)
+		}
 		sum += q.Settings.Rate
+	}
+	if p.short() {
+		for i := range qs {
+			qs[i].Model.WarmUp = min(time.Duration(taken*1e9), longestWarmUp)
+		}
 	}
 	if len(qs) == 1 {
 		return qs, nil
 	}
-	all := Question{Case: experiment.Case{Name: p.name(AllRoutes), Settings: base}, Model: Model{AnyPool: true}, Others: slices.Clone(qs)}
+	all := Question{Case: experiment.Case{Name: p.name(AllRoutes), Settings: base}, Model: Model{AnyPool: true, WarmUp: qs[0].Model.WarmUp}, Others: slices.Clone(qs)}
 	all.Settings.Rate = fourDigits(sum)
 	all.Settings.Slow, all.Settings.SlowShape = 0, experiment.Fixed
 	for i := range qs {
@@ -179,7 +193,7 @@ func (p *recordedPool) question(name string, s *pghold.Series, rate float64, bas
 	steps := []experiment.Step{step}
 	if silent := s.Silent.Mean(); silent >= shortGap {
 		steps = append(steps, experiment.SlowCall)
-		q.Settings.Slow, q.Model.Calls = silent.Round(100*time.Microsecond), lengths(&s.Silent)
+		q.Settings.Slow, q.Model.Calls = silent.Round(100*time.Microsecond), censored(lengths(&s.Silent), n, p.open[s.Route])
 	} else {
 		each += float64(silent)
 	}
@@ -189,6 +203,24 @@ func (p *recordedPool) question(name string, s *pghold.Series, rate float64, bas
 	q.Route = experiment.Route{Name: name, Summary: "as recorded", Steps: append(steps, experiment.Release)}
 	q.Model.Overheads.Statement = time.Duration(each / float64(q.Route.RoundTrips()))
 	return q, nil
+}
+
+// longestWarmUp is how much of a service's past is simulated at most before its requests
+// count, where callers had to wait for its pool: what comes then meets the queue that there
+// was.
+const longestWarmUp = 10 * time.Minute
+
+// short reports whether callers had to wait for the pool.
+func (p *recordedPool) short() bool { return p.Waiting > 0 || p.Timeouts > 0 || p.waited() > 0 }
+
+// slowDown makes the question's slow call so many times as long.
+func (q *Question) slowDown(by float64) {
+	q.Settings.Slow = time.Duration(by * float64(q.Settings.Slow)).Round(100 * time.Microsecond)
+	calls := slices.Clone(q.Model.Calls)
+	for i, d := range calls {
+		calls[i] = time.Duration(by * float64(d))
+	}
+	q.Model.Calls = calls
 }
 
 func fourDigits(v float64) float64 {

@@ -134,7 +134,7 @@ func (s *counted) merge(o *counted) {
 // seen is what the simulation has seen until now.
 func (s *sim) seen() *counted {
 	all := &counted{pool: s.pool}
-	for i := range s.classes {
+	for i := range s.counted {
 		all.classes = append(all.classes, s.classes[i].stats)
 	}
 	return all

@@ -47,6 +47,9 @@ type Model struct {
 	// which one it is of. It matters to what is said of timeouts, which only
 	// QueuePool has.
 	AnyPool bool
+	// WarmUp is how long requests come before those that count: these meet the queue that
+	// there is by then. Recorded times (Times) have none. Default 0.
+	WarmUp time.Duration
 	// Cores is how many statements the database runs at once. Default 0: any number.
 	Cores int
 	// Seed makes chance repeatable. Two predictions with one seed are the same.
@@ -85,6 +88,8 @@ func (m Model) validate() error {
 	switch {
 	case m.Replicas < 0:
 		return fmt.Errorf("there cannot be %d replicas", m.Replicas)
+	case m.WarmUp < 0:
+		return fmt.Errorf("a warm-up of %v: a time cannot be negative", m.WarmUp)
 	case m.Cores < 0:
 		return fmt.Errorf("there cannot be %d cores", m.Cores)
 	case m.Arrivals != "" && m.Arrivals != Even && m.Arrivals != Poisson:
@@ -144,7 +149,7 @@ func newSim(q Question, replicas int) (*sim, error) {
 		idleTimeout:   int64(s.IdleInTransactionTimeout), txTimeout: int64(s.TransactionTimeout),
 		maxInFlight: s.MaxInFlight, connect: int64(m.Overheads.Connect), handover: int64(m.Overheads.Handover), randomReplica: m.RandomReplica,
 		room: m.room(),
-		pool: &stats{},
+		pool: &stats{}, warmUp: int64(q.warmUp()),
 	}
 	for _, q := range qs {
 		c, err := q.class()
@@ -152,6 +157,13 @@ func newSim(q Question, replicas int) (*sim, error) {
 			return nil, err
 		}
 		sm.classes = append(sm.classes, c)
+	}
+	sm.counted = len(sm.classes)
+	if sm.warmUp > 0 { // the same again, of those that come before
+		for _, c := range sm.classes[:sm.counted] {
+			c.stats = &stats{clientTimeout: sm.clientTimeout}
+			sm.classes = append(sm.classes, c)
+		}
 	}
 	for range replicas {
 		sm.replicas = append(sm.replicas, replica{

@@ -11,6 +11,8 @@ import (
 // When it has run, it can run again: what it has kept is only memory.
 type sim struct {
 	classes   []class
+	counted   int // of the classes, those whose requests count; the others are of what comes in the warm-up
+	warmUp    int64
 	reqs      []request
 	free      []int32
 	events    events
@@ -144,6 +146,9 @@ func (s *sim) after(d int64, r int32, k kind) {
 }
 
 func (s *sim) arrive(class int) {
+	if s.now < s.warmUp {
+		class += s.counted
+	}
 	if s.full() {
 		s.err = s.tooLarge()
 		return

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
@@ -21,9 +23,18 @@ func simulate(q Question) (*counted, error) {
 	return sm.seen(), sm.err
 }
 
+// warmUp is how long requests come before those that count.
+func (q Question) warmUp() time.Duration {
+	if slices.ContainsFunc(q.classes(), func(c Question) bool { return len(c.Model.Times) > 0 }) {
+		return 0
+	}
+	return q.Model.WarmUp
+}
+
 // arrivals are the requests of each of the question's classes.
 func (q Question) arrivals() (all []arrivals) {
 	for class, c := range q.classes() {
+		c.Settings.Duration += c.warmUp()
 		all = append(all, c.Model.arrivals(c.Settings, c.Model.chance(forArrivals+uint64(class)<<ofClass)))
 	}
 	return all
@@ -32,6 +43,7 @@ func (q Question) arrivals() (all []arrivals) {
 // arrivalsOf are those that the n-th replica gets.
 func (q Question) arrivalsOf(n int) (all []arrivals) {
 	for class, c := range q.classes() {
+		c.Settings.Duration += c.warmUp()
 		all = append(all, c.Model.arrivalsOf(n, c.Settings, c.Model.chance(forArrivals+uint64(class)<<ofClass+uint64(n))))
 	}
 	return all
@@ -109,7 +121,7 @@ func simulatePart(q Question, part, of int) (*counted, error) {
 		return nil, err
 	}
 	all := &counted{pool: &stats{}}
-	for range sm.classes {
+	for range sm.counted {
 		all.classes = append(all.classes, &stats{clientTimeout: sm.clientTimeout})
 	}
 	for n := part; n < q.Model.Replicas; n += of {
