@@ -22,6 +22,9 @@ type Question struct {
 	// out among them as theirs are. None of several updates rows (experiment.Route.Updates).
 	// Default none.
 	Others []Question
+	// Evidence is what the rate and the lengths of calls were measured from. Default: they
+	// are given.
+	Evidence Evidence
 }
 
 // Questions are cases of which the same is assumed.
@@ -53,11 +56,14 @@ func Ask(s experiment.Settings, qs []Question, replications int) (*experiment.Re
 		if i := slices.IndexFunc(of, q.is); i >= 0 {
 			r = together[i]
 		} else if q.Together() {
-			if together, err = q.predictEach(replications); err == nil {
+			if together, err = q.answer(replications); err == nil {
 				r, together, of = together[0], together[1:], q.classes()
 			}
 		} else {
-			r, err = q.predict(replications)
+			var all []*experiment.RouteResult
+			if all, err = q.answer(replications); err == nil {
+				r = all[0]
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -136,18 +142,22 @@ func (q Question) replicate(replications int) (replicated, error) {
 	if !q.chance() {
 		replications = 1
 	}
+	return q.replicateOf(slices.Repeat([]Question{q}, replications))
+}
+
+// replicateOf predicts each of several forms of the question, with a seed of its own.
+func (q Question) replicateOf(forms []Question) (replicated, error) {
 	var runs replicated
-	err := q.Model.sharing(min(runtime.GOMAXPROCS(0), replications), func(m Model, workers int) (err error) {
-		q.Model = m
-		runs, err = q.runs(replications, workers)
+	err := q.Model.sharing(min(runtime.GOMAXPROCS(0), len(forms)), func(m Model, workers int) (err error) {
+		runs, err = runsOf(forms, m.memory, workers)
 		return err
 	})
 	return runs, err
 }
 
-func (q Question) runs(replications, workers int) (replicated, error) {
-	runs := make(replicated, replications)
-	errs := make([]error, replications)
+func runsOf(forms []Question, memory int64, workers int) (replicated, error) {
+	runs := make(replicated, len(forms))
+	errs := make([]error, len(forms))
 	var next sync.Mutex
 	todo := 0
 	var running sync.WaitGroup
@@ -158,13 +168,12 @@ func (q Question) runs(replications, workers int) (replicated, error) {
 				i := todo
 				todo++
 				next.Unlock()
-				if i >= replications {
+				if i >= len(forms) {
 					return
 				}
-				m := q.Model
-				m.Seed += uint64(i)
-				one := q
-				one.Model = m
+				one := forms[i]
+				one.Model.Seed += uint64(i)
+				one.Model.memory = memory
 				if runs[i], errs[i] = one.each(); errs[i] != nil {
 					return
 				}
@@ -172,9 +181,9 @@ func (q Question) runs(replications, workers int) (replicated, error) {
 		})
 	}
 	running.Wait()
-	for _, err := range errs {
+	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", q.Name, err)
+			return nil, fmt.Errorf("%s: %w", forms[i].Name, err)
 		}
 	}
 	return runs, nil

@@ -107,7 +107,8 @@ func meanOf(runs []*experiment.RouteResult) *experiment.RouteResult {
 	for name, of := range intervals {
 		mean.Interval[name] = interval(runs, of)
 	}
-	mean.Interval["success_ratio"] = [2]float64{mean.Interval["success_ratio"][0], min(1, mean.Interval["success_ratio"][1])}
+	success := mean.Interval["success_ratio"]
+	mean.Interval["success_ratio"] = [2]float64{min(1, success[0]), min(1, success[1])}
 	return &mean
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -127,13 +128,15 @@ func (p *recordedPool) questions(s *pghold.Snapshot, taken float64, base experim
 		if name == "" {
 			name = "(no route)"
 		}
-		rate := (float64(series.Held.Count()) + float64(len(p.open[series.Route]))) * vain / taken
+		came := (float64(series.Held.Count()) + float64(len(p.open[series.Route]))) * vain
+		rate := came / taken
 		if known {
-			if rate = now.come[series.Route] / now.d.Seconds(); rate == 0 {
+			came = now.come[series.Route]
+			if rate = came / now.d.Seconds(); rate == 0 {
 				continue // it does not come any more
 			}
 		}
-		q, err := p.question(name, series, rate, base)
+		q, err := p.question(name, series, rate, came, base)
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +175,7 @@ func (p *recordedPool) name(route string) string {
 // each of these takes as long as several.
 const mostStatements = 20
 
-func (p *recordedPool) question(name string, s *pghold.Series, rate float64, base experiment.Settings) (Question, error) {
+func (p *recordedPool) question(name string, s *pghold.Series, rate, came float64, base experiment.Settings) (Question, error) {
 	name = p.name(name)
 	if s.Held.Min() < 0 || s.Silent.Min() < 0 || s.Busy < 0 || s.Held.Sum() < 0 || s.Silent.Sum() < 0 {
 		return Question{}, fmt.Errorf("%s: the snapshot has a negative time", name)
@@ -180,6 +183,7 @@ func (p *recordedPool) question(name string, s *pghold.Series, rate float64, bas
 	n := float64(s.Held.Count())
 	statements := min(max(1, int(math.Round(float64(s.Statements)/n))), mostStatements)
 	q := Question{Case: experiment.Case{Name: name, Settings: base}, Model: Model{AnyPool: true}}
+	q.Evidence.Arrivals = came
 	q.Settings.Rate = fourDigits(rate) // it is no more exact than that
 	q.Settings.Slow, q.Settings.SlowShape = 0, experiment.Fixed
 
@@ -194,6 +198,7 @@ func (p *recordedPool) question(name string, s *pghold.Series, rate float64, bas
 	if silent := s.Silent.Mean(); silent >= shortGap {
 		steps = append(steps, experiment.SlowCall)
 		q.Settings.Slow, q.Model.Calls = silent.Round(100*time.Microsecond), censored(lengths(&s.Silent), n, p.open[s.Route])
+		q.Evidence.Calls = n
 	} else {
 		each += float64(silent)
 	}
@@ -233,10 +238,26 @@ func fourDigits(v float64) float64 {
 func lengths(s *pghold.Sketch) []time.Duration {
 	const n = 1000
 	all := make([]time.Duration, n)
-	sum := 0.0
 	for i := range all {
 		all[i] = s.Quantile((float64(i) + 0.5) / n)
-		sum += float64(all[i])
+	}
+	// A quantile is the middle of a bucket, whose durations are somewhere in it.
+	for i := 0; i < n; {
+		k := 1
+		for i+k < n && all[i+k] == all[i] {
+			k++
+		}
+		low, width := bucketAround(all[i])
+		high := min(low+width, s.Max())
+		low = max(low, s.Min())
+		for j := range k {
+			all[i+j] = low + time.Duration((float64(j)+0.5)/float64(k)*float64(high-low))
+		}
+		i += k
+	}
+	sum := 0.0
+	for _, d := range all {
+		sum += float64(d)
 	}
 	if sum > 0 {
 		for i := range all {
@@ -244,4 +265,14 @@ func lengths(s *pghold.Sketch) []time.Duration {
 		}
 	}
 	return all
+}
+
+// bucketAround is the bucket of a sketch that has a duration: its shortest one, and how
+// wide it is, as pghold.Sketch documents it.
+func bucketAround(d time.Duration) (low, width time.Duration) {
+	if d < 16 {
+		return d, 0
+	}
+	exp := bits.Len64(uint64(d)) - 5
+	return d >> exp << exp, 1 << exp
 }

@@ -57,7 +57,7 @@ func (q Question) classes() []Question {
 	for _, b := range q.Others {
 		one := q // pool, time-outs, replicas, chance
 		one.Others = nil
-		one.Name, one.Route = b.Name, b.Route
+		one.Name, one.Route, one.Evidence = b.Name, b.Route, b.Evidence
 		one.Settings.Rate, one.Settings.Slow, one.Settings.SlowShape = b.Settings.Rate*scale, b.Settings.Slow, b.Settings.SlowShape
 		one.Model.Times, one.Model.Calls, one.Model.Shape = b.Model.Times, b.Model.Calls, b.Model.Shape
 		o := &one.Model.Overheads

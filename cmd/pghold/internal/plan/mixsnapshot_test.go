@@ -13,9 +13,12 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-var mixes = flag.Int("mixes", 2, "how many services are compared with what is predicted from a snapshot of theirs")
+var (
+	mixes      = flag.Int("mixes", 2, "how many services are compared with what is predicted from a snapshot of theirs")
+	ofSnapshot = flag.Int("recorded", 12_000, "how many requests a snapshot is of")
+)
 
-// measured is what became of a route's requests.
+// routeMeasured is what became of a route's requests.
 type routeMeasured struct {
 	success, p50, p99 float64
 }
@@ -37,16 +40,16 @@ func measuredOf(requests []codedRequest, route int) routeMeasured {
 	return m
 }
 
-// From a snapshot alone, each route fares as it did on average in 20 runs of the code:
-// -mixes 40.
+// From a snapshot alone, each route fares as it did on average in 20 runs of the code, or
+// within what it is said to be known to: -mixes 40 -recorded 60000.
 func TestFromSnapshot_IsTheCodeOfRoutesThatShareAPool(t *testing.T) {
 	const runs = 20
 	rng := rand.New(rand.NewPCG(*seed, 5))
-	worst := 0.0
+	close, known, all := 0, 0, 0
 	for i := range *mixes {
 		c := drawCoded(rng, 0.3, 0.85)
 		c.roundTrip, c.untilRelease = 300*time.Microsecond, true
-		long := time.Duration(60_000 / c.question(nil).Settings.Rate * 1e9)
+		long := time.Duration(float64(*ofSnapshot) / c.question(nil).Settings.Rate * 1e9)
 		d := long / 6
 		var snapshot *pghold.Snapshot
 		c.serve(t, c.requests(long, rng), func(r *pghold.Recorder) {
@@ -60,7 +63,7 @@ func TestFromSnapshot_IsTheCodeOfRoutesThatShareAPool(t *testing.T) {
 			t.Fatal(err)
 		}
 		qs[0].Model.Arrivals = Poisson
-		got, err := qs[0].predictEach(runs)
+		got, err := qs[0].answer(runs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,14 +85,26 @@ func TestFromSnapshot_IsTheCodeOfRoutesThatShareAPool(t *testing.T) {
 			j := slices.IndexFunc(qs, func(q Question) bool { return q.Name == r.name })
 			p := got[j]
 			off := p.Latency.P99.Seconds()/want[route].p99 - 1
-			worst = max(worst, math.Abs(off))
 			line := fmt.Sprintf("%d: %s with %d connections, %s at %.3g/s: success %.4f, predicted %.4f; p50 %.4g s, predicted %.4g; p99 %.4g s, predicted %.4g (%.1f %%)", i, c.pool, c.connections, r.name, r.rate,
 				want[route].success, p.SuccessRatio, want[route].p50, p.Latency.P50.Seconds(), want[route].p99, p.Latency.P99.Seconds(), 100*off)
 			t.Log(line)
-			if math.Abs(p.SuccessRatio-want[route].success) > 0.02 || math.Abs(off) > 0.05 {
-				t.Error("missed: " + line)
+			all++
+			const opening = 0.001 // a connection is opened now and then, of which a snapshot does not know
+			in := func(name string, v, more float64) bool {
+				return p.Interval[name][0]-more <= v && v <= p.Interval[name][1]+more
+			}
+			switch {
+			case math.Abs(p.SuccessRatio-want[route].success) <= 0.02 && (math.Abs(off) <= 0.05 || math.Abs(p.Latency.P99.Seconds()-want[route].p99) < opening):
+				close++
+			case in("success_ratio", want[route].success, 0.001) && in("latency_s.p99", want[route].p99, opening):
+				known++
+			default:
+				t.Logf("missed: %s; intervals %v", line, p.Interval)
 			}
 		}
 	}
-	t.Logf("the p99 is off by %.1f %% at most", 100*worst)
+	t.Logf("of %d routes success is within 2 points and p99 within 5 %% of %d, and within the intervals of %d of the others", all, close, known)
+	if missed := all - close - known; missed > 1+all/10 { // of two figures each, one in twenty may be out of its interval
+		t.Errorf("%d of %d are elsewhere", missed, all)
+	}
 }
