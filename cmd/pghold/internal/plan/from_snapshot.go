@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -122,7 +123,6 @@ func (p *recordedPool) questions(s *pghold.Snapshot, taken float64, base experim
 	if p.Max > 0 {
 		base.PoolSize, base.MaxOverflow = max(1, p.Max-p.taken), 0
 	}
-	sum := 0.0
 	for _, series := range p.routes {
 		name := series.Route
 		if name == "" {
@@ -140,27 +140,22 @@ func (p *recordedPool) questions(s *pghold.Snapshot, taken float64, base experim
 		if err != nil {
 			return nil, err
 		}
-		qs = append(qs, q)
 		if by := now.slower(series.Route, series); by != 1 {
 			q.slowDown(by)
 		}
-		sum += q.Settings.Rate
+		qs = append(qs, q)
+	}
+	for _, route := range slices.Sorted(maps.Keys(p.open)) {
+		if n := len(p.open[route]); n > 1 && !slices.ContainsFunc(p.routes, func(s *pghold.Series) bool { return s.Route == route }) {
+			return nil, fmt.Errorf("the snapshot cannot tell how long %q holds a connection: %d of its holds are open, and none has ended; take another when some have", route, n)
+		}
 	}
 	if p.short() {
 		for i := range qs {
 			qs[i].Model.WarmUp = min(time.Duration(taken*1e9), longestWarmUp)
 		}
 	}
-	if len(qs) == 1 {
-		return qs, nil
-	}
-	all := Question{Case: experiment.Case{Name: p.name(AllRoutes), Settings: base}, Model: Model{AnyPool: true, WarmUp: qs[0].Model.WarmUp}, Others: slices.Clone(qs)}
-	all.Settings.Rate = fourDigits(sum)
-	all.Settings.Slow, all.Settings.SlowShape = 0, experiment.Fixed
-	for i := range qs {
-		qs[i].Others = slices.Delete(slices.Clone(all.Others), i, i+1)
-	}
-	return append([]Question{all}, qs...), nil
+	return withAll(p.name(AllRoutes), qs, base), nil
 }
 
 // name is that of a route, with the pool's where there are several.
