@@ -41,7 +41,7 @@ func (c coded) snapshotOf(d time.Duration, rng *rand.Rand) *pghold.Snapshot {
 // Of services whose truth is known, intervals of 95 % from a snapshot have it as often as
 // they say: -services 2000.
 func TestIntervals_HaveTheTruth(t *testing.T) {
-	const truths = 100
+	const truths = 50
 	rng := rand.New(rand.NewPCG(*seed, 8))
 	inside, of := map[string]int{}, map[string]int{}
 	for range *services {
@@ -51,7 +51,7 @@ func TestIntervals_HaveTheTruth(t *testing.T) {
 		c.routes[0].rate = used
 		taken := time.Duration(math.Exp(math.Log(200)+rng.Float64()*math.Log(50)) / used * 1e9) // 200 to 10,000 requests
 		base := experiment.Defaults()
-		base.Duration, base.ClientTimeout, base.PoolTimeout, base.Pool = time.Duration(400/used*1e9), c.clientTimeout, c.poolTimeout, c.pool
+		base.Duration, base.ClientTimeout, base.PoolTimeout, base.Pool = time.Duration(250/used*1e9), c.clientTimeout, c.poolTimeout, c.pool
 
 		qs, err := FromSnapshot(c.snapshotOf(taken, rng), base)
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 // nothing else is known but its timeouts. Each route goes on as it is predicted.
 func TestFromSnapshot_OfAnIncidentSaysHowItGoesOn(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 7))
-	of, unsure, held := max(4, *mixes*3/4), 0, 0
+	of, unsure, held := max(2, *mixes*3/4), 0, 0
 	for i := range of {
 		c := drawCoded(rng, 1.1, 3)
 		c.roundTrip, c.untilRelease = 300*time.Microsecond, true

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	mixes      = flag.Int("mixes", 2, "how many services are compared with what is predicted from a snapshot of theirs")
-	ofSnapshot = flag.Int("recorded", 12_000, "how many requests a snapshot is of")
+	mixes      = flag.Int("mixes", 1, "how many services are compared with what is predicted from a snapshot of theirs")
+	ofSnapshot = flag.Int("recorded", 6_000, "how many requests a snapshot is of")
 )
 
 // routeMeasured is what became of a route's requests.
