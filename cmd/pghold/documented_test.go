@@ -56,7 +56,7 @@ func TestDocumentation_AsksTheHandlerForWhatItServes(t *testing.T) {
 			}
 		}
 	}
-	if seen < 4 {
+	if seen < 3 {
 		t.Errorf("%d URLs are documented; the pattern no longer finds them", seen)
 	}
 }

@@ -20,7 +20,8 @@ import (
 type planCmd struct {
 	Routes []string `arg:"" optional:"" name:"route" help:"Routes to predict; the four of the experiment, or those of --from, where none is named."`
 	Group  string   `placeholder:"NAME" help:"Predict a group of routes instead: ${groups}."`
-	From   string   `placeholder:"FILE|DIR" help:"Take routes and what they cost from a service's snapshot, or from the result of a run of pghold lab. Settings that are named on the command line still count."`
+	From   []string `placeholder:"FILE|URL|DIR" sep:"none" help:"Take routes and what they cost from a service's snapshot (a file, or the URL of its page; several replicas' are added up), from a recording of pghold watch, or from the folder of a run of pghold lab. Settings that are named on the command line still count."`
+	Header []string `placeholder:"'NAME: VALUE'" sep:"none" help:"Send this header to a URL of --from; may be repeated."`
 	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
 	Target         []string `placeholder:"success>=0.999" sep:"none" help:"Say how many connections it takes; may be repeated. Of success and throughput (per second) the least, of p50, p90, p95, p99 and mean, which are latencies, the most. Exit with 3 where it cannot be reached." group:"Questions:"`
@@ -58,9 +59,9 @@ Examples:
   pghold plan --from pghold-results/20261123-190515     predicts a run from what it measured
   pghold plan --validate 24 --seed 1
   pghold plan --validate 1 --group price
-  curl -s 'localhost:8080/debug/holds?format=json' > holds.json
-  pghold plan --from holds.json --load 2 --target 'success>=0.999'
-  pghold plan --from holds.json --breaks --what-if --client-timeout 10s`
+  pghold plan --from http://127.0.0.1:8080/debug/holds --load 2 --target 'success>=0.999'
+  pghold plan --from holds-1.json --from holds-2.json --breaks --client-timeout 10s
+  pghold plan --from recording.gz --connections 15      what pghold watch --record wrote`
 }
 
 func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
@@ -70,7 +71,7 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 	case c.Validate > 0:
 		return c.validate(ctx, s)
 	}
-	a, err := c.questions(k)
+	a, err := c.questions(ctx, k)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
@@ -65,12 +66,14 @@ func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now
 		}
 		all = append(all, culprits.Conclusion())
 	}
-	now.is(q.Name, "the timeouts")
-	budget, err := plan.Budget(q)
-	if err != nil {
-		return nil, err
+	if q.Together() || len(q.Others) == 0 || len(c.Routes) > 0 { // else what is said of all is enough
+		now.is(q.Name, "the timeouts")
+		budget, err := plan.Budget(q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, budget.Conclusion())
 	}
-	all = append(all, budget.Conclusion())
 	db := plan.Database{MaxConnections: c.MaxConnections, Surge: c.Surge}
 	if room && len(targets) == 0 && db.MaxConnections > 0 {
 		all = append(all, plan.Room(q, db))
@@ -105,7 +108,7 @@ func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now
 // assumed says what the settings, which a reader of the result sees, do not.
 func assumed(c *planCmd, qs []plan.Question) []string {
 	var all []string
-	if qs[0].Model.Overheads == (plan.Overheads{}) {
+	if !slices.ContainsFunc(append([]plan.Question{qs[0]}, qs[0].Others...), func(q plan.Question) bool { return q.Model.Overheads != plan.Overheads{} }) {
 		all = append(all, "From settings alone statements, connecting and the network take no time; --from takes from a run or a service what they do.")
 	}
 	var parts []string

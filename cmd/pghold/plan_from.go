@@ -1,21 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
 	holds "github.com/pghold/pghold"
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/plan"
-	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 )
 
 // asked is what is asked.
@@ -31,9 +27,9 @@ type asked struct {
 	rate     float64             // that was named; 0: none was
 }
 
-func (c *planCmd) questions(k *kong.Context) (asked, error) {
+func (c *planCmd) questions(ctx context.Context, k *kong.Context) (asked, error) {
 	flags := named(k)
-	if c.From != "" && flags["pgbouncer-size"] && !flags["pgbouncer"] {
+	if len(c.From) > 0 && flags["pgbouncer-size"] && !flags["pgbouncer"] {
 		c.Bouncer = true // the run has one, or is to have one
 	}
 	settings, err := c.settings()
@@ -41,7 +37,7 @@ func (c *planCmd) questions(k *kong.Context) (asked, error) {
 		return asked{}, err
 	}
 	flags["pgbouncer-size"] = flags["pgbouncer-size"] || flags["pgbouncer"]
-	a, err := c.from(settings, flags)
+	a, err := c.from(ctx, settings, flags)
 	if err != nil {
 		return a, err
 	}
@@ -59,15 +55,15 @@ func (c *planCmd) questions(k *kong.Context) (asked, error) {
 	return a, nil
 }
 
-func (c *planCmd) from(settings experiment.Settings, named map[string]bool) (asked, error) {
-	if c.From == "" {
+func (c *planCmd) from(ctx context.Context, settings experiment.Settings, named map[string]bool) (asked, error) {
+	if len(c.From) == 0 {
 		cases, err := c.cases(settings)
 		return asked{questions: plan.Questions(cases, plan.Model{}), settings: settings}, usage(err)
 	}
 	if c.Group != "" {
 		return asked{}, usage(errors.New("--from has routes of its own: name some of them, and no --group"))
 	}
-	a, err := c.recorded(settings, named)
+	a, err := c.recorded(ctx, settings, named)
 	if err != nil || len(c.Routes) == 0 {
 		return a, err
 	}
@@ -95,22 +91,9 @@ func (c *planCmd) from(settings experiment.Settings, named map[string]bool) (ask
 	return a, nil
 }
 
-// recorded reads --from: a folder is a run's, and a file is the result of one or a
-// service's snapshot.
-func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) (a asked, err error) {
-	info, err := os.Stat(c.From)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return a, fmt.Errorf("there is no file or folder %s: name a snapshot, or the folder of a run", c.From)
-	case err != nil:
-		return a, fmt.Errorf("reading --from: %w", err)
-	}
-	if info.IsDir() {
-		a, err = c.ofRun()
-	} else {
-		a, err = c.ofFile(settings, named)
-	}
-	if err != nil {
+// recorded reads --from, and has what is named on the command line count.
+func (c *planCmd) recorded(ctx context.Context, settings experiment.Settings, named map[string]bool) (a asked, err error) {
+	if a, err = c.sources(ctx, settings, named); err != nil {
 		return a, err
 	}
 	a.settings.Override(settings, named)
@@ -137,54 +120,6 @@ func (c *planCmd) recorded(settings experiment.Settings, named map[string]bool) 
 			q.Model.AnyPool = false
 		}
 	}
-	return a, nil
-}
-
-func (c *planCmd) ofRun() (asked, error) {
-	r, err := rundir.Load(c.From)
-	if err != nil {
-		return asked{}, err
-	}
-	return c.ofResult(r)
-}
-
-func (c *planCmd) ofResult(r *experiment.Result) (a asked, err error) {
-	if a.questions, err = plan.FromRun(r); err != nil {
-		return a, fmt.Errorf("%s: %w", c.From, err)
-	}
-	if busy := plan.Busy(r); busy != "" {
-		a.warnings = append(a.warnings, fmt.Sprintf("The machine was busy while the run was measured: %s. What it tells of statements, connects and calls is of that moment; measure again with nothing else running.", busy))
-	}
-	a.settings, a.run = r.Settings, true
-	return a, nil
-}
-
-func (c *planCmd) ofFile(settings experiment.Settings, named map[string]bool) (a asked, err error) {
-	b, err := os.ReadFile(c.From)
-	if err != nil {
-		return a, fmt.Errorf("reading --from: %w", err)
-	}
-	switch r, err := experiment.ReadResult(b); {
-	case err == nil:
-		return c.ofResult(r)
-	case filepath.Base(c.From) == rundir.ResultFile:
-		return c.ofRun() // which says what to do
-	}
-	snapshot, err := holds.ReadSnapshot(b)
-	if err == nil {
-		if !named["duration"] { // a service's load lasts
-			settings.Duration = time.Minute
-		}
-		a.questions, err = plan.FromSnapshot(snapshot, settings)
-		a.snapshot, a.base = snapshot, settings
-		if named["rate"] {
-			a.rate = settings.Rate
-		}
-	}
-	if err != nil {
-		return a, fmt.Errorf("%s: %w", c.From, err)
-	}
-	a.settings = a.questions[0].Settings
 	return a, nil
 }
 
