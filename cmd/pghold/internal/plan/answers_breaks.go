@@ -40,6 +40,9 @@ func Breaks(q Question) (Breaking, error) {
 	// Above its capacity, queues grow for as long as the load lasts. Below it, chance
 	// or what comes at once may still be too much for somebody's patience.
 	ceiling := q.capacity()
+	if ceiling == 0 { // what the other routes take is too much already
+		return b, nil
+	}
 	holds := func(rate float64) (bool, error) {
 		r, err := q.atRate(rate).look()
 		return err == nil && r.SuccessRatio >= served, err
@@ -92,7 +95,11 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	c := experiment.Conclusion{About: "breaks", Cases: []string{b.Case}, Figures: map[string]float64{}}
 	var limits []string
 	for _, s := range b.Stations {
-		limits = append(limits, fmt.Sprintf("%d %s, %s each, carry %s/s", s.Places, s.Name, words.Short(s.Held), words.Rounded(s.Capacity)))
+		of := ""
+		if s.Others > 0 {
+			of = fmt.Sprintf(", less the %s that other routes use", words.Rounded(s.Others))
+		}
+		limits = append(limits, fmt.Sprintf("%d %s%s, %s each, carry %s/s", s.Places, s.Name, of, words.Short(s.Held), words.Rounded(s.Capacity)))
 		c.Figures["capacity_per_s."+strings.ReplaceAll(s.Name, " ", "_")] = s.Capacity
 	}
 	if !math.IsInf(b.Rate, 1) {
@@ -101,6 +108,9 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	switch {
 	case b.answer >= b.clientTimeout:
 		c.Sentence = fmt.Sprintf("It breaks at any rate, by the client's deadline: a request takes %s, and its client leaves after %s.", words.Short(b.answer), words.Short(b.clientTimeout))
+		return c
+	case b.Rate == 0 && len(b.Stations) > 0 && b.Stations[0].Capacity == 0:
+		c.Sentence = fmt.Sprintf("It breaks at any rate: the other routes alone need %s of the %d %s.", words.Rounded(b.Stations[0].Others), b.Stations[0].Places, b.Stations[0].Name)
 		return c
 	case b.Rate == 0:
 		c.Sentence = "It breaks at any rate: more than one request in a thousand fails, however few there are."
