@@ -162,6 +162,9 @@ func (f Culprits) Conclusion() experiment.Conclusion {
 			lines = append(lines, f.line(i))
 		}
 	}
+	if len(f.All) > 1 && f.Waiting > 0.01 {
+		lines = append(lines, fmt.Sprintf("With all %d fixed, %s requests wait for a connection on average instead of %s.", len(f.All), words.Rounded(f.WaitingAfter), words.Rounded(f.Waiting)))
+	}
 	if more := len(f.All) - mostCulprits; more > 0 {
 		lines = append(lines, fmt.Sprintf("%s more hold a connection through a call.", words.Count(more, "route")))
 	}

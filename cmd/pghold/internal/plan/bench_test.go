@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,4 +91,27 @@ func route(t testing.TB, name string) experiment.Route {
 		t.Fatal(err)
 	}
 	return r[0]
+}
+
+// BenchmarkMix is 20 routes that share the pools of 40 replicas, with intervals: 1,000
+// requests/s for a minute, 20 times, and as often with inputs in doubt.
+func BenchmarkMix(b *testing.B) {
+	s := experiment.Defaults()
+	s.Pool, s.PoolSize, s.MaxOverflow, s.Duration = experiment.PgxPool, 10, 0, time.Minute
+	q := Question{Case: experiment.Case{Name: AllRoutes, Settings: s}, Model: Model{Arrivals: Poisson, Replicas: 40, RandomReplica: true}}
+	q.Settings.Rate = 1000
+	for i := range 20 {
+		one := Question{Case: experiment.Case{Name: fmt.Sprint(i), Route: experiment.Route{Steps: callInside}, Settings: s}, Evidence: Evidence{Arrivals: 1000, Calls: 1000}}
+		one.Settings.Rate = 50
+		for j := range 1000 {
+			one.Model.Calls = append(one.Model.Calls, time.Duration(j)*600*time.Microsecond)
+		}
+		q.Others = append(q.Others, one)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := q.answer(Replications); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
