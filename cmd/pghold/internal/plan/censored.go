@@ -40,7 +40,6 @@ func censored(ended []time.Duration, count float64, open []time.Duration) []time
 		}
 		return cmp.Compare(a.d, b.d)
 	})
-	all[len(all)-1].open = false
 	atRisk := count + float64(len(open))
 	survive := 1.0
 	lengths := make([]time.Duration, len(ended))

@@ -190,8 +190,14 @@ func TestFromSnapshot_CanBeAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(b.Rate-5.9) > 0.1 || b.Stations[0].Name != "connections" {
+	if math.Abs(b.Stations[0].Capacity-(12-50*0.004)/2.004) > 1e-6 || b.Rate > b.Stations[0].Capacity || b.Rate < 5.8 || b.Stations[0].Name != "connections" {
 		t.Errorf("breaks at %v by %+v, want about 5.9/s by the connections, of which the other route takes 0.2", b.Rate, b.Stations)
+	}
+	if used, want := qs[2].used(), 10*2.004+50*0.004; math.Abs(used-want) > 1e-6 {
+		t.Errorf("beside /slow, /fast finds %v connections in use, want %v with its own", used, want)
+	}
+	if rest := qs[0].timeouts().Rest; rest < 2*time.Second { // one request in six calls
+		t.Errorf("95 %% of the requests need no more than %v once they have a connection, want 2 s", rest)
 	}
 	a, err := WhatIf(qs[1], 2)
 	if err != nil {
