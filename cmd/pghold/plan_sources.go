@@ -77,6 +77,9 @@ func (c *planCmd) ofSnapshots(snapshots []*holds.Snapshot, settings experiment.S
 	if twice := len(snapshots) - replicas; twice > 0 {
 		a.warnings = append(a.warnings, fmt.Sprintf("Of %s there is a later one of the same replica, which counts.", words.Count(twice, "snapshot")))
 	}
+	if !named["rate"] {
+		a.warnings = append(a.warnings, plan.Recent(snapshot)...)
+	}
 	settings = c.asService(settings, named)
 	if a.questions, err = plan.FromSnapshot(snapshot, settings); err != nil {
 		return a, fmt.Errorf("%s: %w", strings.Join(c.From, ", "), err)

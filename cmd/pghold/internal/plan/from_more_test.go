@@ -67,6 +67,9 @@ func TestFromSnapshot_TakesWhatComesNow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if notes := Recent(windows(c.minute, c.ten, c.all)); (len(notes) > 0) != (c.rate == 100) {
+			t.Errorf("%+v: got notes %q", c, notes)
+		}
 		if q := qs[0]; len(qs) != 1 || q.Settings.Rate != c.rate || q.Settings.Slow != c.slow {
 			t.Errorf("%+v: got %v/s, and calls of %v", c, q.Settings.Rate, q.Settings.Slow)
 		}

@@ -78,14 +78,20 @@ func recent(all []stretch) (stretch, bool) {
 	return best, true
 }
 
-// note says which stretch was taken, where it is not all of the time.
-func (s stretch) note(pool string, all []stretch) string {
-	if s.asked == 0 {
-		return ""
+// Recent says of which stretch of time the rates are that FromSnapshot takes, of each pool
+// where it is not all the time since recording began.
+func Recent(s *pghold.Snapshot) (notes []string) {
+	for _, p := range poolsOf(s) {
+		all := p.stretchesOf(s)
+		now, ok := recent(all)
+		if !ok || now.asked == 0 {
+			continue
+		}
+		whole := all[len(all)-1]
+		notes = append(notes, fmt.Sprintf("The rates of pool %q are those of its last %s, %s requests/s; since recording began there were %s/s on average.",
+			p.Name, words.Short(now.d.Round(time.Second)), words.Rounded(now.sum/now.d.Seconds()), words.Rounded(whole.sum/whole.d.Seconds())))
 	}
-	whole := all[len(all)-1]
-	return fmt.Sprintf("The rates of pool %q are those of its last %s, %s requests/s: since recording began there were %s/s on average.",
-		pool, words.Short(s.d.Round(time.Second)), words.Rounded(s.sum/s.d.Seconds()), words.Rounded(whole.sum/whole.d.Seconds()))
+	return notes
 }
 
 // calm is how much silence may differ, as a ratio, between a stretch and all of the time
