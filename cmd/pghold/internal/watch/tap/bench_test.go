@@ -1,6 +1,7 @@
 package tap_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -24,7 +25,9 @@ import (
 
 // BenchmarkPrice compares what the tap adds with what PgBouncer adds in session mode,
 // and with nothing between: in turn, as many rounds as -benchtime says (9x), the median
-// of each. It runs pgbench, so each figure has another program's view.
+// of each. It runs pgbench, so each figure has another program's view. On Linux it also
+// says what processor time both take for a transaction, which other work on the machine
+// changes less than it changes a latency.
 //
 //	go test ./cmd/pghold/internal/watch/tap -run '^$' -bench 'Price$' -benchtime 9x
 func BenchmarkPrice(b *testing.B) { price(b, pgtest.DSN(b)) }
@@ -56,6 +59,7 @@ func price(b *testing.B, dsn string) {
 			b.Fatalf("%s: encrypted: %v, want %v", way.name, encrypted, want)
 		}
 	}
+	processes := map[string]int{"tap": os.Getpid(), "pgbouncer": descendant("pgbouncer")}
 	pgbench(b, dsn, "-i", "-s", "10", "-q")
 	length := 2 * time.Second
 	if b.N == 1 {
@@ -73,13 +77,19 @@ func price(b *testing.B, dsn string) {
 	} {
 		b.Run(load.name, func(b *testing.B) {
 			took := map[string][]float64{} // milliseconds
+			// Of the process between, in all rounds.
+			spent, done := map[string]time.Duration{}, map[string]float64{}
 			for b.Loop() {
 				for _, way := range ways {
 					var ms float64
 					if load.args == nil {
 						ms = copyOut(b, way.dsn)
 					} else {
-						ms = latency(b, pgbench(b, way.dsn, load.args...))
+						before := processor(processes[way.name])
+						out := pgbench(b, way.dsn, load.args...)
+						spent[way.name] += processor(processes[way.name]) - before
+						done[way.name] += figure(b, out, processed)
+						ms = figure(b, out, average)
 					}
 					took[way.name] = append(took[way.name], ms)
 				}
@@ -94,6 +104,11 @@ func price(b *testing.B, dsn string) {
 			b.ReportMetric(tap, "ms-tap")
 			b.ReportMetric(bouncer, "ms-pgbouncer")
 			b.ReportMetric((tap-direct)/(bouncer-direct), "added/pgbouncer's")
+			for _, way := range ways[1:] {
+				if spent[way.name] > 0 {
+					b.ReportMetric(float64(spent[way.name].Nanoseconds())/1000/done[way.name], "µs-cpu-"+way.name)
+				}
+			}
 		})
 	}
 	b.StopTimer()
@@ -130,19 +145,58 @@ func pgbench(b *testing.B, dsn string, args ...string) string {
 	return string(out)
 }
 
-var average = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
+var (
+	average   = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
+	processed = regexp.MustCompile(`transactions actually processed: ([0-9]+)`)
+)
 
-func latency(b *testing.B, out string) float64 {
+// figure is one of those that pgbench says.
+func figure(b *testing.B, out string, which *regexp.Regexp) float64 {
 	b.Helper()
-	m := average.FindStringSubmatch(out)
+	m := which.FindStringSubmatch(out)
 	if m == nil {
-		b.Fatalf("pgbench says no latency: %s", out)
+		b.Fatalf("pgbench does not say %q: %s", which, out)
 	}
-	ms, err := strconv.ParseFloat(m[1], 64)
+	f, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return ms
+	return f
+}
+
+// stat is what Linux says of a process: its name, its parent, and its processor time.
+func stat(pid int) (name string, parent int, spent time.Duration) {
+	all, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	from, to := bytes.IndexByte(all, '('), bytes.LastIndexByte(all, ')')
+	if to < 0 {
+		return "", 0, 0
+	}
+	fields := strings.Fields(string(all[to+1:]))
+	parent, _ = strconv.Atoi(fields[1])
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return string(all[from+1 : to]), parent, time.Duration(user+system) * 10 * time.Millisecond
+}
+
+func processor(pid int) time.Duration {
+	_, _, spent := stat(pid)
+	return spent
+}
+
+// descendant is this process's descendant of a name, 0 where that cannot be told.
+func descendant(name string) int {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, path := range all {
+		pid, _ := strconv.Atoi(filepath.Base(path))
+		is, parent, _ := stat(pid)
+		for is == name && parent > 1 {
+			if parent == os.Getpid() {
+				return pid
+			}
+			_, parent, _ = stat(parent)
+		}
+	}
+	return 0
 }
 
 // copyOut reads 100 MB and returns how long that took, in milliseconds.
