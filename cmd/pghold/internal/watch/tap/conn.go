@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/printable"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
@@ -23,6 +20,9 @@ type conn struct {
 	app, server       net.Conn
 	appTLS, serverTLS bool
 	uncounted         bool // replication: it passes, and has no session in the ledger
+	// greeting is of the direction that begins at the server; nil where nothing is changed in
+	// that, or no longer.
+	greeting *greeting
 
 	mu     sync.Mutex // guards what follows, and keeps the two directions in order
 	client watch.Client
@@ -98,30 +98,22 @@ func (c *conn) fromApp() {
 
 // fromServer passes on what the server sends.
 func (c *conn) fromServer() {
-	buffer, has, err := c.letIn(make([]byte, bufferSize))
-	var network net.Error
-	if errors.As(err, &network) {
-		c.serverEnded(time.Now(), err)
-		return
-	}
-	if err != nil {
-		c.giveUp("the server", err)
-		return
-	}
+	buffer := make([]byte, bufferSize)
 	var in scanner
 	to := &fromServer{conn: c}
 	for {
-		n := has
-		if has = 0; n == 0 {
-			n, err = c.server.Read(buffer)
-		}
+		n, err := c.server.Read(buffer)
 		to.now = time.Now()
-		if n > 0 {
-			if failed := c.read(&in, buffer[:n], to); failed != nil {
-				c.giveUp("the server", failed)
-				return
-			}
-			if _, err := c.app.Write(buffer[:n]); err != nil {
+		b, failed := c.greeted(buffer[:n])
+		if failed == nil {
+			failed = c.read(&in, b, to)
+		}
+		if failed != nil {
+			c.giveUp("the server", failed)
+			return
+		}
+		if len(b) > 0 {
+			if _, err := c.app.Write(b); err != nil {
 				c.ended(time.Now())
 				return
 			}
@@ -392,57 +384,4 @@ func (c *fromServer) begun() {
 		c.asked = c.asked[1:]
 	}
 	c.copying, c.quiet = true, c.now
-}
-
-// maxGreeting is how long a message of the server may be before the client is let in.
-const maxGreeting = 1 << 20
-
-// letIn passes on what the server says until the client is let in, or is not. It
-// returns the buffer, and how many bytes in it came after that.
-func (c *conn) letIn(buffer []byte) (_ []byte, has int, err error) {
-	for {
-		n, err := c.server.Read(buffer[has:])
-		has += n
-		for has >= 5 {
-			length := int(binary.BigEndian.Uint32(buffer[1:])) + 1
-			if length < 5 || length > maxGreeting {
-				return nil, 0, fmt.Errorf("a message of type %q says that it is %d bytes long", buffer[0], length-1)
-			}
-			if has < length {
-				if length > len(buffer) {
-					buffer = append(buffer, make([]byte, length-len(buffer))...)
-				}
-				break
-			}
-			m := buffer[:length]
-			in := m[0] == 'R' && length >= 9 && binary.BigEndian.Uint32(m[5:]) == pgproto3.AuthTypeOk
-			if m[0] == 'R' && c.serverTLS && !c.appTLS {
-				m = withoutPlus(m)
-			}
-			if _, err := c.app.Write(m); err != nil {
-				return nil, 0, err
-			}
-			has = copy(buffer, buffer[length:has])
-			if in {
-				return buffer, has, nil
-			}
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-}
-
-// withoutPlus is the offer of SASL mechanisms without the one that needs TLS.
-func withoutPlus(m []byte) []byte {
-	var offer pgproto3.AuthenticationSASL
-	if len(m) < 9 || binary.BigEndian.Uint32(m[5:]) != pgproto3.AuthTypeSASL || offer.Decode(m[5:]) != nil {
-		return m
-	}
-	offer.AuthMechanisms = slices.DeleteFunc(offer.AuthMechanisms, func(name string) bool { return name == "SCRAM-SHA-256-PLUS" })
-	b, err := offer.Encode(nil)
-	if err != nil {
-		return m
-	}
-	return b
 }

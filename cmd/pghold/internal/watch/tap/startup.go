@@ -107,6 +107,9 @@ func (t *Tap) serve(raw net.Conn) {
 		refuse(app, "08P01", "pghold watch: "+err.Error())
 		return
 	}
+	if c.serverTLS && !c.appTLS {
+		c.greeting = &greeting{}
+	}
 	if !t.loop.take(c) {
 		c.pass()
 	}
