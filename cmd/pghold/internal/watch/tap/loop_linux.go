@@ -1,7 +1,9 @@
 package tap
 
 import (
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -11,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop passes the bytes of all connections that are plain sockets on both sides, in one
-// goroutine, by epoll. Two goroutines a connection, as conn.pass has, cost more than all
-// else: the runtime has to wake one for each message.
+// loop passes the bytes of all connections that are sockets on both sides, with TLS or
+// without, in one goroutine, by epoll. Two goroutines a connection, as conn.pass has, cost
+// more than all else: the runtime has to wake one for each message.
 //
 // Its descriptors are duplicates that nobody else knows: the runtime goes on polling
 // those that it has. They are closed when a turn is over, so within one a number means
@@ -25,13 +27,15 @@ type loop struct {
 	started bool
 	closed  bool
 	epoll   int
-	wake    int // an event that close sends
+	wake    int // has the loop take a turn
 	legs    map[int32]*leg
+	again   []*leg // those to read from in the next turn, whatever epoll says
 
 	// What follows is the goroutine's own.
 	buffer  [bufferSize]byte // what is passed on
+	sealed  []byte           // what TLS has written, until it is sent
 	events  [128]unix.EpollEvent
-	again   []*leg    // those to read from in the next turn, whatever epoll says
+	busy    bool      // there is something in again
 	spare   []*leg    // again, of every other turn
 	gone    []int     // descriptors to close
 	latest  time.Time // when something was read
@@ -47,15 +51,23 @@ type leg struct {
 	in       scanner
 	to       reader
 	now      *time.Time // of to
+	tls      *tls.Conn  // over a wire of this leg; nil without TLS
 
 	readable bool // epoll said so, and reading has not shown otherwise
 	ending   bool // so that a short read does not show otherwise
 	queued   bool // it is in again
 	tellRoom bool // epoll says when there is room to send
 
-	held  []byte    // what was read here, and the other has no room for; nothing is read then
-	since time.Time // when it was read
+	failed error // by what reading has ended, when all that was read has gone on
+
+	held  []byte    // what is to be sent here, and there is no room for; then nothing is read from the other
+	since time.Time // when that was read
 }
+
+// maxHeld is how much is held before nothing more is read from the same side either. What
+// the other side sent is less. More comes only of TLS itself: who has it change keys again
+// and again, and does not read the answers, has to wait.
+const maxHeld = 4 * bufferSize
 
 // take takes a connection that is ready to be passed on. It is false if it cannot. The
 // caller still has to close the connection's sockets, which does not end it.
@@ -76,12 +88,16 @@ func (l *loop) take(c *conn) bool {
 		unix.Close(server)
 		return false
 	}
+	if len(l.again) > 0 {
+		l.takeTurn()
+	}
 	return true
 }
 
-// duplicate is another descriptor of a plain socket. It does not block, as the socket
-// does not.
+// duplicate is another descriptor of a connection's socket. It does not block, as the
+// socket does not.
 func duplicate(c net.Conn) (fd int, err error) {
+	c = socketOf(c)
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -133,7 +149,7 @@ func (l *loop) open() (err error) {
 		unix.Close(l.epoll)
 		return err
 	}
-	if err = l.control(unix.EPOLL_CTL_ADD, l.wake, unix.EPOLLIN); err != nil {
+	if err = l.control(unix.EPOLL_CTL_ADD, l.wake, unix.EPOLLIN|unix.EPOLLET); err != nil {
 		unix.Close(l.wake)
 		unix.Close(l.epoll)
 		return err
@@ -155,9 +171,12 @@ func (l *loop) close() {
 	}
 	l.closed = true
 	if l.started {
-		unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		l.takeTurn()
 	}
 }
+
+// takeTurn has the loop take a turn, if it waits. Its caller has the lock.
+func (l *loop) takeTurn() { unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // arrivals are the events that say that there is more to read than before.
 const arrivals = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
@@ -176,6 +195,8 @@ func (l *loop) add(c *conn, appFD, serverFD int) error {
 		return err
 	}
 	l.legs[int32(appFD)], l.legs[int32(serverFD)] = app, server
+	app.secure(c.app)
+	server.secure(c.server)
 	return nil
 }
 
@@ -183,7 +204,7 @@ func (l *loop) add(c *conn, appFD, serverFD int) error {
 // come: of each direction as much as the buffer holds, so that each has its turn. It is
 // false when the loop has ended.
 func (l *loop) turn(wait int) bool {
-	if len(l.again) > 0 {
+	if l.busy {
 		wait = 0
 	}
 	n, err := unix.EpollWait(l.epoll, l.events[:], wait)
@@ -208,6 +229,7 @@ func (l *loop) turn(wait int) bool {
 		}
 	}
 	l.closeGone()
+	l.busy = len(l.again) > 0
 	return true
 }
 
@@ -230,8 +252,8 @@ func (l *loop) closeGone() {
 
 // happened is told of a socket's events.
 func (l *loop) happened(leg *leg, events uint32) {
-	if events&unix.EPOLLOUT != 0 && len(leg.other.held) > 0 {
-		l.resume(leg.other)
+	if events&unix.EPOLLOUT != 0 && len(leg.held) > 0 {
+		l.resume(leg)
 	}
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		leg.ending = true
@@ -243,79 +265,185 @@ func (l *loop) happened(leg *leg, events uint32) {
 }
 
 // resume sends what is held back.
-func (l *loop) resume(from *leg) {
-	if !l.send(from, from.held) || len(from.held) > 0 {
+func (l *loop) resume(to *leg) {
+	rest, ok := l.push(to, to.held)
+	if !ok {
 		return
 	}
-	if from.isServer {
-		from.conn.taken(time.Since(from.since))
+	if len(rest) > 0 {
+		to.held = append(to.held[:0], rest...)
+		return
 	}
-	l.pass(from)
+	to.held = nil
+	if !to.isServer {
+		to.conn.taken(time.Since(to.since))
+	}
+	l.pass(to.other)
+	l.pass(to)
 }
 
-// pass passes on what can be read from a socket, as much as the buffer holds.
+// pass passes on what can be read from a side, as much as the buffer holds.
 func (l *loop) pass(from *leg) {
-	if !from.readable || from.queued || len(from.held) > 0 || from.fd < 0 {
+	to := from.other
+	if from.queued || len(to.held) > 0 || len(from.held) > maxHeld || from.fd < 0 {
 		return
 	}
-	n, err := unix.Read(from.fd, l.buffer[:])
-	if err == unix.EAGAIN {
-		from.readable = false
+	n, err := from.read(l.buffer[:])
+	if n == 0 && err == unix.EAGAIN && len(l.sealed) == 0 {
 		return
 	}
 	now := time.Now()
 	l.latest = now
-	if n <= 0 && err != unix.EINTR {
-		l.sideEnded(from, err, now)
+	if !l.flush(from) { // answers of TLS to what was read
 		return
 	}
 	if n > 0 {
 		*from.now = now
-		if err := from.conn.read(&from.in, l.buffer[:n], from.to); err != nil {
-			l.broken(from, err)
+		b := l.buffer[:n]
+		var failed error
+		if from.isServer {
+			b, failed = from.conn.greeted(b)
+		}
+		if failed == nil {
+			failed = from.conn.read(&from.in, b, from.to)
+		}
+		if failed != nil {
+			l.broken(from, failed)
 			return
 		}
-		if !l.send(from, l.buffer[:n]) {
+		if !l.send(to, b) {
 			return
 		}
-		if len(from.held) > 0 {
-			from.since = now
-			return
-		}
-		if n < len(l.buffer) && !from.ending {
-			from.readable = false // until there is an event
-			return
-		}
+	}
+	if err == unix.EAGAIN {
+		return // until there is an event
+	}
+	from.failed = err
+	if n == 0 {
+		l.sideEnded(from, err, now)
+		return
 	}
 	from.queued = true
 	l.again = append(l.again, from)
 }
 
-// send sends what was read from a socket to the other, and holds back what that has no
-// room for. It is false if the connection has ended.
-func (l *loop) send(from *leg, b []byte) bool {
-	to := from.other
-	for len(b) > 0 {
-		n, err := unix.Write(to.fd, b)
-		if err == unix.EAGAIN {
-			break
+// read reads what there is, as much as fits. The error EAGAIN says that this was all for
+// now; with any other, too, something may have been read.
+func (g *leg) read(b []byte) (n int, err error) {
+	if g.failed != nil {
+		return 0, g.failed
+	}
+	if g.tls == nil {
+		n, err = g.receive(b)
+		if err == nil && !g.readable {
+			err = unix.EAGAIN
 		}
-		if err != nil && err != unix.EINTR {
+		return n, err
+	}
+	for n < len(b) && err == nil { // of a record each time
+		var more int
+		more, err = g.tls.Read(b[n:])
+		n += more
+	}
+	return n, err
+}
+
+// receive reads from the socket, where it is not known that nothing is there.
+func (g *leg) receive(b []byte) (n int, err error) {
+	if !g.readable {
+		return 0, unix.EAGAIN
+	}
+	n, err = ignoringEINTR(unix.Read, g.fd, b)
+	switch {
+	case err == unix.EAGAIN:
+		g.readable = false
+	case err == nil && n == 0:
+		return 0, io.EOF
+	case n < len(b) && !g.ending:
+		g.readable = false
+	}
+	return max(n, 0), err
+}
+
+func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (n int, err error) {
+	for {
+		if n, err = call(fd, b); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// send sends a side what has come from the other, and holds back what there is no room for.
+// It is false if the connection has ended.
+func (l *loop) send(to *leg, b []byte) bool {
+	if to.tls == nil {
+		return l.sendRaw(to, b)
+	}
+	if len(b) > 0 {
+		if _, err := to.tls.Write(b); err != nil {
+			l.takeSealed()
 			l.sideEnded(to, err, time.Now())
 			return false
 		}
-		b = b[max(n, 0):]
 	}
-	if len(b) == 0 {
-		from.held = nil
-		return true
+	return l.flush(to)
+}
+
+// flush sends a side what its TLS has written.
+func (l *loop) flush(to *leg) bool {
+	return l.sendRaw(to, l.takeSealed())
+}
+
+// takeSealed takes what TLS has written. It is good until TLS writes more.
+func (l *loop) takeSealed() []byte {
+	b := l.sealed
+	l.sealed = l.sealed[:0]
+	return b
+}
+
+func (l *loop) sendRaw(to *leg, b []byte) bool {
+	if len(to.held) == 0 {
+		var ok bool
+		if b, ok = l.push(to, b); !ok || len(b) == 0 {
+			return ok
+		}
+		to.since = l.latest
 	}
-	from.held = append(from.held[:0], b...)
-	if !to.tellRoom { // for good: most sockets are never full, some are all the time
-		to.tellRoom = true
-		l.control(unix.EPOLL_CTL_MOD, to.fd, arrivals|unix.EPOLLOUT)
-	}
+	to.held = append(to.held, b...)
 	return true
+}
+
+// push writes what there is room for, and returns the rest. It is false if the connection
+// has ended.
+func (l *loop) push(to *leg, b []byte) (rest []byte, ok bool) {
+	for len(b) > 0 {
+		n, err := ignoringEINTR(unix.Write, to.fd, b)
+		if err == unix.EAGAIN {
+			if !to.tellRoom { // for good: most sockets are never full, some are all the time
+				to.tellRoom = true
+				l.control(unix.EPOLL_CTL_MOD, to.fd, arrivals|unix.EPOLLOUT)
+			}
+			break
+		}
+		if err != nil {
+			l.sideEnded(to, err, time.Now())
+			return nil, false
+		}
+		b = b[n:]
+	}
+	return b, true
+}
+
+// tell sends a side a last message, unless it would be in the middle of another.
+func (l *loop) tell(to *leg, message []byte) {
+	if len(to.held) > 0 {
+		return
+	}
+	if to.tls != nil {
+		to.tls.Write(message)
+		message = l.takeSealed()
+	}
+	unix.Write(to.fd, message)
 }
 
 // broken ends a connection that cannot go on.
@@ -325,9 +453,7 @@ func (l *loop) broken(from *leg, err error) {
 		app, who = from.other, "the server"
 	}
 	line, told := from.conn.broken(who, err)
-	if len(app.other.held) == 0 { // otherwise it would be in the middle of a message
-		unix.Write(app.fd, told)
-	}
+	l.tell(app, told)
 	l.drop(from, time.Now())
 	if line != "" {
 		l.tap.serving.Go(func() { l.tap.cfg.Log(line) }) // which may take its time
@@ -339,9 +465,7 @@ func (l *loop) broken(from *leg, err error) {
 func (l *loop) sideEnded(side *leg, err error, at time.Time) {
 	if side.isServer && !gone(err) {
 		why, told := lostServer(err)
-		if len(side.held) == 0 { // otherwise it would be in the middle of a message
-			unix.Write(side.other.fd, told)
-		}
+		l.tell(side.other, told)
 		l.tap.serving.Go(func() { l.tap.lost(why) }) // who is told may take his time
 	}
 	l.drop(side, at)
@@ -351,6 +475,10 @@ func (l *loop) sideEnded(side *leg, err error, at time.Time) {
 func (l *loop) drop(one *leg, at time.Time) {
 	one.conn.ended(at)
 	for _, leg := range [...]*leg{one, one.other} {
+		if leg.tls != nil && len(leg.held) == 0 {
+			leg.tls.CloseWrite() // so that it is no network that is lost
+			unix.Write(leg.fd, l.takeSealed())
+		}
 		// Closing would do, were it not for a process that is just being started and has them, too.
 		l.control(unix.EPOLL_CTL_DEL, leg.fd, 0)
 		delete(l.legs, int32(leg.fd))

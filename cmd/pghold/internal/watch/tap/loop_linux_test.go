@@ -396,7 +396,7 @@ func TestLoop_NetworkLost(t *testing.T) {
 				if leg.isServer != c.server || leg.fd < 0 {
 					continue
 				}
-				leg.held = c.held
+				leg.other.held = c.held
 				h.mu.Lock()
 				h.sideEnded(leg, c.err, time.Now())
 				h.closeGone()

@@ -168,7 +168,7 @@ func (t *Tap) greet(raw net.Conn) (app net.Conn, encrypted bool, hello first, er
 }
 
 func (t *Tap) secure(raw net.Conn) (net.Conn, error) {
-	app := tls.Server(raw, t.cfg.TLS)
+	app := tls.Server(wired(raw), t.cfg.TLS)
 	if err := app.HandshakeContext(t.ctx); err != nil {
 		t.cfg.Log(fmt.Sprintf("%s: TLS with the app: %s", address(raw.RemoteAddr()), printable.Line(err.Error())))
 		return nil, err

@@ -291,7 +291,7 @@ func encrypt(ctx context.Context, c net.Conn, cfg *tls.Config, direct bool) (net
 			return nil, errors.New("the server has no TLS: sslmode=disable does without")
 		}
 	}
-	client := tls.Client(c, cfg)
+	client := tls.Client(wired(c), cfg)
 	if err := client.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("the server's TLS: %w", err)
 	}
