@@ -3,6 +3,7 @@ package tap_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -11,13 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/pghold/pghold/cmd/pghold/internal/watch/tap"
 	"github.com/pghold/pghold/internal/pg/pgtest"
 )
 
-// On Linux, sockets without TLS are the loop's. All that is true of them is true of the
-// goroutines that do its work elsewhere.
+// On Linux, sockets are the loop's. All that is true of them is true of the goroutines that
+// do its work elsewhere.
 func TestTap_OnGoroutines(t *testing.T) {
 	onGoroutines = true
 	t.Cleanup(func() { onGoroutines = false }) // after those that are parallel
@@ -41,6 +44,9 @@ func TestTap_OnGoroutines(t *testing.T) {
 		"Notifications":          TestTap_Notifications,
 		"Replication":            TestTap_Replication,
 		"UnixSockets":            TestTap_UnixSockets,
+		"TLS":                    TestTap_TLS,
+		"TLSOfBothSides":         TestTap_TLSOfBothSides,
+		"QueryWithStartup":       TestTap_QueryWithStartup,
 		"CopyBothWays":           TestTap_CopyBothWays,
 		"ClosesSockets":          TestTap_ClosesSockets,
 	} {
@@ -50,8 +56,81 @@ func TestTap_OnGoroutines(t *testing.T) {
 
 // What is copied in and out again is the same.
 func TestTap_CopyBothWays(t *testing.T) {
-	const size = 32 << 20
 	app, ended := tappedApp(t, "")
+	copyBothWays(t, app)
+	ended()
+}
+
+// So it is with TLS on both sides, which is the loop's, too.
+func TestTap_TLSOfBothSides(t *testing.T) {
+	cert := makeCertificate(t)
+	dsn := pgtest.DSN(t)
+	encryptServer(t, dsn, cert)
+	tt := start(t, strings.Replace(dsn, "sslmode=disable", "sslmode=require", 1), func(c *tap.Config) {
+		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert.pair}}
+	})
+	through := strings.Replace(tt.through(t, dsn), "sslmode=disable", "sslmode=require", 1)
+	const others = 10
+	for range others {
+		pgtest.Connect(t, through, "other")
+	}
+	app := pgtest.Connect(t, through, "app")
+	if n := tt.OnLoop(); !onGoroutines && n != 1+others || onGoroutines && n != 0 {
+		t.Errorf("the loop has %d sessions of %d, on goroutines: %v", n, 1+others, onGoroutines)
+	}
+	copyBothWays(t, app)
+	tt.Close()
+	if lines := tt.lines(); len(lines) > 0 {
+		t.Errorf("the log has %q", lines)
+	}
+}
+
+// An app need not wait for an answer to its first message, and so with TLS the next may be
+// read with it.
+func TestTap_QueryWithStartup(t *testing.T) {
+	cert := makeCertificate(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	asked := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			asked <- err
+			return
+		}
+		defer c.Close()
+		server := pgproto3.NewBackend(c, c)
+		_, err = server.ReceiveStartupMessage()
+		if err == nil {
+			_, err = server.Receive()
+		}
+		asked <- err
+	}()
+	tt := start(t, "postgres://u@"+l.Addr().String()+"/d?sslmode=disable", func(c *tap.Config) {
+		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert.pair}}
+	})
+	app, err := tls.Dial("tcp", tt.addr.String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	front := pgproto3.NewFrontend(app, app)
+	front.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "u"}})
+	front.Send(&pgproto3.Query{String: "select 1"})
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}
+
+func copyBothWays(t *testing.T, app *pgx.Conn) {
+	t.Helper()
+	const size = 32 << 20
 	pgtest.Exec(t, app, "create temp table t (line text)")
 	random := rand.NewChaCha8([32]byte{})
 	var lines bytes.Buffer
@@ -73,7 +152,6 @@ func TestTap_CopyBothWays(t *testing.T) {
 	if !bytes.Equal(got.Sum(nil), want[:]) {
 		t.Error("other lines came back")
 	}
-	ended()
 }
 
 // Nothing is left open of sessions that the app ends, that the server ends, and that go on
