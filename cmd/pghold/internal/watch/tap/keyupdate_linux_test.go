@@ -11,6 +11,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // rekeying writes the records of TLS 1.3 as an app, as crypto/tls does, but can change keys.
@@ -97,6 +99,43 @@ func TestLoop_KeysChange(t *testing.T) {
 	}
 }
 
+// So it is where the answer has to wait for what is held, and there is room just then.
+func TestLoop_KeysChangeWhileHeld(t *testing.T) {
+	h := turnByHand(t)
+	app, server := rekey(t, h)
+	rest := stream(4 << 20)
+	var sent, got []byte
+	for n := -1; n != 0 || !h.quiet(); {
+		n = server.send(rest)
+		sent, rest = append(sent, rest[:n]...), rest[n:]
+		h.turn(0)
+	}
+	for part := make([]byte, bufferSize); len(got) < 100_000; {
+		n, err := app.tls.Read(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, part[:n]...)
+	}
+	app.update()
+	app.flush()
+	for _, leg := range h.legs {
+		if !leg.isServer {
+			leg.readable = true
+			h.pass(leg)
+		}
+	}
+	for n := -1; n != 0 || !h.quiet(); {
+		part, _ := app.receive()
+		got = append(got, part...)
+		n = len(part)
+		h.turn(0)
+	}
+	if !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came of %d, or others", len(got), len(sent))
+	}
+}
+
 // One that has them changed without end, and does not read the answers, has to wait.
 func TestLoop_KeysChangeForEver(t *testing.T) {
 	h := turnByHand(t)
@@ -132,5 +171,35 @@ func TestLoop_KeysChangeForEver(t *testing.T) {
 	}
 	if came != messages*len(ready) || h.mostHeld() > 0 {
 		t.Errorf("when it reads, %d bytes come of %d, and %d are held", came, messages*len(ready), h.mostHeld())
+	}
+}
+
+// What it has to wait with may be in TLS's hands: no event tells of it.
+func TestLoop_RestOfARecordWhileHeld(t *testing.T) {
+	h := turnByHand(t)
+	app, server := rekey(t, h)
+	sent := stream(bufferSize + 1000)
+	app.record(23, string(sent[:bufferSize-1]))
+	app.record(23, string(sent[bufferSize-1:]))
+	app.flush()
+	h.turn(0)
+	got, _ := server.receive()
+	if len(got) != bufferSize {
+		t.Fatalf("a turn passes %d bytes, want %d", len(got), bufferSize)
+	}
+	for _, leg := range h.legs {
+		if !leg.isServer {
+			leg.held = make([]byte, maxHeld+1)
+			h.turn(0)
+			h.control(unix.EPOLL_CTL_MOD, leg.fd, arrivals|unix.EPOLLOUT)
+		}
+	}
+	if part, _ := server.receive(); len(part) > 0 {
+		t.Error("it does not wait")
+	}
+	h.turn(0)
+	part, _ := server.receive()
+	if got = append(got, part...); !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came of %d, or others", len(got), len(sent))
 	}
 }
