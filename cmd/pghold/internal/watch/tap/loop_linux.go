@@ -353,7 +353,7 @@ func (g *leg) receive(b []byte) (n int, err error) {
 	if !g.readable {
 		return 0, unix.EAGAIN
 	}
-	n, err = ignoringEINTR(unix.Read, g.fd, b)
+	n, err = transfer(unix.SYS_READ, g.fd, b)
 	switch {
 	case err == unix.EAGAIN:
 		g.readable = false
@@ -362,15 +362,7 @@ func (g *leg) receive(b []byte) (n int, err error) {
 	case n < len(b) && !g.ending:
 		g.readable = false
 	}
-	return max(n, 0), err
-}
-
-func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (n int, err error) {
-	for {
-		if n, err = call(fd, b); err != unix.EINTR {
-			return n, err
-		}
-	}
+	return n, err
 }
 
 // send sends a side what has come from the other, and holds back what there is no room for.
@@ -417,7 +409,7 @@ func (l *loop) sendRaw(to *leg, b []byte) bool {
 // has ended.
 func (l *loop) push(to *leg, b []byte) (rest []byte, ok bool) {
 	for len(b) > 0 {
-		n, err := ignoringEINTR(unix.Write, to.fd, b)
+		n, err := transfer(unix.SYS_WRITE, to.fd, b)
 		if err == unix.EAGAIN {
 			if !to.tellRoom { // for good: most sockets are never full, some are all the time
 				to.tellRoom = true
