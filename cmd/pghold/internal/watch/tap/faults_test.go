@@ -263,6 +263,7 @@ func TestTap_ManyConnections(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		tt, app := virtual(t, pgmem.Config{MaxConnections: many})
+		synctest.Wait() // all that serves is there
 		before := bubbled()
 		taken, left := come(t, app, func() {
 			if r := tt.ledger.Report(time.Now()); r.Sessions != many || r.Open != many || r.InTransaction != many {

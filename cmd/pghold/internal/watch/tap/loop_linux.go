@@ -64,9 +64,9 @@ type leg struct {
 	since time.Time // when that was read
 }
 
-// maxHeld is how much is held before nothing more is read from the same side either. What
-// the other side sent is less. More comes only of TLS itself: who has it change keys again
-// and again, and does not read the answers, has to wait.
+// maxHeld is how much is held before nothing more is read from the same side either. It is
+// more than a buffer of what the other side sent. The rest is TLS's own: who has it change
+// keys again and again, and does not read the answers, has to wait.
 const maxHeld = 4 * bufferSize
 
 // take takes a connection that is ready to be passed on. It is false if it cannot. The

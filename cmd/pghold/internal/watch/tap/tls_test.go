@@ -180,6 +180,9 @@ func TestTap_TLS(t *testing.T) {
 			return output(osexec.CommandContext(t.Context(), python(t), "testdata/ask.py", dsn, ask))
 		}},
 	}
+	if onGoroutines { // what is between is the same for all
+		clients = clients[:1]
+	}
 	for _, to := range []struct {
 		name, sslmode string
 		encrypted     bool
