@@ -91,10 +91,15 @@ func counts(s lab.Progress) string {
 
 // prove shows how an attack on a service goes.
 func (p *progress) prove(s prove.Progress) {
-	for _, r := range s.Done {
+	for i := len(s.Done) - 1; i >= 0; i-- { // that of all at once is the last
+		r := s.Done[i]
 		p.clear()
-		line := fmt.Sprintf("%d/%d %s: %d of %d answered in %s", s.Number, s.Routes, roundName(r.Name, s), r.Outcomes.OK, r.Requests, round(r.Elapsed))
-		if r.NotValid != "" {
+		line := fmt.Sprintf("%d/%d %s", s.Number, s.Routes, roundName(r.Name, s))
+		if r.Name != s.Route {
+			line = "    " + r.Name
+		}
+		line += fmt.Sprintf(": %d of %d answered in %s", r.Outcomes.OK, r.Requests, round(r.Elapsed))
+		if r.NotValid != "" && r.Name == s.Route {
 			line += ", not valid"
 		}
 		fmt.Fprintln(p.out, line)

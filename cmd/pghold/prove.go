@@ -31,7 +31,7 @@ type proveCmd struct {
 	Targets  string        `type:"path" placeholder:"FILE" help:"Further targets, in vegeta's format for HTTP." group:"Attack:"`
 	Header   []string      `sep:"none" placeholder:"'NAME: VALUE'" help:"A header of all requests, as 'Cookie: session=…'; may be repeated. It is not kept in the result." group:"Attack:"`
 	Name     []string      `sep:"none" placeholder:"NAME" help:"Name of the route, for each --attack in turn. By default it is the method and the path, with numbers as {n} and uuids as {id}." group:"Attack:"`
-	Together bool          `help:"Attack all routes at once, each at --rate: to see what one that holds connections costs an innocent one beside it." group:"Attack:"`
+	Together bool          `help:"Attack each route alone, and then all at once, each at --rate: to see what one that holds connections costs an innocent one beside it." group:"Attack:"`
 	Rate     float64       `default:"100" help:"Requests per second." group:"Attack:"`
 	Duration time.Duration `default:"5s" help:"How long the load lasts." group:"Attack:"`
 	Timeout  time.Duration `name:"client-timeout" default:"30s" help:"How long a client waits for its answer." group:"Attack:"`
@@ -205,6 +205,9 @@ func (c *proveCmd) targets() (targets []prove.Target, err error) {
 		if t.Name == experiment.Together {
 			return nil, fmt.Errorf("--name %q is the name of what all routes come to: take another", t.Name)
 		}
+		if of, ok := strings.CutSuffix(t.Name, experiment.Alone("")); ok && c.Together {
+			return nil, fmt.Errorf("--name %q is how %s is called where it is attacked alone: take another", t.Name, of)
+		}
 		for name, values := range headers {
 			t.Header[name] = append(t.Header[name], values...)
 		}
@@ -225,9 +228,19 @@ func (c *proveCmd) check(targets []prove.Target) (experiment.Settings, error) {
 	if err := settings.Check(); err != nil {
 		return settings, err
 	}
-	switch n := settings.Requests(); {
+	names := map[string]bool{}
+	for _, t := range targets {
+		names[t.Name] = true
+	}
+	n, each := settings.Requests(), ""
+	if c.Together {
+		n, each = n*len(names), fmt.Sprintf(" to each of %d routes", len(names))
+	}
+	switch {
+	case c.Together && len(names) < 2:
+		return settings, errors.New("--together is for two routes or more: add another --attack")
 	case n > c.Most:
-		return settings, fmt.Errorf("--rate %v for --duration %v are %d requests: --max-requests %[3]d lets them be sent", c.Rate, c.Duration, n)
+		return settings, fmt.Errorf("--rate %v for --duration %v%s are %d requests: --max-requests %[4]d lets them be sent", c.Rate, c.Duration, each, n)
 	case c.Repeat < 1:
 		return settings, fmt.Errorf("--repeat must be above zero, not %d", c.Repeat)
 	case c.WarmUp < 0:
@@ -270,6 +283,9 @@ func toBe(targets []prove.Target, together bool) *experiment.Result {
 		r.Routes = append(r.Routes, experiment.RouteResult{Name: t.Name})
 	}
 	if together {
+		for _, t := range targets {
+			r.Routes = append(r.Routes, experiment.RouteResult{Name: experiment.Alone(t.Name)})
+		}
 		r.Routes = append(r.Routes, experiment.RouteResult{Name: experiment.Together})
 	}
 	return r
@@ -311,6 +327,9 @@ func (c *proveCmd) describe(st *stage, targets []prove.Target) *experiment.Servi
 // tryOut sends one request to each target, and says what is to come.
 func (c *proveCmd) tryOut(ctx context.Context, s streams, st *stage, settings experiment.Settings, targets []prove.Target) error {
 	each := c.Repeat * (settings.Requests() + int(math.Round(c.Rate*c.WarmUp.Seconds())))
+	if c.Together { // and alone
+		each *= 2
+	}
 	writes := prove.Writes(targets, each)
 	for _, method := range slices.Sorted(maps.Keys(writes)) {
 		fmt.Fprintf(s.err, "%s will write to %s, and call whatever the service calls.\n", words.Count(writes[method], method), st.database)

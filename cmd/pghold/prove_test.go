@@ -110,7 +110,7 @@ func TestProve_Together(t *testing.T) {
 	dir, dsn := filepath.Join(t.TempDir(), "out"), pgtest.DSN(t)
 	status, out, stderr := runProve(t, func(base string) []string {
 		return []string{"--dsn", dsn, "--together", "--out", dir, "--header", "X-Key: kanarie", "--name", "the holder", "--attack", base + "/hold/1", "--attack", base + "/header",
-			"--expect", "GET /header.requests==20", "--expect", "the holder.outcomes.ok==20", "--expect", "all together.wire.transactions==20"}
+			"--expect", "GET /header.requests==20", "--expect", "the holder.outcomes.ok==20", "--expect", "all together.wire.transactions==20", "--expect", "GET /header alone.wire.transactions==0"}
 	})
 	if status != exitDone && !strings.Contains(stderr, "the run is not valid") {
 		t.Errorf("status %d:\n%s", status, stderr)
@@ -135,10 +135,19 @@ func TestProve_Together(t *testing.T) {
 			t.Errorf("%s has the header, or cannot be read: %v", e.Name(), err)
 		}
 	}
-	want := []string{"GET-header.bin", "all-together.checkouts.csv", rundir.MarkdownFile, rundir.HTMLFile, rundir.ResultFile, rundir.OutputFile, "the-holder.bin"}
+	for _, want := range []string{"\n1/3 the holder alone: 20 of 20 answered in ", "\n2/3 GET /header alone: ", "\n3/3 all together: 40 of 40 ", "\n    the holder: 20 of 20 "} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not in\n%s", want, stderr)
+		}
+	}
+	want := []string{"GET-header.bin", "GET-header@alone.bin", "GET-header@alone.checkouts.csv", "the-holder@alone.bin", "the-holder@alone.checkouts.csv", "all-together.checkouts.csv", rundir.MarkdownFile, rundir.HTMLFile, rundir.ResultFile, rundir.OutputFile, "the-holder.bin"}
 	slices.Sort(want)
 	if !slices.Equal(files, want) {
 		t.Errorf("the folder has %q, want %q", files, want)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, rundir.HTMLFile))
+	if err != nil || strings.Count(string(page), "those of all routes are under “all together”") != 2 || strings.Contains(string(page), "not kept") {
+		t.Errorf("the page does not say where the connections are, or that they were not kept (%v)", err)
 	}
 	if status, again, stderr := pghold(t.Context(), "report", dir); status != exitDone || again != out {
 		t.Errorf("report shows something else, status %d: %s", status, stderr)
@@ -169,10 +178,17 @@ func TestProve_WhatIsWrong(t *testing.T) {
 		"not this machine":  {func(string) []string { return []string{"--attack", "http://example.com/"} }, exitUsage, "--allow example.com attacks it all the same"},
 		"too many":          {func(base string) []string { return []string{"--rate", "1e6", "--attack", base + "/none"} }, exitUsage, "--max-requests 400000 lets them be sent"},
 		"a name too many":   {func(base string) []string { return []string{"--name", "a", "--name", "b", "--attack", base + "/none"} }, exitUsage, "each name is that of one --attack"},
-		"the name of all":   {func(base string) []string { return []string{"--name", "all together", "--attack", base + "/none"} }, exitUsage, "take another"},
-		"a header":          {func(base string) []string { return []string{"--header", "kanarie", "--attack", base + "/none"} }, exitUsage, "a --header is NAME: VALUE"},
-		"env":               {func(base string) []string { return []string{"--env", "A={pasword}", "--attack", base + "/none"} }, exitUsage, "{pasword}, which is not known"},
-		"slow for nothing":  {func(base string) []string { return []string{"--slow", "1s", "--attack", base + "/none"} }, exitUsage, "those of the slow API that --upstream starts"},
+		"together, of one":  {func(base string) []string { return []string{"--together", "--attack", base + "/none"} }, exitUsage, "--together is for two routes or more"},
+		"too many at once": {func(base string) []string {
+			return []string{"--together", "--rate", "1e5", "--max-requests", "79999", "--attack", base + "/none", "--attack", base + "/header"}
+		}, exitUsage, "to each of 2 routes are 80000 requests: --max-requests 80000 lets"},
+		"the name of one alone": {func(base string) []string {
+			return []string{"--together", "--name", "b alone", "--attack", base + "/none", "--attack", base + "/header"}
+		}, exitUsage, "is how b is called where it is attacked alone"},
+		"the name of all":  {func(base string) []string { return []string{"--name", "all together", "--attack", base + "/none"} }, exitUsage, "take another"},
+		"a header":         {func(base string) []string { return []string{"--header", "kanarie", "--attack", base + "/none"} }, exitUsage, "a --header is NAME: VALUE"},
+		"env":              {func(base string) []string { return []string{"--env", "A={pasword}", "--attack", base + "/none"} }, exitUsage, "{pasword}, which is not known"},
+		"slow for nothing": {func(base string) []string { return []string{"--slow", "1s", "--attack", base + "/none"} }, exitUsage, "those of the slow API that --upstream starts"},
 		"setup on a dsn": {func(base string) []string {
 			return []string{"--setup", "x", "--attack", base + "/none"}
 		}, exitUsage, "add --setup-on-dsn"},

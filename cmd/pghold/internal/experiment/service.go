@@ -9,8 +9,8 @@ type Service struct {
 	Command []string `json:"command,omitempty"`
 	// Attacks are what was sent, in order.
 	Attacks []Attacked `json:"attacks"`
-	// Together is true where all were sent at once. What the database saw is then of all of
-	// them: the route that is called Together has it.
+	// Together is true where all were sent at once, after each alone. What the database saw
+	// is then of all of them: the route that is called Together has it.
 	Together bool `json:"together,omitempty"`
 	// Flags are those of the command line that are neither settings nor Attacks, in order,
 	// without passwords.
@@ -31,6 +31,15 @@ type Service struct {
 
 // Together is the name of a route that stands for all that were attacked at once.
 const Together = "all together"
+
+// Alone is the name of what became of a route that was attacked alone, before it was attacked
+// together with the others.
+func Alone(name string) string { return name + " alone" }
+
+// Beside reports whether a result is that of a route while others were attacked at once.
+func (r *Result) Beside(rr *RouteResult) bool {
+	return r.Service != nil && r.Service.Together && rr.Wire == nil && rr.Name != Together
+}
 
 // Attacked is one kind of request.
 type Attacked struct {

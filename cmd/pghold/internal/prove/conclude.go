@@ -3,6 +3,7 @@ package prove
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ func Conclude(r *experiment.Result) {
 		switch {
 		case rr.Wire != nil:
 			c.Sentence = ofWire(r, rr, c.Figures)
-		case r.Service != nil && r.Service.Together:
-			c.Sentence = fmt.Sprintf("Beside the others, %s were answered, half of all requests in %s, 99 %% in %s.", answered(rr), words.Short(rr.Latency.P50), words.Short(rr.Latency.P99))
+		case r.Beside(rr):
+			c.Sentence = beside(rr, r.Route(experiment.Alone(rr.Name)), c.Figures)
 		}
 		if c.Sentence != "" {
 			r.Conclusions = append(r.Conclusions, c)
@@ -51,6 +52,48 @@ const (
 	untilLeft = 0.9
 )
 
+// beside is what became of a route while others were attacked too, and alone.
+func beside(rr, alone *experiment.RouteResult, figures map[string]float64) string {
+	figures["p99_s"] = rr.Latency.P99.Seconds()
+	if alone == nil || alone.NotValid != "" || alone.Requests == 0 {
+		return fmt.Sprintf("Beside the others its p99 is %s, and half of its requests take %s or more; %s were answered.",
+			words.Short(rr.Latency.P99), words.Short(rr.Latency.P50), answered(rr))
+	}
+	figures["p99_alone_s"] = alone.Latency.P99.Seconds()
+	return fmt.Sprintf("Beside the others its p99 is %s, alone it is %s; half of its requests take %s or more, alone %s; %s were answered, alone %d of %d.",
+		words.Short(rr.Latency.P99), words.Short(alone.Latency.P99), words.Short(rr.Latency.P50), words.Short(alone.Latency.P50),
+		answered(rr), alone.Outcomes.OK, alone.Requests)
+}
+
+// subject is what a sentence about a result is about: a route, or, of all at once, the service.
+func subject(rr *experiment.RouteResult) string {
+	if rr.Name == experiment.Together {
+		return "The service"
+	}
+	return "It"
+}
+
+// onlyOf says of which route alone the costliest gap of all at once is, where one alone has it.
+// Of one that has more gaps than are kept nothing can be said.
+func onlyOf(r *experiment.Result, after string) string {
+	var of []string
+	for i := range r.Routes {
+		rr := &r.Routes[i]
+		alone := r.Route(experiment.Alone(rr.Name))
+		switch {
+		case !r.Beside(rr):
+		case alone == nil || alone.Wire == nil || len(alone.Wire.Gaps) == experiment.MaxGapGroups:
+			return ""
+		case slices.ContainsFunc(alone.Wire.Gaps, func(g experiment.GapGroup) bool { return g.After == after }):
+			of = append(of, rr.Name)
+		}
+	}
+	if len(of) != 1 {
+		return ""
+	}
+	return of[0]
+}
+
 // ofWire is what follows from what the wire showed.
 func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string]float64) string {
 	w := rr.Wire
@@ -63,11 +106,11 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	}
 	switch {
 	case unused:
-		say("It did not use the database: %s were answered.", answered(rr))
+		say("%s did not use the database: %s were answered.", subject(rr), answered(rr))
 	case w.Transactions == 0 && sampled:
 		say("No sample found it in a transaction.")
 	case w.Transactions == 0:
-		say("It ran %s, and no transaction stayed open after any of them.", words.Count(w.Statements, "statement"))
+		say("%s ran %s, and no transaction stayed open after any of them.", subject(rr), words.Count(w.Statements, "statement"))
 	default:
 		said = append(said, ofTransactions(r, rr, figures)...)
 	}
@@ -100,7 +143,7 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
 	if !holds(rr) {
 		if rr.Latency.P50 >= idleGap && rr.Latency.P50 > 5*rr.Holds.Held.Mean {
-			return []string{fmt.Sprintf("It is in no transaction while it waits: half of its requests take %s or more, its transactions %s in the mean, idle for %s of that.",
+			return []string{fmt.Sprintf(subject(rr)+" is in no transaction while it waits: half of its requests take %s or more, its transactions %s in the mean, idle for %s of that.",
 				words.Short(rr.Latency.P50), words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
 		}
 		return []string{fmt.Sprintf("Its transactions take %s in the mean, and are idle for %s of that.",
@@ -116,8 +159,13 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	if gap.Longest > uneven*gap.P50 {
 		long = fmt.Sprintf("%s in the mean, and up to %s,", words.Short(time.Duration(mean(gap))), words.Short(time.Duration(gap.Longest)))
 	}
-	said = append(said, fmt.Sprintf("It is idle in transaction for %s of the time that one is open: %s after %s%s.",
-		words.Ratio(*rr.SilentRatio), long, watch.Shorten(gap.After, 100), tagged))
+	said = append(said, fmt.Sprintf("%s is idle in transaction for %s of the time that one is open: %s after %s%s.",
+		subject(rr), words.Ratio(*rr.SilentRatio), long, watch.Shorten(gap.After, 100), tagged))
+	if rr.Name == experiment.Together {
+		if only := onlyOf(r, gap.After); only != "" {
+			said = append(said, fmt.Sprintf("Of these routes only %s has such gaps alone.", only))
+		}
+	}
 
 	if len(w.Filled) > 0 {
 		f := w.Filled[0]
@@ -132,17 +180,21 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	each := experiment.Seconds(max(1, float64(c.Transactions)/float64(rr.Requests)) * 1e3) // of a request, in thousandths
 	ofRequest := func(d experiment.Seconds) time.Duration { return time.Duration((d + c.Others) * each / 1e3) }
 	carry := func(d experiment.Seconds) float64 { return float64(connections) / ofRequest(d).Seconds() }
+	figures["connections"] = float64(connections)
+	if time.Duration(gap.Longest).Seconds() >= untilLeft*r.SettingsOf(rr).ClientTimeout.Seconds() {
+		said = append(said, "Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection.")
+	}
+	all := words.Count(connections, "connection")
+	if rr.Name == experiment.Together { // how much of that is whose, the wire does not say
+		return append(said, fmt.Sprintf("All connections, %d, are in transactions while requests of whichever route wait.", connections))
+	}
 	now, low, high := carry(c.Held), carry(c.BusyInterval[1]), carry(max(1, c.BusyInterval[0]))
-	figures["connections"], figures["carried_per_s"] = float64(connections), now
+	figures["carried_per_s"] = now
 	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
 	outside := twoDigits(low)
 	if more := twoDigits(high); more != outside {
 		outside += " to " + more
 	}
-	if time.Duration(gap.Longest).Seconds() >= untilLeft*r.SettingsOf(rr).ClientTimeout.Seconds() {
-		said = append(said, "Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection.")
-	}
-	all := words.Count(connections, "connection")
 	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests wait.", all, twoDigits(now))
 	if rr.Throughput < now/2 { // clients had left when it was their turn
 		carried = fmt.Sprintf("At most %s are in a transaction at once, and all other requests wait.", all)

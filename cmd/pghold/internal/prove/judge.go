@@ -28,7 +28,7 @@ const (
 
 // circumstances decide, beside the service itself, whether the figures of a measurement count.
 type circumstances struct {
-	wired     bool // a connection came over the tap, or sessions were sampled
+	wired     bool // a connection has come over the tap, or sessions were sampled
 	foreign   int  // requests that failed for reasons of their own
 	text      string
 	drained   bool          // all transactions had ended when the next route's turn came

@@ -26,8 +26,7 @@ type Options struct {
 	// Settings are those of the load: rate, duration and client timeout.
 	Settings experiment.Settings
 	Targets  []Target
-	// Together sends to all routes at once, at Settings.Rate each, and not to one after the
-	// other.
+	// Together sends to each route alone, and then to all at once, at Settings.Rate each.
 	Together bool
 	// Repeat is how many times it is all done, in rounds. Default 1.
 	Repeat int
@@ -95,14 +94,7 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 	stop := context.AfterFunc(ctx, conns.close)
 	defer stop()
 
-	routes := routesOf(o.Targets)
-	steps := make([][]route, 0, len(routes))
-	for _, r := range routes {
-		steps = append(steps, []route{r})
-	}
-	if o.Together {
-		steps = [][]route{routes}
-	}
+	steps, order := stepsOf(routesOf(o.Targets), o.Together)
 	all := map[string]*rundir.Runs{}
 	defer func() {
 		for _, r := range all {
@@ -113,7 +105,6 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var order []string // of the routes' names, as results have them
 	var failed error
 	for round := 1; round <= o.Repeat && failed == nil; round++ {
 		for i, step := range steps {
@@ -129,7 +120,7 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 					break
 				}
 			}
-			m := &measurement{Options: own, routes: step, dial: conns.Dial, background: background}
+			m := &measurement{Options: own, step: step, dial: conns.Dial, background: background}
 			results, err := m.run(ctx)
 			if err != nil {
 				failed = err
@@ -141,7 +132,6 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 			for _, r := range results {
 				if all[r.Name] == nil {
 					all[r.Name] = &rundir.Runs{}
-					order = append(order, r.Name)
 				}
 				all[r.Name].Add(r, own.Dir, o.Dir)
 			}
@@ -150,14 +140,13 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 	if cause := context.Cause(ctx); cause != nil {
 		failed = cause
 	}
-	for _, name := range order {
-		of := all[name]
-		if o.Together {
-			of = all[experiment.Together]
+	for _, of := range order {
+		if all[of.name] == nil {
+			continue
 		}
-		r, err := all[name].ResultOf(of.Median(), o.Dir)
+		r, err := all[of.name].ResultOf(all[of.medianOf].Median(), o.Dir)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", of.name, err)
 		}
 		res.Routes = append(res.Routes, *r)
 	}
@@ -176,16 +165,9 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 // measurement is one attack, on one route or on several at once.
 type measurement struct {
 	Options
-	routes     []route
+	step
 	dial       Dial
 	background float64 // statements per second that the service runs by itself
-}
-
-func (m *measurement) name() string {
-	if m.Together {
-		return experiment.Together
-	}
-	return m.routes[0].name
 }
 
 // lookEvery is how far apart looks at the ledger are.
@@ -211,7 +193,7 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 		return sent, ok, bad
 	}
 	look := func() Progress {
-		p := Progress{Route: m.name(), Elapsed: time.Since(began), Requests: len(loads) * m.Settings.Requests()}
+		p := Progress{Route: m.name, Elapsed: time.Since(began), Requests: len(loads) * m.Settings.Requests()}
 		p.Sent, p.OK, p.Failed = sum()
 		p.Sessions = m.Wire.look(win, p.Sent-p.OK-p.Failed, p.OK)
 		p.Draining = p.OK+p.Failed >= p.Requests
@@ -314,7 +296,7 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	if s.Requests() < 1 {
 		return nil
 	}
-	m.Progress(Progress{Route: m.name(), WarmingUp: true, Requests: len(m.routes) * s.Requests()})
+	m.Progress(Progress{Route: m.name, WarmingUp: true, Requests: len(m.routes) * s.Requests()})
 	var running sync.WaitGroup
 	loads := m.attacks(s)
 	stop := context.AfterFunc(ctx, func() {
@@ -333,7 +315,7 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	m.drain(ctx, ticker, resultsOf(loads), func() Progress {
-		return Progress{Route: m.name(), WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
+		return Progress{Route: m.name, WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
 	})
 	return context.Cause(ctx)
 }
@@ -353,7 +335,7 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 		r.File = m.routes[i].file
 	}
 	whole := results[0]
-	if m.Together {
+	if m.together {
 		whole = together(loads, results)
 		results = append(results, whole)
 	}
@@ -364,7 +346,7 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 			whole.DrainedAfter = end.Sub(ended)
 		}
 	}
-	c := circumstances{wired: s.sessions > 0 || s.answers > 0 || m.Sampled, drained: drained, limit: m.drainLimit(), processor: processor}
+	c := circumstances{wired: s.wired || m.Sampled, drained: drained, limit: m.drainLimit(), processor: processor}
 	for _, r := range results { // of those together, what spoils one spoils all
 		if r == whole {
 			c.foreign, c.text = s.failures(loads, whole.Errors)
@@ -382,6 +364,6 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 	if err != nil {
 		return nil, err
 	}
-	m.Progress(Progress{Route: m.name(), Done: results})
+	m.Progress(Progress{Route: m.name, Done: results})
 	return results, nil
 }

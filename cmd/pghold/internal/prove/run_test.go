@@ -171,13 +171,17 @@ func TestRun_Together(t *testing.T) {
 		}
 		res.Service = &experiment.Service{Together: true}
 		prove.Conclude(res)
-		if len(res.Routes) != 3 || res.Routes[2].Name != experiment.Together {
-			t.Fatalf("got %d routes", len(res.Routes))
+		var names []string
+		for _, rr := range res.Routes {
+			names = append(names, rr.Name)
+		}
+		if want := []string{"GET /" + outside + " alone", "GET /" + outside, "GET /" + inside + " alone", "GET /" + inside, experiment.Together}; !slices.Equal(names, want) {
+			t.Fatalf("got the results %q, want %q", names, want)
 		}
 		if open := st.openConnections(); open != 0 {
 			t.Errorf("%d connections to the service are left open", open)
 		}
-		out, in, all := res.Routes[0], res.Routes[1], res.Routes[2]
+		alone, out, in, all := res.Routes[0], res.Routes[1], res.Routes[3], res.Routes[4]
 		if all.Requests != out.Requests+in.Requests || all.Outcomes.OK != out.Outcomes.OK+in.Outcomes.OK || out.Requests != 250 {
 			t.Errorf("all together: %d of %d, the routes %d of %d and %d of %d", all.Outcomes.OK, all.Requests, out.Outcomes.OK, out.Requests, in.Outcomes.OK, in.Requests)
 		}
@@ -190,8 +194,26 @@ func TestRun_Together(t *testing.T) {
 		if out.Latency.P99 < 20*time.Second {
 			t.Errorf("the route beside waits up to %v for the one that holds", out.Latency.P99)
 		}
-		if got := res.Conclusions[0].Sentence; !strings.Contains(got, "Beside the others, ") {
-			t.Errorf("got %q", got)
+		if alone.Latency.P99 > 3*time.Second || alone.Wire == nil || alone.Wire.Transactions != 250 {
+			t.Errorf("alone it takes %v, in %+v", alone.Latency.P99, alone.Wire)
+		}
+		for i, want := range map[int]string{
+			1: "Beside the others its p99 is 29.2 s, alone it is 2 s; half of its requests take 15.6 s or more, alone 2 s; 250 of 250 requests were answered, alone 250 of 250.",
+			4: "The service is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT id, name FROM lab.users WHERE id = $1. " +
+				"Of these routes only GET /" + inside + " has such gaps alone. All connections, 15, are in transactions while requests of whichever route wait.",
+		} {
+			if got := st.hideSchema(res.Conclusions[i].Sentence); got != want {
+				t.Errorf("%s: got\n%s, want\n%s", res.Conclusions[i].Cases, got, want)
+			}
+		}
+		traces, err := rundir.Traces(o.Dir, withResult(t, o.Dir, res))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, n := range map[string]int{names[0]: 250, names[1]: 250, experiment.Together: 500} {
+			if tr := traces[name]; tr == nil || len(tr.Requests) != n {
+				t.Errorf("of %s are kept %+v", name, tr)
+			}
 		}
 	}, outside, inside)
 }
@@ -385,6 +407,22 @@ func (w internalError) WriteHeader(status int) {
 		status = http.StatusInternalServerError
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// A route that uses no database is none that uses another one, where the service has used
+// the one that it was given.
+func TestRun_WithoutADatabase(t *testing.T) {
+	inBubbleOf(t, broken(func(http.ResponseWriter, *http.Request) {}), func(t *testing.T, st *stage) {
+		st.use(t).Close(t.Context())
+		res, err := prove.Run(t.Context(), st.options(t, outside))
+		if err != nil {
+			t.Fatal(err)
+		}
+		prove.Conclude(res)
+		if why := res.NotValid(); why != "" || res.Conclusions[0].Sentence != "It did not use the database: 500 of 500 requests were answered." {
+			t.Errorf("not valid: %q, and it is said %+v", why, res.Conclusions)
+		}
+	}, outside)
 }
 
 // A machine may have one request in a hundred fail.

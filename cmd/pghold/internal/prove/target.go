@@ -175,7 +175,7 @@ type route struct {
 func (r *route) targeter() vegeta.Targeter { return vegeta.NewStaticTargeter(r.targets...) }
 
 // notInFiles is what names of files are better without.
-var notInFiles = regexp.MustCompile(`[^A-Za-z0-9._@-]+`)
+var notInFiles = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // routesOf are the routes of targets, in order.
 func routesOf(targets []Target) (routes []route) {

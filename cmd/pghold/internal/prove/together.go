@@ -9,6 +9,38 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
+// step is one attack: on a route, or on all at once.
+type step struct {
+	name     string // of what its result is called
+	routes   []route
+	together bool
+}
+
+// shown is a result, and which one's median says which of several runs it has: of routes that
+// were attacked at once, the same run has to stand for all.
+type shown struct{ name, medianOf string }
+
+// stepsOf are the attacks, and the results that they come to, in order.
+func stepsOf(routes []route, together bool) (steps []step, order []shown) {
+	if !together {
+		for _, r := range routes {
+			steps, order = append(steps, step{r.name, []route{r}, false}), append(order, shown{r.name, r.name})
+		}
+		return steps, order
+	}
+	for _, r := range routes {
+		alone := r
+		alone.name, alone.file = experiment.Alone(r.name), r.file+aloneInFiles
+		steps = append(steps, step{alone.name, []route{alone}, false})
+		order = append(order, shown{alone.name, alone.name}, shown{r.name, experiment.Together})
+	}
+	return append(steps, step{experiment.Together, routes, true}), append(order, shown{experiment.Together, experiment.Together})
+}
+
+// aloneInFiles is at the end of the names of the files of a route that is attacked alone. No
+// other route's file ends so.
+const aloneInFiles = "@alone"
+
 // mostInFlight is how many requests of all loads were under way at once, at most.
 func mostInFlight(loads []*attack.Attack) int {
 	var all []span

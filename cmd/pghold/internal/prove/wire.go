@@ -66,6 +66,7 @@ func (w *Wire) look(win *window, inFlight, answered int) watch.Moment {
 type seen struct {
 	txs      []watch.Transaction // in the order in which they began
 	answers  int                 // of the server
+	wired    bool                // there was a session, ever
 	sessions int                 // at most
 	silent   int                 // in transaction, at most at a time
 	moments  []moment
@@ -89,7 +90,7 @@ func (w *Wire) close(win *window, now time.Time) *seen {
 	txs = slices.DeleteFunc(txs, func(t watch.Transaction) bool { return t.StartedAt.Before(win.from) })
 	slices.SortStableFunc(txs, func(a, b watch.Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
 	return &seen{
-		txs: txs, answers: int(r.Statements - win.began.Statements),
+		txs: txs, answers: int(r.Statements - win.began.Statements), wired: r.SessionsAll > 0,
 		sessions: win.sessions, silent: win.silent, moments: win.moments,
 	}
 }

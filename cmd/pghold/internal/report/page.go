@@ -29,9 +29,13 @@ func HTML(w io.Writer, r *experiment.Result, traces map[string]*experiment.Trace
 	axes := axesOf(r, traces)
 	for i := range r.Routes {
 		rr := &r.Routes[i]
-		p.Cards = append(p.Cards, newCard(CardData{
+		shown := newCard(CardData{
 			Name: rr.Name, Settings: r.SettingsOf(rr), Result: rr, Trace: traces[rr.Name], Axes: axes,
-		}))
+		})
+		if r.Beside(rr) {
+			shown.NoTrace = "Which connections were used for it the wire does not say: those of all routes are under “" + experiment.Together + "”."
+		}
+		p.Cards = append(p.Cards, shown)
 	}
 	p.Many = len(p.Cards) > 4
 	p.times(r)

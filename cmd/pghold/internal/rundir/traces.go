@@ -46,7 +46,7 @@ func Traces(dir string, r *experiment.Result) (map[string]*experiment.Trace, err
 // allRequests are those of all routes that were attacked at once.
 func allRequests(dir string, r *experiment.Result) (all []experiment.Request, err error) {
 	for i := range r.Routes {
-		if r.Routes[i].Name == experiment.Together {
+		if !r.Beside(&r.Routes[i]) {
 			continue
 		}
 		requests, err := readRequests(dir, r, &r.Routes[i])
