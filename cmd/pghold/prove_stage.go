@@ -233,10 +233,6 @@ func (st *stage) end(ctx context.Context, sv *experiment.Service) error {
 	r := st.ledger.Report(time.Now())
 	silent := r.Inside.Silent + r.Inside.Aborted
 	sv.SilentInTransaction = experiment.Seconds(silent)
-	if st.tap == nil && r.Counted != nil {
-		counted := experiment.Seconds(*r.Counted)
-		sv.CountedByServer = &counted
-	}
 	if st.temp != nil {
 		sv.CountedByServer = st.counted(ctx)
 	}

@@ -251,6 +251,9 @@ func TestProve_AServiceThatRunsAlready(t *testing.T) {
 	status, out, stderr := pghold(t.Context(), "prove", "--dsn", dsn, "--rate", "50", "--duration", "400ms", "--warm-up", "0s", "--json",
 		"--out", filepath.Join(t.TempDir(), "out"), "--attack", "http://"+l.Addr().String()+"/ping")
 	r := measuredOf(t, status, out, stderr)
+	if r.Service.CountedByServer != nil {
+		t.Errorf("the sessions go on, and the server's counter is said to have all: %v", *r.Service.CountedByServer)
+	}
 	if !r.Service.Sampled || len(r.Service.Command) > 0 || r.Routes[0].Outcomes.OK != 20 {
 		t.Errorf("got %+v, %+v", r.Service, r.Routes[0].Outcomes)
 	}

@@ -23,8 +23,9 @@ type Service struct {
 	// Settings.Slow and Settings.SlowShape are.
 	Upstream bool `json:"upstream,omitempty"`
 	// SilentInTransaction is how long all sessions together were silent in transaction from
-	// the start to the end of the service, and CountedByServer the same by the server's own
-	// counter, nil where it was not asked.
+	// the start to the end of the service, as far as was seen, and CountedByServer the same by
+	// the server's own counter. It is nil where that was not asked: of sessions that go on it
+	// does not have all yet, and of a database of the user's it has other sessions' too.
 	SilentInTransaction Seconds  `json:"silent_in_transaction_s"`
 	CountedByServer     *Seconds `json:"counted_by_server_s,omitempty"`
 }
@@ -74,9 +75,19 @@ type Wire struct {
 	// ExhaustedAt is how many connections there were for transactions, where they were all
 	// in use while requests waited; else 0.
 	ExhaustedAt int `json:"exhausted_at,omitempty"`
+	// Stuck are transactions that stayed open; nil where all ended.
+	Stuck *Stuck `json:"stuck,omitempty"`
 	// PossiblyHeld is true where connections may have been held outside of transactions,
 	// which the wire does not show.
 	PossiblyHeld bool `json:"possibly_held_outside_transactions,omitempty"`
+}
+
+// Stuck are transactions that never end.
+type Stuck struct {
+	Transactions int `json:"transactions"`
+	// For is for how long after the last client had its answer, or had left, they were waited
+	// for. In the end all were idle, and hardly a statement ran.
+	For Seconds `json:"for_s"`
 }
 
 // Costliest describes the transactions that have the costliest of a route's gaps (the first

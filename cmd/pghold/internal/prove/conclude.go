@@ -66,12 +66,17 @@ func beside(rr, alone *experiment.RouteResult, figures map[string]float64) strin
 }
 
 // subject is what a sentence about a result is about: a route, or, of all at once, the service.
-func subject(rr *experiment.RouteResult) string {
-	if rr.Name == experiment.Together {
+func subject(r *experiment.Result, rr *experiment.RouteResult) string {
+	switch {
+	case rr.Name == experiment.Together:
 		return "The service"
+	case sampled(r):
+		return "By samples, it"
 	}
 	return "It"
 }
+
+func sampled(r *experiment.Result) bool { return r.Service != nil && r.Service.Sampled }
 
 // onlyOf says of which route alone the costliest gap of all at once is, where one alone has it.
 // Of one that has more gaps than are kept nothing can be said.
@@ -97,7 +102,7 @@ func onlyOf(r *experiment.Result, after string) string {
 // ofWire is what follows from what the wire showed.
 func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string]float64) string {
 	w := rr.Wire
-	sampled := r.Service != nil && r.Service.Sampled
+	sampled := sampled(r)
 	var said []string
 	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
 	unused := w.Transactions == 0 && w.Statements == 0 && !sampled
@@ -106,13 +111,16 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 	}
 	switch {
 	case unused:
-		say("%s did not use the database: %s were answered.", subject(rr), answered(rr))
+		say("%s did not use the database: %s were answered.", subject(r, rr), answered(rr))
 	case w.Transactions == 0 && sampled:
 		say("No sample found it in a transaction.")
 	case w.Transactions == 0:
-		say("%s ran %s, and no transaction stayed open after any of them.", subject(rr), words.Count(w.Statements, "statement"))
+		say("%s ran %s, and no transaction stayed open after any of them.", subject(r, rr), words.Count(w.Statements, "statement"))
 	default:
 		said = append(said, ofTransactions(r, rr, figures)...)
+	}
+	if st := w.Stuck; st != nil {
+		say("%s", ofStuck(st, rr))
 	}
 	switch {
 	case w.PossiblyHeld:
@@ -125,6 +133,18 @@ func ofWire(r *experiment.Result, rr *experiment.RouteResult, figures map[string
 			words.Count(w.MaxInFlight, "request"), words.Count(rr.Connections.Max, "connection"))
 	}
 	return strings.Join(said, " ")
+}
+
+// ofStuck says of transactions that never end what they may wait for.
+func ofStuck(st *experiment.Stuck, rr *experiment.RouteResult) string {
+	after := words.Plain(time.Duration(st.For))
+	switch {
+	case st.Transactions == 1:
+		return "A transaction stays open: " + after + " after the last client had its answer or had left it is idle, and no statement runs. Its COMMIT or ROLLBACK is missing, or it waits for what never comes."
+	case rr.Outcomes.OK == rr.Requests:
+		return fmt.Sprintf("%d transactions stay open: %s after the last client had its answer all are idle, and no statement runs. Their COMMIT or ROLLBACK is missing, or they wait for what never comes.", st.Transactions, after)
+	}
+	return fmt.Sprintf("%d transactions stay open: %s after the last client had its answer or had left all are idle, and no statement runs. That is a deadlock, if each waits there for a second connection, and no timeout ends it.", st.Transactions, after)
 }
 
 // holds reports whether a route is idle in transaction so long that it is worth a sentence.
@@ -143,7 +163,7 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	figures["silent_in_transaction_ratio"] = *rr.SilentRatio
 	if !holds(rr) {
 		if rr.Latency.P50 >= idleGap && rr.Latency.P50 > 5*rr.Holds.Held.Mean {
-			return []string{fmt.Sprintf(subject(rr)+" is in no transaction while it waits: half of its requests take %s or more, its transactions %s in the mean, idle for %s of that.",
+			return []string{fmt.Sprintf(subject(r, rr)+" is in no transaction while it waits: half of its requests take %s or more, its transactions %s in the mean, idle for %s of that.",
 				words.Short(rr.Latency.P50), words.Short(rr.Holds.Held.Mean), words.Short(rr.Holds.SilentInTransaction/time.Duration(w.Transactions)))}
 		}
 		return []string{fmt.Sprintf("Its transactions take %s in the mean, and are idle for %s of that.",
@@ -160,7 +180,7 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 		long = fmt.Sprintf("%s in the mean, and up to %s,", words.Short(time.Duration(mean(gap))), words.Short(time.Duration(gap.Longest)))
 	}
 	said = append(said, fmt.Sprintf("%s is idle in transaction for %s of the time that one is open: %s after %s%s.",
-		subject(rr), words.Ratio(*rr.SilentRatio), long, watch.Shorten(gap.After, 100), tagged))
+		subject(r, rr), words.Ratio(*rr.SilentRatio), long, watch.Shorten(gap.After, 100), tagged))
 	if rr.Name == experiment.Together {
 		if only := onlyOf(r, gap.After); only != "" {
 			said = append(said, fmt.Sprintf("Of these routes only %s has such gaps alone.", only))
@@ -181,12 +201,16 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	ofRequest := func(d experiment.Seconds) time.Duration { return time.Duration((d + c.Others) * each / 1e3) }
 	carry := func(d experiment.Seconds) float64 { return float64(connections) / ofRequest(d).Seconds() }
 	figures["connections"] = float64(connections)
-	if time.Duration(gap.Longest).Seconds() >= untilLeft*r.SettingsOf(rr).ClientTimeout.Seconds() {
+	if w.Stuck == nil && time.Duration(gap.Longest).Seconds() >= untilLeft*r.SettingsOf(rr).ClientTimeout.Seconds() {
 		said = append(said, "Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection.")
 	}
 	all := words.Count(connections, "connection")
 	if rr.Name == experiment.Together { // how much of that is whose, the wire does not say
 		return append(said, fmt.Sprintf("All connections, %d, are in transactions while requests of whichever route wait.", connections))
+	}
+	if sampled(r) {
+		return append(said, fmt.Sprintf("About %s carry about %s requests/s, and all other requests wait. What they would carry with what fills the gaps outside of the transaction is not known: samples do not see how long statements take.",
+			all, twoDigits(carry(c.Held))))
 	}
 	now, low, high := carry(c.Held), carry(c.BusyInterval[1]), carry(max(1, c.BusyInterval[0]))
 	figures["carried_per_s"] = now

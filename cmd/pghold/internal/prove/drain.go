@@ -27,8 +27,8 @@ func (o *Options) background(ctx context.Context) (perSecond float64, err error)
 // runs and none is open. Where clients left without their answer, their handlers may come
 // back to the database: then it must be quiet for as long as the service's gaps and its
 // quickest answers are, but for what the service does by itself. It gives up when that takes
-// longer than two client timeouts, and returns false.
-func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, results []*experiment.RouteResult, look func() Progress) bool {
+// longer than two client timeouts.
+func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, results []*experiment.RouteResult, look func() Progress) drained {
 	needed := time.Duration(0)
 	for _, r := range results {
 		if r.Outcomes.ClientTimeout == 0 {
@@ -41,7 +41,8 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, results []
 	}
 	needed = min(needed, m.Settings.ClientTimeout)
 	began := time.Now()
-	looks := &looks{needed: needed, statements: 2*m.background*needed.Seconds() + someStatements}
+	looks := &looks{needed: needed, statements: m.byItself(needed)}
+	var halfway *watch.Moment
 	for {
 		p := look()
 		p.Draining = true
@@ -49,16 +50,35 @@ func (m *measurement) drain(ctx context.Context, ticker *time.Ticker, results []
 		now := time.Now()
 		switch {
 		case looks.quiet(now, p.Sessions):
-			return true
+			return drained{all: true}
 		case now.Sub(began) > m.drainLimit():
-			return false
+			d := drained{}
+			if s := p.Sessions; s.Busy == 0 && float64(s.Statements-halfway.Statements) <= m.byItself(m.drainLimit()/2) {
+				d.stuck = s.InTransaction
+			}
+			return d
+		case halfway == nil && now.Sub(began) >= m.drainLimit()/2:
+			halfway = &p.Sessions
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return false
+			return drained{}
 		}
 	}
+}
+
+// drained is how the wait for the end of the transactions has ended.
+type drained struct {
+	all bool // there is none any more
+	// stuck are those that stay open: they were idle in the end, and for half of the wait
+	// hardly a statement had run.
+	stuck int
+}
+
+// byItself is how many statements a service may run in a while without being asked.
+func (m *measurement) byItself(in time.Duration) float64 {
+	return 2*m.background*in.Seconds() + someStatements
 }
 
 // someStatements are those that a service may run in a while even if it ran none before:

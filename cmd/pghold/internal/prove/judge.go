@@ -31,7 +31,7 @@ type circumstances struct {
 	wired     bool // a connection has come over the tap, or sessions were sampled
 	foreign   int  // requests that failed for reasons of their own
 	text      string
-	drained   bool          // all transactions had ended when the next route's turn came
+	drained   drained       // whether all transactions had ended when the next route's turn came
 	limit     time.Duration // for how long that was waited for
 	processor float64       // share of the time in which the processors were busy
 }
@@ -49,7 +49,7 @@ func (c circumstances) notValid(r *experiment.RouteResult) string {
 		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
 	case float64(c.foreign) > failedShare*float64(r.Requests):
 		return fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", c.foreign, r.Requests, c.text)
-	case !c.drained:
+	case !c.drained.all && c.drained.stuck == 0:
 		return "The service was still at work " + words.Plain(c.limit) + " after the last client had its answer or had left: what it does then would count for the next route."
 	}
 	return ""

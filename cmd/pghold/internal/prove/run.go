@@ -16,6 +16,7 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/rundir"
 	"github.com/pghold/pghold/cmd/pghold/internal/watch"
+	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
 // Dial connects to a service.
@@ -71,6 +72,14 @@ type Progress struct {
 
 // ErrServiceEnded is the error of a run whose service has ended meanwhile.
 var ErrServiceEnded = errors.New("the service has ended")
+
+// stay says that so many connections do.
+func stay(n int) string {
+	if n == 1 {
+		return "1 connection stays idle"
+	}
+	return fmt.Sprintf("%d connections stay idle", n)
+}
 
 // Run attacks the routes. When ctx ends, or the service, it ends too, and returns the
 // routes that were finished, with Interrupted set, or nil where none was.
@@ -134,6 +143,10 @@ func Run(ctx context.Context, o Options) (*experiment.Result, error) {
 					all[r.Name] = &rundir.Runs{}
 				}
 				all[r.Name].Add(r, own.Dir, o.Dir)
+			}
+			if last := results[len(results)-1]; last.Wire != nil && last.Wire.Stuck != nil && (i+1 < len(steps) || round < o.Repeat) {
+				failed = fmt.Errorf("after %s the service is stuck: %s in transaction, and no statement runs. What was to come was not attacked", m.name, stay(last.Wire.Stuck.Transactions))
+				break
 			}
 		}
 	}
@@ -232,7 +245,7 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 		}
 	}
 	results := resultsOf(loads)
-	drained := m.drain(ctx, ticker, results, look)
+	d := m.drain(ctx, ticker, results, look)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -248,7 +261,7 @@ func (m *measurement) run(ctx context.Context) (_ []*experiment.RouteResult, fai
 	if now != nil {
 		s.filled = filled(recorded, now)
 	}
-	return m.results(loads, results, s, ended, drained, processor)
+	return m.results(loads, results, s, ended, d, processor)
 }
 
 // recorded is what the service's own recorder knows, or nil.
@@ -314,9 +327,13 @@ func (m *measurement) warmUp(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	m.drain(ctx, ticker, resultsOf(loads), func() Progress {
+	d := m.drain(ctx, ticker, resultsOf(loads), func() Progress {
 		return Progress{Route: m.name, WarmingUp: true, Draining: true, Sessions: m.Wire.ledger.Now()}
 	})
+	if d.stuck > 0 && ctx.Err() == nil {
+		return fmt.Errorf("%s: after the warm-up %s in transaction for %s, and no statement runs: as nothing goes on, nothing can be measured. --warm-up 0s shows how it comes to that",
+			m.name, stay(d.stuck), words.Plain(m.drainLimit()))
+	}
 	return context.Cause(ctx)
 }
 
@@ -330,7 +347,7 @@ func resultsOf(loads []*attack.Attack) (results []*experiment.RouteResult) {
 }
 
 // results are the routes', and where they were attacked together one of all.
-func (m *measurement) results(loads []*attack.Attack, results []*experiment.RouteResult, s *seen, ended time.Time, drained bool, processor float64) ([]*experiment.RouteResult, error) {
+func (m *measurement) results(loads []*attack.Attack, results []*experiment.RouteResult, s *seen, ended time.Time, d drained, processor float64) ([]*experiment.RouteResult, error) {
 	for i, r := range results {
 		r.File = m.routes[i].file
 	}
@@ -346,7 +363,7 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 			whole.DrainedAfter = end.Sub(ended)
 		}
 	}
-	c := circumstances{wired: s.wired || m.Sampled, drained: drained, limit: m.drainLimit(), processor: processor}
+	c := circumstances{wired: s.wired || m.Sampled, drained: d, limit: m.drainLimit(), processor: processor}
 	for _, r := range results { // of those together, what spoils one spoils all
 		if r == whole {
 			c.foreign, c.text = s.failures(loads, whole.Errors)
@@ -355,6 +372,9 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 	}
 	for _, r := range results {
 		r.NotValid = whole.NotValid
+	}
+	if d.stuck > 0 {
+		whole.Wire.Stuck = &experiment.Stuck{Transactions: d.stuck, For: experiment.Seconds(m.drainLimit())}
 	}
 	f, err := os.Create(rundir.Checkouts.Of(m.Dir, whole.File))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
@@ -553,10 +554,115 @@ func TestRun_ATransactionThatStays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := res.NotValid(), "The service was still at work"; !strings.Contains(got, want) {
+		prove.Conclude(res)
+		const want = "A transaction stays open: 61.000636 s after the last client had its answer or had left it is idle, and no statement runs. Its COMMIT or ROLLBACK is missing, or it waits for what never comes."
+		if got := res.Conclusions[0].Sentence; res.NotValid() != "" || !strings.Contains(got, want) {
+			t.Errorf("got %q (not valid: %q), want %s", got, res.NotValid(), want)
+		}
+	}, outside)
+}
+
+// What goes on for ever and runs statements may count for the next route.
+func TestRun_StillAtWork(t *testing.T) {
+	inBubble(t, func(t *testing.T, st *stage) {
+		conn := st.use(t)
+		over := make(chan struct{})
+		var job sync.WaitGroup
+		defer job.Wait()
+		defer close(over)
+		o := st.options(t, outside)
+		o.Settings.Rate = 2
+		begun := false
+		o.Progress = func(p prove.Progress) {
+			if p.Sent < 5 || begun {
+				return
+			}
+			begun = true
+			conn.Exec(t.Context(), "begin")
+			job.Go(func() {
+				for {
+					select {
+					case <-time.After(time.Second):
+						conn.Exec(context.Background(), "set a = 1")
+					case <-over:
+						return
+					}
+				}
+			})
+		}
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := res.NotValid(), "The service was still at work 61.000636 s after the last client"; !strings.Contains(got, want) {
 			t.Errorf("got %q, want %s", got, want)
 		}
 	}, outside)
+}
+
+// Requests that each wait for a second connection wait for ever, where nothing ends that.
+func TestRun_ADeadlock(t *testing.T) {
+	for _, warmUp := range []time.Duration{0, time.Second} {
+		over := make(chan struct{})
+		var pool chan *pgx.Conn // of 4
+		inBubbleOf(t, broken(func(w http.ResponseWriter, r *http.Request) {
+			take := func() *pgx.Conn {
+				select {
+				case c := <-pool:
+					return c
+				case <-over:
+					return nil
+				}
+			}
+			first := take()
+			if first == nil {
+				return
+			}
+			for _, sql := range []string{"begin", "set a = 1"} {
+				if _, err := first.Exec(context.Background(), sql); err != nil {
+					t.Error(err)
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			if second := take(); second != nil {
+				pool <- second
+				first.Exec(context.Background(), "commit")
+				pool <- first
+			}
+		}), func(t *testing.T, st *stage) {
+			over, pool = make(chan struct{}), make(chan *pgx.Conn, 4)
+			for range cap(pool) {
+				pool <- st.use(t)
+			}
+			defer synctest.Wait()
+			defer close(over)
+			o := st.options(t, outside, inside)
+			o.Settings.Rate, o.WarmUp = 50, warmUp
+			res, err := prove.Run(t.Context(), o)
+			if warmUp > 0 {
+				const want = "GET /" + outside + ": after the warm-up 4 connections stay idle in transaction for 61.000636 s, and no statement runs: as nothing goes on, nothing can be measured. --warm-up 0s shows how it comes to that"
+				if res != nil || err == nil || err.Error() != want {
+					t.Errorf("after the warm-up: got %v and\n%v, want\n%s", res, err, want)
+				}
+				return
+			}
+			const stuck = "after GET /" + outside + " the service is stuck: 4 connections stay idle in transaction, and no statement runs. What was to come was not attacked"
+			if err == nil || err.Error() != stuck || res == nil || len(res.Routes) != 1 || res.Failed != stuck {
+				t.Fatalf("got\n%v, want\n%s, and the result %+v", err, stuck, res)
+			}
+			prove.Conclude(res)
+			got := res.Conclusions[0].Sentence
+			for _, want := range []string{
+				"0 of 250 requests were answered. It is idle in transaction for 99.9 % of the time that one is open: ",
+				" At most 4 connections are in a transaction at once, and all other requests wait. ",
+				" 4 transactions stay open: 61.000636 s after the last client had its answer or had left all are idle, and no statement runs. That is a deadlock, if each waits there for a second connection, and no timeout ends it.",
+			} {
+				if !strings.Contains(got, want) {
+					t.Errorf("got\n%s, want\n%s", got, want)
+				}
+			}
+		}, outside)
+	}
 }
 
 // Requests before the load are sent, and do not count.

@@ -211,14 +211,14 @@ func TestSeen_PossiblyHeld(t *testing.T) {
 }
 
 func TestCircumstances_NotValid(t *testing.T) {
-	well := circumstances{wired: true, drained: true, limit: time.Minute, foreign: 5, text: "500", processor: 0.95}
+	well := circumstances{wired: true, drained: drained{all: true}, limit: time.Minute, foreign: 5, text: "500", processor: 0.95}
 	r := &experiment.RouteResult{Requests: 500, Latency: experiment.Quantiles{P50: time.Second}, SentLate: experiment.Quantiles{P99: 50 * time.Millisecond, Max: time.Second}}
 	if got := well.notValid(r); got != "" {
 		t.Errorf("at every limit: %s", got)
 	}
 	others := *r
 	others.SentLate.P99 = 10 * time.Millisecond
-	if got := (circumstances{wired: true, drained: true, processor: 1}).notValid(&others); got != "" {
+	if got := (circumstances{wired: true, drained: drained{all: true}, processor: 1}).notValid(&others); got != "" {
 		t.Errorf("others use up the processors, and requests are sent in time: %s", got)
 	}
 	for want, change := range map[string]func(*circumstances, *experiment.RouteResult){
@@ -229,7 +229,7 @@ func TestCircumstances_NotValid(t *testing.T) {
 		},
 		"This machine's processors were busy for 96.0 % of the time: what was measured is their limit. Lower --rate.":                            func(c *circumstances, _ *experiment.RouteResult) { c.processor = 0.96 },
 		"6 of 500 requests failed for a reason that is not the lack of a connection, most often: 500.":                                           func(c *circumstances, _ *experiment.RouteResult) { c.foreign = 6 },
-		"The service was still at work 60 s after the last client had its answer or had left: what it does then would count for the next route.": func(c *circumstances, _ *experiment.RouteResult) { c.drained = false },
+		"The service was still at work 60 s after the last client had its answer or had left: what it does then would count for the next route.": func(c *circumstances, _ *experiment.RouteResult) { c.drained = drained{} },
 	} {
 		c, changed := well, *r
 		change(&c, &changed)
