@@ -215,16 +215,17 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	now, low, high := carry(c.Held), carry(c.BusyInterval[1]), carry(max(1, c.BusyInterval[0]))
 	figures["carried_per_s"] = now
 	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
-	outside := twoDigits(low)
+	outside, source := twoDigits(low), fmt.Sprintf("as a mean of %d", c.Transactions)
 	if more := twoDigits(high); more != outside {
 		outside += " to " + more
+		source += ", with an interval of 95 %"
 	}
 	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests wait.", all, twoDigits(now))
 	if rr.Throughput < now/2 { // clients had left when it was their turn
 		carried = fmt.Sprintf("At most %s are in a transaction at once, and all other requests wait.", all)
 	}
-	return append(said, carried+fmt.Sprintf(" With what fills the gaps outside of the transaction they would carry %s/s, as far as connections go: its statements take %s of each request.",
-		outside, words.Short(ofRequest(c.Busy))))
+	return append(said, carried+fmt.Sprintf(" With what fills the gaps outside of the transaction they would carry %s/s, as far as connections go: its statements take %s of each request, %s.",
+		outside, words.Short(ofRequest(c.Busy)), source))
 }
 
 // twoDigits is a rate to two digits, more of them would be worth nothing.

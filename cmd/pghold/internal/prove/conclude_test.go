@@ -36,14 +36,14 @@ func concluded(change func(*experiment.Result, *experiment.RouteResult)) string 
 func TestConclude(t *testing.T) {
 	const (
 		idle    = "It is idle in transaction for 97.5 % of the time that one is open: 1.95 s after SELECT id, total FROM carts WHERE id = $1."
-		carries = " 10 connections carry 5 requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry 170 to 250/s, as far as connections go: its statements take 50 ms of each request."
+		carries = " 10 connections carry 5 requests/s, and all other requests wait. With what fills the gaps outside of the transaction they would carry 170 to 250/s, as far as connections go: its statements take 50 ms of each request, as a mean of 100, with an interval of 95 %."
 	)
 	for want, change := range map[string]func(*experiment.Result, *experiment.RouteResult){
 		idle + carries: func(*experiment.Result, *experiment.RouteResult) {},
 		// Requests that got no connection had no transaction: those that did still hold one.
 		idle + carries + " ": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Requests, rr.Outcomes.OK = 200, 200 },
 		// Each request has two of them.
-		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Costliest.Transactions = 200 },
+		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms", "mean of 100", "mean of 200").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Costliest.Transactions = 200 },
 		idle + " At this load at most 10 transactions were open at once, on 12 connections.":                                                    func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.ExhaustedAt = 0 },
 		strings.Replace(idle, "$1.", "$1 (route /checkout).", 1) + " By its recorder, it waits meanwhile for sleep (a.go:7): 190 s in 100 calls." + carries: func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.Wire.Gaps[0].Route = "/checkout"

@@ -105,7 +105,7 @@ func TestConclude_TheExperiment(t *testing.T) {
 			"It is in no transaction while it waits: half of its requests take 2 s or more, its transactions 614 µs in the mean, idle for 0 s of that.",
 			"240 of 500 requests were answered. It is idle in transaction for 99.9 % of the time that one is open: 2 s after SELECT id, name FROM lab.users WHERE id = $1. " +
 				"15 connections carry 7.5 requests/s, and all other requests wait. " +
-				"With what fills the gaps outside of the transaction they would carry 24000/s, as far as connections go: its statements take 614 µs of each request.",
+				"With what fills the gaps outside of the transaction they would carry 24000/s, as far as connections go: its statements take 614 µs of each request, as a mean of 270.",
 		} {
 			if got := st.hideSchema(res.Conclusions[i].Sentence); got != want {
 				t.Errorf("%s: got\n%s, want\n%s", res.Conclusions[i].Cases, got, want)
@@ -151,7 +151,7 @@ func TestConclude_ADeadlock(t *testing.T) {
 	const want = "3 of 160 requests were answered. It is idle in transaction for 71.8 % of the time that one is open: 263 ms in the mean, and up to 9.9 s, after INSERT INTO projects. " +
 		"Some of that lasted until the clients left, while all connections were in transactions: a deadlock, if it waits there for a second connection. " +
 		"At most 4 connections are in a transaction at once, and all other requests wait. " +
-		"With what fills the gaps outside of the transaction they would carry 39/s, as far as connections go: its statements take 103 ms of each request."
+		"With what fills the gaps outside of the transaction they would carry 39/s, as far as connections go: its statements take 103 ms of each request, as a mean of 160."
 	if got := conclude(); got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
