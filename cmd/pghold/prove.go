@@ -96,19 +96,25 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 	if err != nil {
 		return err
 	}
+	kept := "nothing is kept"
+	defer func() { // after all that follows
+		if errors.Is(failed, errInterrupted) {
+			fmt.Fprintf(s.err, "Interrupted: what was started has ended, and %s.\n", kept)
+		}
+	}()
 	defer out.Discard()
 
 	stage, err := c.open(ctx, s, targets, filepath.Join(out.Name(), rundir.OutputFile))
 	if err == nil {
 		defer func() {
-			if err := stage.close(); err != nil && failed == nil {
-				failed = fmt.Errorf("cleaning up: %w", err)
+			if err := stage.close(); err != nil && (failed == nil || errors.Is(failed, errInterrupted)) {
+				failed = fmt.Errorf("%w: %w", errCleanUp, err)
 			}
 		}()
 		err = c.tryOut(ctx, s, stage, settings, targets)
 	}
 	if err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !errors.Is(err, errCleanUp) {
 			return errInterrupted
 		}
 		return err
@@ -147,6 +153,7 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	if unsaved == nil {
+		kept = "the routes that were finished are in " + out.Name()
 		fmt.Fprintf(s.err, "\nSaved in %s; %[1]s/report.html has pictures, and \"pghold report %[1]s OTHER\" compares it with another run.\n", out.Name())
 	}
 	incomplete := cmp.Or(unsaved, undrawn)
@@ -162,6 +169,9 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 	missed := check(s, expected, result)
 	return cmp.Or(broken, incomplete, valid(result), missed)
 }
+
+// errCleanUp is the error of what could not be ended.
+var errCleanUp = errors.New("cleaning up")
 
 // targets are what is sent.
 func (c *proveCmd) targets() (targets []prove.Target, err error) {

@@ -18,10 +18,22 @@ import (
 // which listens there.
 const serviceAt = "PGHOLD_TEST_SERVICE"
 
+// toldAt is where such a service tells of all that happens to it, where it is set: it waits
+// until that was heard.
+const toldAt = "PGHOLD_TEST_TOLD"
+
 // gapOfService is how long its /hold is idle in transaction, at least.
 const gapOfService = 20 * time.Millisecond
 
 func serveTest(address string) error {
+	tell := func() {
+		if at := os.Getenv(toldAt); at != "" {
+			if res, err := http.Get(at); err == nil {
+				res.Body.Close()
+			}
+		}
+	}
+	tell()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
@@ -32,6 +44,7 @@ func serveTest(address string) error {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(context.Context, *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			tell()
 			if err := f(r.Context(), r); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 			}
@@ -71,5 +84,6 @@ func serveTest(address string) error {
 	server := &http.Server{Handler: mux}
 	go server.Serve(l)
 	<-ctx.Done()
+	tell()
 	return server.Close()
 }

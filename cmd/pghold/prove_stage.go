@@ -50,7 +50,9 @@ func (c *proveCmd) open(ctx context.Context, s streams, targets []prove.Target, 
 	st.wire = prove.NewWire(st.ledger)
 	defer func() {
 		if failed != nil {
-			failed = errors.Join(failed, st.close())
+			if err := st.close(); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%w: %w", errCleanUp, err))
+			}
 		}
 	}()
 	if err := c.find(ctx, s, st); err != nil {

@@ -3,14 +3,17 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -308,7 +311,111 @@ func TestProcess_ProveToldToEnd(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Errorf("exit status %d (%v), want %d:\n%s", code, err, exitInterrupted, stderr)
 			}
+			saysWhatIsKept(t, stderr.String(), "pghold-results/")
 			nothingLeft(t, temp)
+		})
+	}
+}
+
+// saysWhatIsKept checks the sentence of a run that was interrupted.
+func saysWhatIsKept(t *testing.T, stderr, folder string) {
+	t.Helper()
+	want := "\nInterrupted: what was started has ended, and nothing is kept.\n"
+	if strings.Contains(stderr, "\nSaved in ") {
+		want = "\nInterrupted: what was started has ended, and the routes that were finished are in " + folder
+	}
+	if strings.Count("\n"+stderr, "\nInterrupted") != 1 || !strings.Contains("\n"+stderr, want) {
+		t.Errorf("it did not say %q once:\n%s", want, stderr)
+	}
+}
+
+// events counts what happens to a command, and does something at one of them.
+type events struct {
+	output
+	mu sync.Mutex
+	n  int
+	at int // from 1
+	do func()
+}
+
+func (e *events) happened() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.n++; e.n == e.at {
+		e.do()
+	}
+}
+
+func (e *events) Write(b []byte) (int, error) {
+	n, err := e.output.Write(b)
+	for range bytes.Count(b, []byte("\n")) {
+		e.happened()
+	}
+	return n, err
+}
+
+func (e *events) ServeHTTP(http.ResponseWriter, *http.Request) { e.happened() }
+
+// Ctrl-C at any line that it says, at any request, and when the service starts or ends: what was
+// started has ended when it has, and its folder is whole or not there.
+func TestProcess_ProveInterruptedAnywhere(t *testing.T) {
+	t.Parallel()
+	program, _ := build(t)
+	run := func(t *testing.T, at int) (happened int) {
+		temp, err := os.MkdirTemp("", "pghold test ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(temp)
+		e := &events{at: at}
+		heard := httptest.NewServer(e)
+		defer heard.Close()
+		base, service := myService(t)
+		args := append([]string{"prove", "--dsn", pgtest.DSN(t), "--out", "out", "--rate", "50", "--duration", "200ms", "--warm-up", "20ms", "--env", toldAt + "=" + heard.URL,
+			"--attack", base + "/hold/1", "--attack", base + "/none"}, service...)
+		cmd := command(t, program, temp, append(args, temp)...) // the folder as in TestProcess_ProveToldToEnd
+		e.do = func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+		cmd.Stderr = e
+		cmd.Run()
+		stderr, out := e.String(), filepath.Join(cmd.Dir, "out")
+		interrupted := cmd.ProcessState.ExitCode() == exitInterrupted
+		switch {
+		case interrupted:
+			saysWhatIsKept(t, stderr, "out.\n")
+		case at > 0 && !strings.Contains(stderr, "\n2/2 "):
+			t.Errorf("exit status %d, want %d:\n%s", cmd.ProcessState.ExitCode(), exitInterrupted, stderr)
+		}
+		if left := leftovers(t, temp); len(left) > 0 {
+			t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+		}
+		switch _, err := os.Stat(out); {
+		case err == nil:
+			r, err := rundir.Load(out)
+			if err != nil || r.Interrupted != interrupted || !strings.Contains(stderr, "Saved in out") {
+				t.Errorf("its folder is not whole (%v), or not told of:\n%s", err, stderr)
+			}
+			if _, err := os.Stat(filepath.Join(out, "unfinished")); err == nil {
+				t.Error("its folder says that it is unfinished")
+			}
+		case strings.Contains(stderr, "Saved in"):
+			t.Errorf("its folder is gone (%v)", err)
+		}
+		l, err := net.Listen("tcp", strings.TrimPrefix(base, "http://"))
+		if err != nil {
+			t.Errorf("somebody listens still: %v", err)
+		} else {
+			l.Close()
+		}
+		return e.n
+	}
+	all := run(t, 0)
+	if all < 30 { // two times 10 requests and more
+		t.Fatalf("%d things happen in a whole run", all)
+	}
+	for _, at := range rand.New(rand.NewPCG(19, 20)).Perm(all)[:20] {
+		t.Run(fmt.Sprint("at event ", at+1, " of ", all), func(t *testing.T) {
+			t.Parallel()
+			run(t, at+1)
 		})
 	}
 }

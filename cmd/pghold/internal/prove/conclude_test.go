@@ -44,7 +44,7 @@ func TestConclude(t *testing.T) {
 		idle + carries + " ": func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Requests, rr.Outcomes.OK = 200, 200 },
 		// Each request has two of them.
 		idle + strings.NewReplacer("carry 5 requests/s", "carry 2.5 requests/s", "170 to 250", "83 to 130", "50 ms", "100 ms", "mean of 100", "mean of 200").Replace(carries): func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.Costliest.Transactions = 200 },
-		idle + " At this load at most 10 transactions were open at once, on 12 connections.":                                                    func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.ExhaustedAt = 0 },
+		idle + " At this load at most 10 transactions were open at once, on 12 connections.":                                                                                  func(_ *experiment.Result, rr *experiment.RouteResult) { rr.Wire.ExhaustedAt = 0 },
 		strings.Replace(idle, "$1.", "$1 (route /checkout).", 1) + " By its recorder, it waits meanwhile for sleep (a.go:7): 190 s in 100 calls." + carries: func(_ *experiment.Result, rr *experiment.RouteResult) {
 			rr.Wire.Gaps[0].Route = "/checkout"
 			rr.Wire.Filled = []experiment.Filled{{What: "sleep", Where: "a.go:7", Count: 100, S: 190e9}}
