@@ -1,9 +1,13 @@
 package service
 
 import (
+	"errors"
+	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -62,12 +66,12 @@ func TestProcesses_KnownByTheirPid(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	const rest = " 12 13 14 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 "
 	for text, want := range map[string]stat{
-		"11 (a) S" + rest + "1 0 99":      {group: 13, session: 14},
-		"11 (a) R (b) T" + rest + "7 0":   {group: 13, session: 14},
-		"11 (a) Z" + rest + "1 0 99":      {group: 13, session: 14, ended: true},
-		"11 (a) Z" + rest + "2 0 99":      {group: 13, session: 14},
-		"11 (a) X" + rest + "0 0 99":      {group: 13, session: 14, ended: true},
-		"11 (a Z 1 1) S" + rest + "1 0 9": {group: 13, session: 14},
+		"11 (a) S" + rest + "1 0 99":       {group: 13, session: 14, started: 99},
+		"11 (a) R (b) T" + rest + "7 0 99": {group: 13, session: 14, started: 99},
+		"11 (a) Z" + rest + "1 0 99":       {group: 13, session: 14, ended: true, started: 99},
+		"11 (a) Z" + rest + "2 0 99":       {group: 13, session: 14, started: 99},
+		"11 (a) X" + rest + "0 0 99":       {group: 13, session: 14, ended: true, started: 99},
+		"11 (a Z 1 1) S" + rest + "1 0 99": {group: 13, session: 14, started: 99},
 	} {
 		if got, ok := parseStat(text); !ok || got != want {
 			t.Errorf("%s is %+v, want %+v", text, got, want)
@@ -75,6 +79,73 @@ func TestParseStat(t *testing.T) {
 	}
 	if _, ok := parseStat("11 (a) Z 12"); ok {
 		t.Error("half a line is taken for a whole one")
+	}
+}
+
+// Another program has the port by the time that the command would listen there.
+func TestStart_TakenMeanwhile(t *testing.T) {
+	p := newPlace(t)
+	came := make(chan net.Listener)
+	go func() {
+		_, err := os.ReadFile(p.said) // the command runs
+		l, listens := net.Listen("tcp", p.address)
+		if err := errors.Join(err, listens); err != nil {
+			t.Error(err)
+		}
+		came <- l
+	}()
+	cfg := p.shell(`: >"$SAID"; exec sleep 3600`)
+	_, err := Start(t.Context(), cfg)
+	(<-came).Close()
+	_, port, _ := net.SplitHostPort(p.address)
+	if want := "port " + port + " was taken, while /bin/sh started, by another program, at " + p.address + ": end that, or have the command listen on another port and attack it there"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	p.nothingLeft(t)
+}
+
+func TestTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	ours, self := l.Addr().String(), os.Getpid()
+	group, err := syscall.Getpgid(self)
+	check(t, err)
+	sleeps := exec.Command("sleep", "3600") // a command, which does not listen
+	sleeps.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	check(t, sleeps.Start())
+	defer func() { sleeps.Process.Kill(); sleeps.Wait() }()
+
+	p := newPlace(t)
+	other := started(t, p.config()) // of another run, and later
+	bare := freeAddress(t)
+	later := exec.Command(os.Args[0])
+	later.Env = []string{"FOREIGN=server", "AT=" + bare, "SAID=" + p.said}
+	later.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	check(t, later.Start())
+	defer func() { later.Process.Kill(); later.Wait() }()
+	_, err = os.ReadFile(p.said)
+	check(t, err)
+
+	f := &family{group: sleeps.Process.Pid, marker: "PGHOLD_PROVE_RUN=x"}
+	for name, c := range map[string]struct {
+		f    *family
+		at   string
+		want bool
+	}{
+		"there before":         {f, ours, true},
+		"the family's own":     {&family{group: group, marker: f.marker}, ours, false},
+		"of another run":       {f, p.address, true},
+		"of the same run":      {&family{group: f.group, marker: other.family.marker}, p.address, false},
+		"later, and unmarked":  {f, bare, false},
+		"nobody is there":      {f, "127.0.0.1:1", false},
+		"at another address":   {f, strings.Replace(ours, "127.0.0.1", "127.0.0.2", 1), false},
+		"by a name":            {f, strings.Replace(ours, "127.0.0.1", "localhost", 1), true},
+		"the command is ended": {&family{group: -1, marker: f.marker}, ours, false},
+	} {
+		if got := c.f.taken(c.at); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

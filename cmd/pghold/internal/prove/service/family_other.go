@@ -29,3 +29,6 @@ func (f *family) release() {}
 
 // listening is not known.
 func (f *family) listening() (addresses []string, known bool) { return nil, false }
+
+// taken is not known.
+func (f *family) taken(string) bool { return false }

@@ -40,17 +40,19 @@ func (f *family) processes(before []int) (pids []int) {
 type stat struct {
 	group, session int
 	ended          bool
+	started        uint64 // in ticks since the machine was
 }
 
 func parseStat(text string) (s stat, ok bool) {
-	// After the name, which may have anything in it: state, parent, group, session …, and
-	// the number of threads.
+	// After the name, which may have anything in it: state, parent, group, session …, the
+	// number of threads, and, two further on, when it was started.
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(fields) < 18 {
+	if len(fields) < 20 {
 		return s, false
 	}
 	s.group, _ = strconv.Atoi(fields[2])
 	s.session, _ = strconv.Atoi(fields[3])
+	s.started, _ = strconv.ParseUint(fields[19], 10, 64)
 	// A process is a zombie when its first thread has ended. Its files are open until all
 	// have.
 	s.ended = fields[0] == "X" || fields[0] == "Z" && fields[17] == "1"
@@ -61,28 +63,44 @@ func parseStat(text string) (s stat, ok bool) {
 func (f *family) listening() (addresses []string, known bool) {
 	for _, pid := range f.processes(nil) {
 		dir := "/proc/" + strconv.Itoa(pid)
-		sockets := map[string]bool{} // by inode
+		at := listeners(dir)
 		fds, _ := filepath.Glob(dir + "/fd/*")
 		for _, fd := range fds {
-			link, _ := os.Readlink(fd)
-			if inode, found := strings.CutPrefix(link, "socket:["); found {
-				sockets[strings.TrimSuffix(inode, "]")] = true
-			}
-		}
-		for _, table := range []string{"/net/tcp", "/net/tcp6"} {
-			text, _ := os.ReadFile(dir + table)
-			for line := range strings.Lines(string(text)) {
-				// Number, local address, remote address, state …, and the inode.
-				const listen = "0A"
-				fields := strings.Fields(line)
-				if len(fields) > 9 && fields[3] == listen && sockets[fields[9]] {
-					addresses = append(addresses, socketAddress(fields[1]))
-				}
+			if address, ok := at[inodeOf(fd)]; ok {
+				addresses = append(addresses, address)
 			}
 		}
 	}
 	slices.Sort(addresses)
 	return slices.Compact(addresses), true
+}
+
+// inodeOf is that of the socket that a file of a process is, or nothing.
+func inodeOf(fd string) string {
+	link, _ := os.Readlink(fd)
+	inode, found := strings.CutPrefix(link, "socket:[")
+	if !found {
+		return ""
+	}
+	return strings.TrimSuffix(inode, "]")
+}
+
+// listeners are the addresses of the sockets that listen, by inode, in the network of the
+// process whose folder that is.
+func listeners(dir string) map[string]string {
+	addresses := map[string]string{}
+	for _, table := range []string{"/net/tcp", "/net/tcp6"} {
+		text, _ := os.ReadFile(dir + table)
+		for line := range strings.Lines(string(text)) {
+			// Number, local address, remote address, state …, and the inode.
+			const listen = "0A"
+			fields := strings.Fields(line)
+			if len(fields) > 9 && fields[3] == listen {
+				addresses[fields[9]] = socketAddress(fields[1])
+			}
+		}
+	}
+	return addresses
 }
 
 // socketAddress reads an address in a table of sockets, as 0100007F:1F90: words of 32

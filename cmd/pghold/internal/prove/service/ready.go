@@ -47,11 +47,15 @@ func address(u *url.URL) string {
 func (r readiness) free(ctx context.Context) error {
 	for _, a := range r.addresses {
 		if dial(ctx, a) == nil {
-			_, port, _ := net.SplitHostPort(a)
-			return fmt.Errorf("port %s is in use already by another program, at %s: end that, or have the command listen on another port and attack it there", port, a)
+			return inUse("is in use already", a)
 		}
 	}
 	return ctx.Err()
+}
+
+func inUse(how, address string) error {
+	_, port, _ := net.SplitHostPort(address)
+	return fmt.Errorf("port %s %s by another program, at %s: end that, or have the command listen on another port and attack it there", port, how, address)
 }
 
 func dial(ctx context.Context, address string) error {
@@ -118,8 +122,18 @@ func (s *Service) ready(ctx context.Context, r readiness, late <-chan time.Time)
 	last := await(ctx, r.ask, func(waited time.Duration, last error) {
 		s.cfg.say("%s is not ready after %s: %v.", s.cfg.name(), words.Short(waited), last)
 	})
-	if last == nil {
-		return nil
+	if last == nil { // who has answered may be another program, that came in between
+		for _, a := range r.addresses {
+			if s.family.taken(a) {
+				return inUse("was taken, while "+s.cfg.name()+" started,", a)
+			}
+		}
+		select {
+		case <-s.done:
+			cancel(errEnded)
+		default:
+			return nil
+		}
 	}
 	switch cause := context.Cause(ctx); cause {
 	case errEnded:
