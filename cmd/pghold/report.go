@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/report"
@@ -13,7 +14,7 @@ import (
 type reportCmd struct {
 	Dir    string `arg:"" help:"Folder of a run, as pghold lab leaves it, or seed: the figures as they were published."`
 	Other  string `arg:"" optional:"" name:"other" help:"Another: the two are set side by side."`
-	Format string `default:"text" enum:"text,markdown,html,svg,json,vegeta" help:"text, markdown, html, json, svg: a picture of two routes, or vegeta: each route as \"vegeta report\" prints it."`
+	Format string `default:"text" enum:"text,markdown,html,svg,json,vegeta" help:"text, markdown, html, json, svg: a picture of two routes, or of one in both results, or vegeta: each route as \"vegeta report\" prints it."`
 	JSON   bool   `name:"json" help:"The same as --format json."`
 
 	expectFlags
@@ -25,6 +26,7 @@ func (reportCmd) Help() string {
 Examples:
   pghold report pghold-results/20261123-190515
   pghold report before after                        two results side by side
+  pghold report before after --format svg > both.svg   a route in both, drawn
   pghold report before seed                         with the published figures
   pghold report before --expect 'async_session_sleep_outside_session.success_ratio>=0.999'
   pghold report pghold-results/20261123-190515 --format html > report.html
@@ -82,9 +84,9 @@ func (c *reportCmd) show(s streams, r *experiment.Result) error {
 // compare sets two results side by side.
 func (c *reportCmd) compare(s streams) error {
 	switch c.Format {
-	case "text", "markdown", "json":
+	case "text", "markdown", "json", "svg":
 	default:
-		return usage(fmt.Errorf("--format %s shows one result: two are compared as text, markdown or json", c.Format))
+		return usage(fmt.Errorf("--format %s shows one result: two are compared as text, markdown, json or svg", c.Format))
 	}
 	if len(c.Expect) > 0 {
 		return usage(errors.New("--expect is about one result: name one folder, not two"))
@@ -97,12 +99,34 @@ func (c *reportCmd) compare(s streams) error {
 		}
 		sides[i] = report.Side{Name: name, Result: r}
 	}
+	if err := c.showBoth(s, sides); err != nil {
+		return err
+	}
+	var invalid error
+	for i, side := range sides {
+		if why := side.Result.NotValid(); why != "" && invalid == nil {
+			invalid = fmt.Errorf("%s (%s) is not valid: %s", "AB"[i:i+1], side.Name, strings.TrimSuffix(why, "."))
+		}
+	}
+	return invalid
+}
+
+func (c *reportCmd) showBoth(s streams, sides [2]report.Side) error {
 	compared := report.Compare(sides[0], sides[1])
 	switch c.Format {
 	case "markdown":
 		return compared.Markdown(s.out)
 	case "json":
 		return compared.JSON(s.out)
+	case "svg":
+		var traces [2]map[string]*experiment.Trace
+		for i, side := range sides {
+			var err error
+			if traces[i], err = rundir.Traces(side.Name, side.Result); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return report.PictureOfBoth(s.out, sides[0], sides[1], traces[0], traces[1])
 	}
 	return compared.Text(s.out, textOptions(s.out))
 }

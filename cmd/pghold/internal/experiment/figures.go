@@ -19,6 +19,7 @@ type Figures struct {
 	Connections  Connections   `json:"connections"`
 	PerRequest   PerRequest    `json:"per_request"`
 	Updates      *Updates      `json:"updates,omitempty"`
+	SilentRatio  *float64      `json:"silent_in_transaction_ratio,omitempty"`
 }
 
 // Figures are those of the route's own repetition, or of its only run.
@@ -26,7 +27,7 @@ func (r *RouteResult) Figures() Figures {
 	return Figures{
 		SuccessRatio: r.SuccessRatio, Throughput: r.Throughput, Goodput: r.Goodput, Elapsed: r.Elapsed,
 		Outcomes: r.Outcomes, Latency: r.Latency, Time: r.Time, Holds: r.Holds, Connections: r.Connections,
-		PerRequest: r.PerRequest, Updates: r.Updates,
+		PerRequest: r.PerRequest, Updates: r.Updates, SilentRatio: r.SilentRatio,
 	}
 }
 

@@ -55,7 +55,11 @@ func Compare(a, b Side) *Comparison {
 		default:
 			c.Routes = append(c.Routes, RouteComparison{Name: ra.Name, Figures: compareFigures(
 				runsOf(ra, a.Result), runsOf(rb, b.Result))})
-			changes = append(changes, changesOf(a.Result.SettingsOf(ra), b.Result.SettingsOf(rb)))
+			of := changesOf(a.Result.SettingsOf(ra), b.Result.SettingsOf(rb))
+			for _, ch := range attackChanges(a.Result, b.Result, ra.Name) {
+				of = append(of, ch.change())
+			}
+			changes = append(changes, of)
 		}
 	}
 	for _, rb := range b.Result.Routes {
@@ -72,6 +76,9 @@ func Compare(a, b Side) *Comparison {
 	}
 	for i := range c.Routes {
 		c.Routes[i].Changes = slices.DeleteFunc(changes[i], func(ch Change) bool { return slices.Contains(c.ForAll, ch) })
+	}
+	for _, ch := range serviceChanges(a.Result, b.Result) {
+		c.ForAll = append(c.ForAll, ch.change())
 	}
 	c.Notes = c.notes()
 	return c
@@ -126,8 +133,12 @@ func (c *Comparison) notes() (notes []string) {
 		}
 		return []string{note}
 	}
+	verb := "lab"
+	if c.A.Result.Service != nil {
+		verb = "prove"
+	}
 	for _, w := range said {
-		notes = append(notes, "Too few runs: "+w+" (pghold lab --repeat).")
+		notes = append(notes, "Too few runs: "+w+" (pghold "+verb+" --repeat).")
 	}
 	if byChance := float64(compared) * alpha; byChance >= 1 {
 		notes = append(notes, fmt.Sprintf("%d figures were compared at a level of %v: where nothing at all differed, about %.0f of them would be said to differ.",

@@ -113,6 +113,12 @@ var measures = func() []measure {
 		{"holds.max_waiting", "waiting: max", less, words.Number, count(func(f fig) int { return f.Holds.MaxWaiting })},
 		{"connections.max", "connections: max", neither, words.Number, count(func(f fig) int { return f.Connections.Max })},
 		{"connections.max_silent_in_transaction", "connections: silent", less, words.Number, count(func(f fig) int { return f.Connections.MaxSilentInTransaction })},
+		{"silent_in_transaction_ratio", "silent: share", less, words.Ratio, func(f fig) (float64, bool) {
+			if f.SilentRatio == nil {
+				return 0, false
+			}
+			return *f.SilentRatio, true
+		}},
 		{"holds.silent_in_transaction_s", "silent in transaction", less, inSeconds, duration(func(f fig) time.Duration { return f.Holds.SilentInTransaction })},
 		{"per_request.checkouts", "checkouts", neither, mean, float(func(f fig) float64 { return f.PerRequest.Checkouts })},
 		{"per_request.statements", "statements", neither, mean, float(func(f fig) float64 { return f.PerRequest.Statements })},

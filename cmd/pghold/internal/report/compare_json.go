@@ -82,11 +82,17 @@ func (c *Comparison) JSON(w io.Writer) error {
 	if doc.Settings, err = changedSettings(c.A.Result.Settings, c.B.Result.Settings); err != nil {
 		return err
 	}
+	for _, ch := range serviceChanges(c.A.Result, c.B.Result) {
+		doc.Settings = append(doc.Settings, changeJSON{ch.name, ch.a, ch.b})
+	}
 	for _, r := range c.Routes {
 		route := routeCompared{Name: r.Name, Figures: []figureCompared{}}
 		of := func(s Side) experiment.Settings { return s.Result.SettingsOf(s.Result.Route(r.Name)) }
 		if route.Settings, err = changedSettings(of(c.A), of(c.B)); err != nil {
 			return err
+		}
+		for _, ch := range attackChanges(c.A.Result, c.B.Result, r.Name) {
+			route.Settings = append(route.Settings, changeJSON{ch.name, ch.a, ch.b})
 		}
 		for _, f := range r.Figures {
 			route.Figures = append(route.Figures, figureCompared{

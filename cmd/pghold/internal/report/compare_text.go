@@ -40,7 +40,7 @@ func (c *Comparison) Text(w io.Writer, o TextOptions) error {
 	if len(changes) > 0 {
 		changes = slices.Insert(changes, 0, p.paint(toneTitle, changedTitle))
 	} else {
-		changes = []string{wrap(unchangedText, width, "")}
+		changes = []string{wrap(c.unchanged(), width, "")}
 	}
 	add(tonePlain, changes...)
 
@@ -91,7 +91,7 @@ func (c *Comparison) Markdown(w io.Writer) error {
 		}
 		b.WriteString("\n")
 	} else {
-		b.WriteString(unchangedText + "\n\n")
+		b.WriteString(c.unchanged() + "\n\n")
 	}
 	for i, t := range c.tables() {
 		t.title = code(shorten(t.title, longestError))
@@ -124,9 +124,16 @@ func (c *Comparison) Markdown(w io.Writer) error {
 
 const (
 	changedTitle      = "What differs in the settings"
-	unchangedText     = "The settings are the same."
 	nothingSharedText = "The two have no route in common: there is nothing to compare."
 )
+
+// unchanged is for a comparison in which nothing differs for all routes.
+func (c *Comparison) unchanged() string {
+	if slices.ContainsFunc(c.Routes, func(r RouteComparison) bool { return len(r.Changes) > 0 }) {
+		return "The settings of all routes are the same."
+	}
+	return "The settings are the same."
+}
 
 func (s Side) origin() string {
 	text := shorten(printable.Line(s.Name), 200) + " · " + origin(s.Result)

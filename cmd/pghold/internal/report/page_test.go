@@ -333,6 +333,31 @@ func TestPicture_isOfWhatIsCompared(t *testing.T) {
 	}
 }
 
+// Of two results it is of the route that was silent for longest, in both.
+func TestPictureOfBoth(t *testing.T) {
+	before, after := aService(), aService()
+	after.Routes[0].Holds.SilentInTransaction = 0
+	after.Routes = append(after.Routes, experiment.RouteResult{Name: "GET /new", Holds: experiment.Holds{SilentInTransaction: time.Hour}})
+	a, b := tracesOf(before), tracesOf(after)
+	a["GET /health"].Checkouts, b["GET /health"].Checkouts = []experiment.Checkout{}, []experiment.Checkout{}
+	a["GET /new"] = b["GET /new"]
+	var svg bytes.Buffer
+	if err := PictureOfBoth(&svg, Side{"before", before}, Side{"after", after}, a, b); err != nil {
+		t.Fatal(err)
+	}
+	if want := "<title>Connections over time: before: GET /checkout/{n} and after: GET /checkout/{n}</title>"; !strings.Contains(svg.String(), want) {
+		t.Errorf("it is not %s: %.300s", want, svg.String())
+	}
+	b["GET /checkout/{n}"].Checkouts = nil // then there is another
+	svg.Reset()
+	if err := PictureOfBoth(&svg, Side{"before", before}, Side{"after", after}, a, b); err != nil || !strings.Contains(svg.String(), "after: GET /health") {
+		t.Errorf("%v: %.300s", err, svg.String())
+	}
+	if err := PictureOfBoth(io.Discard, Side{"a", before}, Side{"b", after}, a, nil); err == nil || !strings.Contains(err.Error(), "there is nothing to draw") {
+		t.Errorf("without traces: got %v", err)
+	}
+}
+
 // Of a service it shows transactions beside the requests in flight, on as many connections
 // as it had: what waits for a connection in the service is not seen.
 func TestPicture_OfAService(t *testing.T) {
