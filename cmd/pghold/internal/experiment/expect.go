@@ -121,7 +121,7 @@ func (e Expectation) Check(r *Result) (met bool, got string) {
 	if rr.NotValid != "" {
 		return false, "nothing that counts: the route's run is not valid"
 	}
-	v, found := figureAt(rr, e.Field)
+	v, found := figureAt(r, rr, e.Field)
 	if !found {
 		return false, "nothing: the result has no such figure"
 	}
@@ -149,8 +149,8 @@ func (e Expectation) Check(r *Result) (met bool, got string) {
 
 // figureAt returns a number of a route's JSON, where it has one there. A count of
 // requests that is left out is zero.
-func figureAt(rr *RouteResult, path string) (float64, bool) {
-	b, err := json.Marshal(rr)
+func figureAt(r *Result, rr *RouteResult, path string) (float64, bool) {
+	b, err := routeJSONOf(r, rr)
 	if err != nil {
 		return 0, false
 	}

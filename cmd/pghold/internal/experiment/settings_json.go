@@ -9,9 +9,13 @@ import (
 
 // MarshalJSON writes every duration as seconds. What is off is left out.
 func (s Settings) MarshalJSON() ([]byte, error) {
+	return s.marshal(func(Setting) bool { return true })
+}
+
+func (s Settings) marshal(wanted func(Setting) bool) ([]byte, error) {
 	b := []byte{'{'}
 	for _, t := range table {
-		if t.omit && t.IsOff(s) {
+		if !wanted(t) || t.omit && t.IsOff(s) {
 			continue
 		}
 		v := t.In(s)

@@ -25,9 +25,15 @@ func WriteResult(w io.Writer, r *Result) error {
 	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(doc); err != nil {
+	var err error
+	if doc.Service != nil {
+		err = enc.Encode(newServiceResult(&doc))
+	} else {
+		err = enc.Encode(doc)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the result as JSON: %w", err)
 	}
-	_, err := w.Write(printable.JSON(b.Bytes()))
+	_, err = w.Write(printable.JSON(b.Bytes()))
 	return err
 }

@@ -16,7 +16,7 @@ func settingsParts(r *experiment.Result) []string {
 	var parts []string
 	for _, t := range experiment.Table() {
 		switch text := said(t, s); {
-		case r.Service != nil && !ofService(t, r.Service):
+		case r.Service != nil && !r.Service.Has(t):
 		case text == "" || t.Off != "" && t.IsOff(s):
 		case t.Flag == "duration":
 			parts[0] += " for " + words.Plain(s.Duration)
@@ -51,17 +51,6 @@ func settingsParts(r *experiment.Result) []string {
 		parts = append(parts, "Postgres "+shorten(printable.Line(s.Postgres), 40))
 	}
 	return parts
-}
-
-// ofService reports whether a setting is one of an attack on a service.
-func ofService(t experiment.Setting, s *experiment.Service) bool {
-	switch t.Flag {
-	case "rate", "duration", "client-timeout":
-		return true
-	case "slow":
-		return s.Upstream
-	}
-	return false
 }
 
 // said is one thing about settings, in text; "" where it is said with another, or is
