@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	holds "github.com/pghold/pghold"
+	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/httphold"
 )
 
@@ -78,6 +79,55 @@ func TestReadme_SaysOfThePoolTimeoutWhatWasMeasured(t *testing.T) {
 		}
 		if want := fmt.Sprintf("%d of %d", r.Outcomes.OK, r.Requests); !strings.Contains(string(b), want) || !strings.Contains(string(b), command) {
 			t.Errorf("the README does not say %q, or not of %q", want, command)
+		}
+	}
+}
+
+// The figures that prove's help and its page name for --expect are those of a service's result.
+func TestDocumentation_NamesFiguresForExpect(t *testing.T) {
+	_, help, _ := pghold(t.Context(), "prove", "--help")
+	page, err := os.ReadFile("../../docs/prove.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := readResult(t, "../../docs/gallery/node/result.json")
+	route := measured.Routes[0].Name
+	_, listed, _ := strings.Cut(help, "Figures for --expect: ")
+	listed, _, _ = strings.Cut(strings.Join(strings.Fields(listed), " "), ". docs/prove.md")
+	names := strings.Split(listed, ", ")
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 {
+			for _, m := range regexp.MustCompile("`([a-z0-9_]+(?:\\.[a-z0-9_]+)*)`").FindAllStringSubmatch(cells[1], -1) {
+				names = append(names, m[1])
+			}
+		}
+	}
+	if len(names) < 25 {
+		t.Errorf("only %q are named", names)
+	}
+	for _, name := range names {
+		e, err := experiment.ParseExpectation(route + "." + name + ">=0")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if met, got := e.Check(measured); !met {
+			t.Errorf("a service's route has no %s: %s", name, got)
+		}
+	}
+}
+
+// Examples are not wrapped: they are made for a terminal of 80 columns.
+func TestHelp_ProveIn80Columns(t *testing.T) {
+	_, help, _ := pghold(t.Context(), "prove", "--help")
+	_, examples, found := strings.Cut(help, "Examples:")
+	examples, _, end := strings.Cut(examples, "Arguments:")
+	if !found || !end || !strings.Contains(examples, "pghold report before after") {
+		t.Fatalf("there are no examples in\n%s", help)
+	}
+	for line := range strings.Lines(examples) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 }

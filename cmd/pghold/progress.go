@@ -107,15 +107,22 @@ func (p *progress) prove(s prove.Progress) {
 	if p.width == 0 || len(s.Done) > 0 {
 		return
 	}
-	head := fmt.Sprintf("%d/%d %s", s.Number, s.Routes, roundName(s.Route, s))
-	switch waiting := s.Sent - s.OK - s.Failed; {
+	number, name := fmt.Sprintf("%d/%d ", s.Number, s.Routes), roundName(s.Route, s)
+	failed := ""
+	if s.Failed > 0 {
+		failed = fmt.Sprintf(", %d failed", s.Failed)
+	}
+	now, waiting := s.Sessions, s.Sent-s.OK-s.Failed
+	switch {
 	case s.WarmingUp:
-		p.rewrite(head + " warming up")
+		p.rewrite(number, name, " warming up")
 	case s.Draining:
-		p.rewrite(fmt.Sprintf("%s %s all have ended, %s still in transaction", head, round(s.Elapsed), words.Count(s.Sessions.InTransaction+s.Sessions.Busy, "connection")))
+		p.rewrite(number, name, fmt.Sprintf(" %s all have ended, %s still in transaction", round(s.Elapsed), words.Count(now.InTransaction+now.Busy, "connection")))
 	default:
-		p.rewrite(fmt.Sprintf("%s %s %d/%d sent, %d answered, %d failed, %d waiting, %s (%d idle in transaction)", head, round(s.Elapsed),
-			s.Sent, s.Requests, s.OK, s.Failed, waiting, words.Count(s.Sessions.Sessions, "connection"), s.Sessions.InTransaction))
+		p.rewrite(number, name,
+			fmt.Sprintf(" %s %d/%d sent, %d answered%s, %d waiting, %s (%d idle in transaction)", round(s.Elapsed), s.Sent, s.Requests, s.OK, failed, waiting, words.Count(now.Sessions, "connection"), now.InTransaction),
+			fmt.Sprintf(" %s %d/%d sent, %d ok%s, %d waiting, %d/%d idle in tx", round(s.Elapsed), s.Sent, s.Requests, s.OK, failed, waiting, now.InTransaction, now.Sessions),
+			fmt.Sprintf(" %s %d/%d sent, %d ok%s, %d/%d idle in tx", round(s.Elapsed), s.Sent, s.Requests, s.OK, failed, now.InTransaction, now.Sessions))
 	}
 }
 
@@ -127,11 +134,27 @@ func roundName(name string, s prove.Progress) string {
 	return name
 }
 
-// rewrite writes a line in place of the last one.
-func (p *progress) rewrite(line string) {
-	cut := []rune(line)
+// shortName is how much of a route's name is left where there is no room, at least.
+const shortName = 12
+
+// rewrite writes a line in place of the last one: with the first of the rests, the longest
+// first, beside which there is room for the name, or with the last and what there is room for
+// of the name.
+func (p *progress) rewrite(number, name string, rests ...string) {
+	room := func(rest string) int { return p.width - 1 - len([]rune(number+rest)) }
+	rest := rests[len(rests)-1]
+	for _, r := range rests {
+		if len([]rune(name)) <= room(r) {
+			rest = r
+			break
+		}
+	}
+	if cut, most := []rune(name), max(room(rest), shortName); len(cut) > most {
+		name = string(cut[:most-1]) + "…"
+	}
+	line := []rune(number + name + rest)
 	p.clear()
-	io.WriteString(p.out, string(cut[:min(len(cut), p.width-1)]))
+	io.WriteString(p.out, string(line[:min(len(line), p.width-1)]))
 	p.drawn = true
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
+	"github.com/pghold/pghold/cmd/pghold/internal/prove"
+	"github.com/pghold/pghold/cmd/pghold/internal/watch"
 )
 
 // Work after the last answer is in vain for most routes, and meant by those that
@@ -42,6 +44,35 @@ func TestProgress_saysWhichRepetitionItIs(t *testing.T) {
 	for _, want := range []string{"2/4 commit_then_touch (2 of 3) 0.0 s", "2/4 commit_then_touch (2 of 3): 0 of 9 answered"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("got %q, want %q", b.String(), want)
+		}
+	}
+}
+
+// On a narrow terminal the figures are short, and a long name is cut, and not they.
+func TestProgress_ofProveFits(t *testing.T) {
+	s := prove.Progress{
+		Route: "GET /checkout/{n}", Number: 1, Routes: 3, Round: 1, Rounds: 1, Elapsed: 12 * time.Second, Requests: 500, Sent: 412, OK: 240, Failed: 12,
+		Sessions: watch.Moment{Sessions: 15, InTransaction: 14},
+	}
+	long := s
+	long.Route = "POST /api/v2/organizations/{n}/members"
+	for _, c := range []struct {
+		s     prove.Progress
+		width int
+		want  string
+	}{
+		{s, 123, "1/3 GET /checkout/{n} 12.0 s 412/500 sent, 240 answered, 12 failed, 160 waiting, 15 connections (14 idle in transaction)"},
+		{s, 119, "1/3 GET /checkout/{n} 12.0 s 412/500 sent, 240 ok, 12 failed, 160 waiting, 14/15 idle in tx"},
+		{s, 80, "1/3 GET /checkout/{n} 12.0 s 412/500 sent, 240 ok, 12 failed, 14/15 idle in tx"},
+		{long, 80, "1/3 POST /api/v2/orga… 12.0 s 412/500 sent, 240 ok, 12 failed, 14/15 idle in tx"},
+		{long, 60, "1/3 POST /api/v… 12.0 s 412/500 sent, 240 ok, 12 failed, 14"},
+	} {
+		var b bytes.Buffer
+		p := newProgress(&b, 0)
+		p.width = c.width
+		p.prove(c.s)
+		if got := b.String(); got != c.want {
+			t.Errorf("%d columns: got %q, want %q", c.width, got, c.want)
 		}
 	}
 }

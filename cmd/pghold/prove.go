@@ -64,16 +64,28 @@ Each route gets one request before the load, which has to be answered with 2xx. 
 
 Exit status: 0 done, 1 it failed or the run is not valid, 2 the command line was wrong, 3 an --expect was missed, 130 interrupted.
 
+Figures for --expect: success_ratio, throughput_per_s, latency_s.p50, latency_s.p99, outcomes.client_timeout, silent_in_transaction_ratio, wire.silent_per_request_s, wire.max_in_transaction, wire.max_in_flight, holds.held_s.mean, connections.max. docs/prove.md says what they are; all others of a route in result.json can be named, too.
+
 Examples:
-  pghold prove --attack 'GET http://127.0.0.1:8000/checkout/1' -- uvicorn app:app --port 8000
-  pghold prove --attack http://127.0.0.1:8000/checkout/1 --attack http://127.0.0.1:8000/health --together -- uvicorn app:app
-  pghold prove --env 'DB=postgresql+asyncpg://{user}:{password}@{host}:{port}/{database}' --setup 'psql -f schema.sql' \
+  pghold prove --attack 'GET http://127.0.0.1:8000/checkout/1' \
+      -- uvicorn app:app --port 8000
+  pghold prove --together --attack http://127.0.0.1:8000/checkout/1 \
+      --attack http://127.0.0.1:8000/health -- uvicorn app:app
+  pghold prove --setup 'psql -f schema.sql' --env \
+      'DB=postgresql+asyncpg://{user}:{password}@{host}:{port}/{database}' \
       --attack http://127.0.0.1:8000/ -- uvicorn app:app
-  pghold prove --upstream --env 'PAY_URL={upstream}/v1/charges' --attack 'POST http://127.0.0.1:3000/orders @order.json' -- node app.js
-  pghold prove --attack http://127.0.0.1:8000/checkout/1 --out before -- ./app      # then, with the change, --out after
+  pghold prove --upstream --env 'PAY_URL={upstream}/v1/charges' \
+      --attack 'POST http://127.0.0.1:3000/orders @order.json' -- node app.js
+
+Before and after a change:
+  pghold prove --out before --attack http://127.0.0.1:8000/checkout/1 -- ./app
+  pghold prove --out after --attack http://127.0.0.1:8000/checkout/1 -- ./app
   pghold report before after
-  pghold prove --expect 'GET /checkout/{n}.wire.silent_per_request_s<0.1' --attack http://127.0.0.1:8000/checkout/1 -- ./app
-  pghold prove --attack http://127.0.0.1:8000/checkout/1 --dsn "$DATABASE_URL"      # a service that runs already`
+
+For CI, and a service that runs already:
+  pghold prove --expect 'GET /checkout/{n}.wire.silent_per_request_s<0.1' \
+      --attack http://127.0.0.1:8000/checkout/1 -- ./app
+  pghold prove --dsn "$DATABASE_URL" --attack http://127.0.0.1:8000/checkout/1`
 }
 
 func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {

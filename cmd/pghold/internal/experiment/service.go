@@ -74,7 +74,7 @@ type Wire struct {
 	Filled []Filled `json:"filled,omitempty"`
 	// ExhaustedAt is how many connections there were for transactions, where they were all
 	// in use while requests waited; else 0.
-	ExhaustedAt int `json:"exhausted_at,omitempty"`
+	ExhaustedAt int `json:"exhausted_at"`
 	// Stuck are transactions that stayed open; nil where all ended.
 	Stuck *Stuck `json:"stuck,omitempty"`
 	// PossiblyHeld is true where connections may have been held outside of transactions,

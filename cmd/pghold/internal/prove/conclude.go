@@ -212,13 +212,20 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 		return append(said, fmt.Sprintf("About %s carry about %s requests/s, and all other requests wait. What they would carry with what fills the gaps outside of the transaction is not known: samples do not see how long statements take.",
 			all, twoDigits(carry(c.Held))))
 	}
-	now, low, high := carry(c.Held), carry(c.BusyInterval[1]), carry(max(1, c.BusyInterval[0]))
+	now, low := carry(c.Held), carry(c.BusyInterval[1])
 	figures["carried_per_s"] = now
-	figures["carried_outside_low_per_s"], figures["carried_outside_high_per_s"] = low, high
+	figures["carried_outside_low_per_s"] = low
 	outside, source := twoDigits(low), fmt.Sprintf("as a mean of %d", c.Transactions)
-	if more := twoDigits(high); more != outside {
-		outside += " to " + more
+	if c.BusyInterval[0] <= 0 { // of few transactions that are not alike
+		outside = "at least " + outside
 		source += ", with an interval of 95 %"
+	} else {
+		high := carry(c.BusyInterval[0])
+		figures["carried_outside_high_per_s"] = high
+		if more := twoDigits(high); more != outside {
+			outside += " to " + more
+			source += ", with an interval of 95 %"
+		}
 	}
 	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests wait.", all, twoDigits(now))
 	if rr.Throughput < now/2 { // clients had left when it was their turn
