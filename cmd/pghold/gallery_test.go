@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,5 +46,30 @@ func TestGallery_QuotesItsResults(t *testing.T) {
 	}
 	if quotes != 5 {
 		t.Errorf("the page has %d quotes, want five", quotes)
+	}
+}
+
+// A case that is not there is told of before anything is built.
+func TestGallery_NamesItsCases(t *testing.T) {
+	run, err := filepath.Abs("../../docs/gallery/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob("../../docs/gallery/*/result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "no-such-case"} {
+		cmd := exec.CommandContext(t.Context(), "bash", run, name)
+		cmd.Dir = t.TempDir()
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != exitUsage || strings.Count(string(out), "\n") != 1 || name != "" && !strings.Contains(string(out), "there is no "+name) {
+			t.Errorf("%q: %v, %s", name, err, out)
+		}
+		for _, f := range folders {
+			if of := filepath.Base(filepath.Dir(f)); !strings.Contains(string(out), of) {
+				t.Errorf("%q: it does not name %s: %s", name, of, out)
+			}
+		}
 	}
 }
