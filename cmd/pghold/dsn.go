@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pghold/pghold/cmd/pghold/internal/lab"
 	"github.com/pghold/pghold/internal/pg/connstring"
 	"github.com/pghold/pghold/internal/pg/pgtemp"
@@ -55,6 +57,12 @@ func strayAddress(args []string) bool {
 		}
 	}
 	return false
+}
+
+// unreachable is the error of a server that --dsn names.
+func unreachable(cc *pgx.ConnConfig, err error) error {
+	return fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
+		strings.Join(strings.Fields(connstring.Hide(cc, err).Error()), " "))
 }
 
 // database is a Postgres that is ready for the lab.

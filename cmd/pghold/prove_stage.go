@@ -66,7 +66,7 @@ func (c *proveCmd) open(ctx context.Context, s streams, targets []prove.Target, 
 	}
 	fmt.Fprintf(s.err, "Attacking %s; its database: %s\n", strings.Join(addresses, ", "), st.database)
 	if len(c.Command) == 0 {
-		return st, c.sample(ctx, s, st)
+		return st, st.sample(ctx, s)
 	}
 	var err error
 	if st.slow, err = c.upstream(); err != nil {
@@ -109,8 +109,7 @@ func (c *proveCmd) find(ctx context.Context, s streams, st *stage) (err error) {
 	}
 	conn, err := st.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
-			strings.Join(strings.Fields(connstring.Hide(st.server, err).Error()), " "))
+		return unreachable(st.server, err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var tables int
@@ -171,22 +170,13 @@ func (c *proveCmd) setup(ctx context.Context, s streams, st *stage, slow, output
 }
 
 // sample has the sessions of the database sampled.
-func (c *proveCmd) sample(ctx context.Context, s streams, st *stage) error {
-	from, err := activity.Connect(ctx, activity.Config{Server: st.server, Ledger: st.ledger, Log: s.log})
+func (st *stage) sample(ctx context.Context, s streams) error {
+	from, err := sampler(ctx, s, st.server, st.ledger, activity.DefaultInterval, false)
 	if err != nil {
-		return connstring.Hide(st.server, err)
+		return err
 	}
-	sampling, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		from.Run(sampling)
-	}()
-	st.sampling = func() {
-		cancel()
-		<-done
-		from.Close(context.WithoutCancel(ctx))
-	}
+	go from.run()
+	st.sampling = from.stop
 	return nil
 }
 
@@ -264,6 +254,7 @@ func (st *stage) counted(ctx context.Context) *experiment.Seconds {
 			return nil
 		}
 	}
+	time.Sleep(activity.CounterDelay(st.version))
 	var ms float64
 	if err := conn.QueryRow(ctx, `select sum(idle_in_transaction_time) from pg_stat_database`).Scan(&ms); err != nil {
 		return nil // before PostgreSQL 14

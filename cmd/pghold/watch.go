@@ -87,7 +87,9 @@ func (c *watchCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	began := time.Now()
 	ledger := watch.New(began)
-	open := c.sampler
+	open := func(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
+		return sampler(ctx, s, cc, ledger, c.Interval, c.Once)
+	}
 	if c.Listen != "" {
 		open = c.tap
 	}
@@ -245,12 +247,11 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// sampler asks the server.
-func (c *watchCmd) sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger) (*source, error) {
-	from, err := activity.Connect(ctx, activity.Config{Server: cc, Ledger: ledger, Interval: c.Interval, Log: s.log})
+// sampler asks the server, once or until it is stopped.
+func sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, ledger *watch.Ledger, interval time.Duration, once bool) (*source, error) {
+	from, err := activity.Connect(ctx, activity.Config{Server: cc, Ledger: ledger, Interval: interval, Log: s.log})
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to Postgres: %s: check --dsn, and that the server is up and lets this role in",
-			strings.Join(strings.Fields(connstring.Hide(cc, err).Error()), " "))
+		return nil, unreachable(cc, err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.Mutex // held while it samples
@@ -259,7 +260,7 @@ func (c *watchCmd) sampler(ctx context.Context, s streams, cc *pgx.ConnConfig, l
 		defer running.Unlock()
 		switch {
 		case ctx.Err() != nil:
-		case c.Once:
+		case once:
 			return from.Sample(ctx)
 		default:
 			from.Run(ctx)

@@ -150,9 +150,7 @@ func (s *sides) saw(ctx context.Context, recorder time.Duration) (*experiment.Si
 	}
 	saw.Sampled, saw.SampledAtMost = experiment.Stretch(seen.seen, s.speed), experiment.Stretch(seen.atMost, s.speed)
 	if s.counts {
-		if s.db.major() == 14 { // it has its counters from another process
-			time.Sleep(time.Second)
-		}
+		time.Sleep(activity.CounterDelay(s.db.Version))
 		now, err := s.server.Counted(ctx)
 		if err != nil {
 			return nil, err

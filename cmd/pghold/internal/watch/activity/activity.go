@@ -173,7 +173,7 @@ func (s *Sampler) Sample(ctx context.Context, application string) (Sample, error
 
 // Counted is for how long transactions were idle in the sampler's database, by the
 // server's own counter, which PostgreSQL has since 14. It has a session's time some seconds
-// later, or when the session has ended. 14 itself tells of that half a second later.
+// later, or when the session has ended and CounterDelay is over.
 func (s *Sampler) Counted(ctx context.Context) (time.Duration, error) {
 	var ms float64
 	err := s.conn.QueryRow(ctx, "select idle_in_transaction_time from pg_stat_database where datname = current_database()", s.mode).Scan(&ms)
@@ -181,6 +181,15 @@ func (s *Sampler) Counted(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("reading pg_stat_database: %w", err)
 	}
 	return time.Duration(ms * float64(time.Millisecond)), nil
+}
+
+// CounterDelay is how long after the end of a session the counter has all of it, of a server's
+// version as 14.9. PostgreSQL 14 has its counters from another process, half a second later.
+func CounterDelay(version string) time.Duration {
+	if major, _, _ := strings.Cut(version, "."); major == "14" {
+		return time.Second
+	}
+	return 0
 }
 
 func seconds(s *float64) time.Duration {

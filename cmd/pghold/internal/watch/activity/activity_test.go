@@ -45,6 +45,14 @@ func sampleUntil(t *testing.T, s *activity.Sampler, application string, want act
 	}
 }
 
+func TestCounterDelay(t *testing.T) {
+	for version, want := range map[string]time.Duration{"14.9": time.Second, "14": time.Second, "15.14": 0, "114.1": 0, "": 0} {
+		if got := activity.CounterDelay(version); got != want {
+			t.Errorf("%q: %v, want %v", version, got, want)
+		}
+	}
+}
+
 func TestSampler_States(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	s := open(t, dsn)
