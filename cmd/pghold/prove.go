@@ -168,6 +168,9 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 		kept = "the routes that were finished are in " + out.Name()
 		fmt.Fprintf(s.err, "\nSaved in %s; %[1]s/report.html has pictures, and \"pghold report %[1]s OTHER\" compares it with another run.\n", out.Name())
 	}
+	if stage.service != nil && result.NotValid() != "" && slices.ContainsFunc(result.Routes, func(rr experiment.RouteResult) bool { return rr.Outcomes.Error > 0 }) {
+		fmt.Fprintf(s.err, "Of the service, %s\n", stage.service.Printed())
+	}
 	incomplete := cmp.Or(unsaved, undrawn)
 	if result.Interrupted {
 		if incomplete != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -71,6 +72,14 @@ func serveTest(address string) error {
 		return nil
 	})
 	handle("GET /none", func(context.Context, *http.Request) error { return nil })
+	var asked atomic.Int64
+	handle("GET /once", func(ctx context.Context, r *http.Request) error {
+		if asked.Add(1) > 1 {
+			fmt.Println("I have had enough of this.")
+			return errors.New("not again")
+		}
+		return pool.Ping(ctx)
+	})
 	handle("GET /exit", func(_ context.Context, r *http.Request) error {
 		fmt.Println("I have had enough.")
 		os.Exit(7)

@@ -150,7 +150,7 @@ func fullResult() *experiment.Result {
 	ratio, counted := 0.97, experiment.Seconds(9e9)
 	full.Routes[0].File, full.Routes[0].SilentRatio, full.Routes[0].Repeats[0].SilentRatio = "r-1", &ratio, &ratio
 	full.Routes[0].Wire = &experiment.Wire{
-		Transactions: 1, SilentPerRequest: 1e9, MaxInTransaction: 2, MaxInFlight: 3, Statements: 4, Busy: 1e6, Costliest: &experiment.Costliest{Transactions: 1, Held: 2e9, Busy: 1e6, BusyInterval: [2]experiment.Seconds{1e6, 2e6}, Others: 3e6}, PossiblyHeld: true, ExhaustedAt: 5, Stuck: &experiment.Stuck{Transactions: 2, For: 61e9},
+		Transactions: 1, SilentPerRequest: 1e9, MaxInTransaction: 2, MaxInFlight: 3, Statements: 4, Busy: 1e6, Costliest: &experiment.Costliest{Transactions: 1, Held: 2e9, Busy: 1e6, BusyInterval: [2]experiment.Seconds{1e6, 2e6}, Others: 3e6}, PossiblyHeld: true, ExhaustedAt: 5, Refused: 6, Stuck: &experiment.Stuck{Transactions: 2, For: 61e9},
 		Filled: []experiment.Filled{{What: "sleep", Where: "a.go:1", Count: 1, S: 2e9}},
 		Gaps:   []experiment.GapGroup{{Route: "/x", After: "SELECT …", Count: 6, Silent: 7e9, P50: 8e9, Longest: 9e9}},
 	}

@@ -73,8 +73,11 @@ type Wire struct {
 	// meanwhile, the costliest first.
 	Filled []Filled `json:"filled,omitempty"`
 	// ExhaustedAt is how many connections there were for transactions, where they were all
-	// in use while requests waited; else 0.
+	// in use while requests waited, or were refused; else 0.
 	ExhaustedAt int `json:"exhausted_at"`
+	// Refused is how many requests failed at once while all connections were in transactions,
+	// of a service whose pool lets nobody wait; else 0.
+	Refused int `json:"refused"`
 	// Stuck are transactions that stayed open; nil where all ended.
 	Stuck *Stuck `json:"stuck,omitempty"`
 	// PossiblyHeld is true where connections may have been held outside of transactions,

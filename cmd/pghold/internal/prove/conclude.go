@@ -60,9 +60,13 @@ func beside(rr, alone *experiment.RouteResult, figures map[string]float64) strin
 			words.Short(rr.Latency.P99), words.Short(rr.Latency.P50), answered(rr))
 	}
 	figures["p99_alone_s"] = alone.Latency.P99.Seconds()
-	return fmt.Sprintf("Beside the others its p99 is %s, alone it is %s; half of its requests take %s or more, alone %s; %s were answered, alone %d of %d.",
-		words.Short(rr.Latency.P99), words.Short(alone.Latency.P99), words.Short(rr.Latency.P50), words.Short(alone.Latency.P50),
-		answered(rr), alone.Outcomes.OK, alone.Requests)
+	served := fmt.Sprintf("%s were answered, alone %d of %d", answered(rr), alone.Outcomes.OK, alone.Requests)
+	took := fmt.Sprintf("its p99 is %s, alone it is %s; half of its requests take %s or more, alone %s",
+		words.Short(rr.Latency.P99), words.Short(alone.Latency.P99), words.Short(rr.Latency.P50), words.Short(alone.Latency.P50))
+	if rr.SuccessRatio < alone.SuccessRatio { // requests that are sent away take no time
+		return "Beside the others " + served + "; " + took + "."
+	}
+	return "Beside the others " + took + "; " + served + "."
 }
 
 // subject is what a sentence about a result is about: a route, or, of all at once, the service.
@@ -192,7 +196,10 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 		said = append(said, fmt.Sprintf("By its recorder, it waits meanwhile for %s (%s): %s in %s.",
 			f.What, f.Where, words.Short(time.Duration(f.S)), words.Count(f.Count, "call")))
 	}
-	connections := w.ExhaustedAt
+	connections, become := w.ExhaustedAt, "wait"
+	if w.Refused > 0 {
+		become = "are refused"
+	}
 	c := w.Costliest
 	if connections == 0 || c == nil || c.Busy <= 0 {
 		return append(said, fmt.Sprintf("At this load at most %s were open at once, on %s.", words.Count(w.MaxInTransaction, "transaction"), words.Count(rr.Connections.Max, "connection")))
@@ -206,11 +213,11 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 	}
 	all := words.Count(connections, "connection")
 	if rr.Name == experiment.Together { // how much of that is whose, the wire does not say
-		return append(said, fmt.Sprintf("All connections, %d, are in transactions while requests of whichever route wait.", connections))
+		return append(said, fmt.Sprintf("All connections, %d, are in transactions while requests of whichever route %s.", connections, become))
 	}
 	if sampled(r) {
-		return append(said, fmt.Sprintf("About %s carry about %s requests/s, and all other requests wait. What they would carry with what fills the gaps outside of the transaction is not known: samples do not see how long statements take.",
-			all, twoDigits(carry(c.Held))))
+		return append(said, fmt.Sprintf("About %s carry about %s requests/s, and all other requests %s. What they would carry with what fills the gaps outside of the transaction is not known: samples do not see how long statements take.",
+			all, twoDigits(carry(c.Held)), become))
 	}
 	now, low := carry(c.Held), carry(c.BusyInterval[1])
 	figures["carried_per_s"] = now
@@ -227,8 +234,8 @@ func ofTransactions(r *experiment.Result, rr *experiment.RouteResult, figures ma
 			source += ", with an interval of 95 %"
 		}
 	}
-	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests wait.", all, twoDigits(now))
-	if rr.Throughput < now/2 { // clients had left when it was their turn
+	carried := fmt.Sprintf("%s carry %s requests/s, and all other requests %s.", all, twoDigits(now), become)
+	if rr.Throughput < now/2 && w.Refused == 0 { // clients had left when it was their turn
 		carried = fmt.Sprintf("At most %s are in a transaction at once, and all other requests wait.", all)
 	}
 	return append(said, carried+fmt.Sprintf(" With what fills the gaps outside of the transaction they would carry %s/s, as far as connections go: its statements take %s of each request, %s.",

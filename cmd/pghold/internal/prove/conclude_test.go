@@ -79,3 +79,27 @@ func TestConclude(t *testing.T) {
 		}
 	}
 }
+
+// Where a pool refuses, requests are quicker beside the others, for they are not answered: that
+// is said first.
+func TestConclude_BesideOthersThatAreRefused(t *testing.T) {
+	rr := func(name string, ok int, p99 time.Duration) experiment.RouteResult {
+		return experiment.RouteResult{
+			Name: name, Requests: 100, Outcomes: experiment.Outcomes{OK: ok, Error: 100 - ok}, SuccessRatio: float64(ok) / 100,
+			Latency: experiment.Quantiles{P50: time.Millisecond, P99: p99},
+		}
+	}
+	alone := rr("GET /a alone", 100, 5*time.Millisecond)
+	alone.Wire = &experiment.Wire{Statements: 100}
+	r := &experiment.Result{Service: &experiment.Service{Together: true}, Routes: []experiment.RouteResult{alone, rr("GET /a", 22, 2*time.Millisecond)}}
+	prove.Conclude(r)
+	const want = "Beside the others 22 of 100 requests were answered, alone 100 of 100; its p99 is 2 ms, alone it is 5 ms; half of its requests take 1 ms or more, alone 1 ms."
+	if got := r.Conclusions[1].Sentence; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	r.Routes[0].NotValid = "It is not."
+	prove.Conclude(r)
+	if got := r.Conclusions[0].Sentence; got != "Beside the others its p99 is 2 ms, and half of its requests take 1 ms or more; 22 of 100 requests were answered." {
+		t.Errorf("of what is not valid alone it is said %s", got)
+	}
+}

@@ -48,18 +48,55 @@ func (c circumstances) notValid(r *experiment.RouteResult) string {
 	case c.processor > saturated && r.SentLate.P99 > max(disturbsNothing, time.Duration(disturbed*float64(r.Latency.P50))):
 		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
 	case float64(c.foreign) > failedShare*float64(r.Requests):
-		return fmt.Sprintf("%d of %d requests failed for a reason that is not the lack of a connection, most often: %s.", c.foreign, r.Requests, c.text)
+		return fmt.Sprintf("%d of %d requests failed, and as far as can be told not for the lack of a connection; most often: %s.", c.foreign, r.Requests, c.text)
 	case !c.drained.all && c.drained.stuck == 0:
 		return "The service was still at work " + words.Plain(c.limit) + " after the last client had its answer or had left: what it does then would count for the next route."
 	}
 	return ""
 }
 
+// refused is how many requests a pool has sent away at once, where it does: of those that were
+// sent while all connections were in transactions hardly one was not. A service whose pool lets
+// requests wait answers some of them, whatever else it does.
+func (s *seen) refused(loads []*attack.Attack) (n int) {
+	most, openAt := s.mostOpen(), s.openAt()
+	if most < 2 {
+		return 0
+	}
+	all, refused := 0, 0
+	for _, l := range loads {
+		began := l.Began()
+		for _, r := range l.Requests() {
+			failed := failedAtOnce(r)
+			if openAt(began.Add(r.Sent)) >= most {
+				all++
+				if failed {
+					refused++
+				}
+			}
+			if failed && openAt(began.Add(r.Sent+r.Latency)) >= most-1 {
+				n++
+			}
+		}
+	}
+	if refused == 0 || float64(refused) < hardlyOneNot*float64(all) {
+		return 0
+	}
+	return n
+}
+
+// hardlyOneNot is the share of requests that a pool refuses which lets nobody wait.
+const hardlyOneNot = 0.9
+
+func failedAtOnce(r experiment.Request) bool {
+	return (r.Outcome == experiment.Failed || r.Outcome == experiment.PoolTimeout) && r.Latency < waitedLong
+}
+
 // failures are how many requests failed with an error that is not for a lack of connections,
 // as far as that can be told, and the commonest text of all errors. For a lack of connections
-// failed those that waited for a while, and failed when as many transactions were open as
-// ever were: a service's pool timeout looks like that, whatever its status is.
-func (s *seen) failures(loads []*attack.Attack, errors map[string]int) (foreign int, text string) {
+// failed those that failed when as many transactions were open as ever were, and waited for a
+// while or were refused: a service's pool timeout looks like that, whatever its status is.
+func (s *seen) failures(loads []*attack.Attack, errors map[string]int, refuses bool) (foreign int, text string) {
 	most := s.mostOpen()
 	openAt := s.openAt()
 	for _, l := range loads {
@@ -67,7 +104,7 @@ func (s *seen) failures(loads []*attack.Attack, errors map[string]int) (foreign 
 		for _, req := range l.Requests() {
 			switch {
 			case req.Outcome != experiment.Failed:
-			case req.Latency >= waitedLong && most > 1 && openAt(began.Add(req.Sent+req.Latency)) >= most-1:
+			case (refuses || req.Latency >= waitedLong) && most > 1 && openAt(began.Add(req.Sent+req.Latency)) >= most-1:
 			default:
 				foreign++
 			}

@@ -356,7 +356,7 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 		whole = together(loads, results)
 		results = append(results, whole)
 	}
-	s.mostInFlight = mostInFlight(loads)
+	s.mostInFlight, s.sentAway = mostInFlight(loads), s.refused(loads)
 	s.describe(whole)
 	for i := len(s.txs) - 1; i >= 0; i-- {
 		if end := s.txs[i].StartedAt.Add(lasted(&s.txs[i])); end.Sub(ended) > whole.DrainedAfter {
@@ -366,7 +366,7 @@ func (m *measurement) results(loads []*attack.Attack, results []*experiment.Rout
 	c := circumstances{wired: s.wired || m.Sampled, drained: d, limit: m.drainLimit(), processor: processor}
 	for _, r := range results { // of those together, what spoils one spoils all
 		if r == whole {
-			c.foreign, c.text = s.failures(loads, whole.Errors)
+			c.foreign, c.text = s.failures(loads, whole.Errors, s.sentAway > 0)
 		}
 		whole.NotValid = cmp.Or(whole.NotValid, c.notValid(r))
 	}

@@ -356,7 +356,7 @@ func TestRun_NotValid(t *testing.T) {
 			if n.Add(1)%50 == 0 {
 				http.Error(w, "boom", http.StatusInternalServerError)
 			}
-		}, "10 of 500 requests failed for a reason that is not the lack of a connection, most often: 500 Internal Server Error."},
+		}, "10 of 500 requests failed, and as far as can be told not for the lack of a connection; most often: 500 Internal Server Error."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubbleOf(t, broken(c.handle), func(t *testing.T, st *stage) {
@@ -472,7 +472,7 @@ func TestRun_OtherErrors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := res.NotValid(); !strings.Contains(got, "failed for a reason that is not the lack of a connection") {
+				if got := res.NotValid(); !strings.Contains(got, "failed, and as far as can be told not for the lack of a connection") {
 					t.Errorf("got %q of %+v", got, res.Routes[0].Outcomes)
 				}
 			}, inside)
@@ -596,6 +596,50 @@ func TestRun_StillAtWork(t *testing.T) {
 		}
 		if got, want := res.NotValid(), "The service was still at work 61.000636 s after the last client"; !strings.Contains(got, want) {
 			t.Errorf("got %q, want %s", got, want)
+		}
+	}, outside)
+}
+
+// Where all connections are in use some pools let nobody wait, as psycopg2's: that is no fault
+// of the run, and what it is is said.
+func TestRun_APoolThatRefuses(t *testing.T) {
+	var pool chan *pgx.Conn
+	inBubbleOf(t, broken(func(w http.ResponseWriter, r *http.Request) {
+		var conn *pgx.Conn
+		select {
+		case conn = <-pool:
+		default:
+			http.Error(w, "connection pool exhausted", http.StatusInternalServerError)
+			return
+		}
+		defer func() { pool <- conn }()
+		for _, sql := range []string{"begin", "set a = 1", "commit"} {
+			if sql == "commit" {
+				time.Sleep(time.Second)
+			}
+			if _, err := conn.Exec(context.Background(), sql); err != nil {
+				t.Error(err)
+			}
+		}
+	}), func(t *testing.T, st *stage) {
+		pool = make(chan *pgx.Conn, 4)
+		for range cap(pool) {
+			pool <- st.use(t)
+		}
+		o := st.options(t, outside)
+		o.Settings.Rate = 50
+		res, err := prove.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prove.Conclude(res)
+		r := res.Routes[0]
+		if r.NotValid != "" || r.Outcomes.OK != 20 || r.Wire.Refused != 230 || r.Wire.ExhaustedAt != 4 {
+			t.Fatalf("not valid: %q, %+v, %d refused at %d", r.NotValid, r.Outcomes, r.Wire.Refused, r.Wire.ExhaustedAt)
+		}
+		const want = "20 of 250 requests were answered. It is idle in transaction for 99.9 % of the time that one is open: 1 s after SET a = ?. 4 connections carry 4 requests/s, and all other requests are refused. "
+		if got := res.Conclusions[0].Sentence; !strings.HasPrefix(got, want) {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}, outside)
 }

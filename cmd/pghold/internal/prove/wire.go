@@ -73,6 +73,7 @@ type seen struct {
 	filled   []experiment.Filled
 
 	mostInFlight int // requests, at a time
+	sentAway     int // requests, by a pool in which nobody waits
 }
 
 // close ends a window.
@@ -214,6 +215,9 @@ func (s *seen) describe(r *experiment.RouteResult) {
 			rate *= float64(n) / float64(r.Outcomes.OK)
 		}
 		r.Wire.ExhaustedAt = s.exhaustedAt(rate, time.Duration(r.Wire.Costliest.Held))
+	}
+	if r.Wire.Refused = s.sentAway; s.sentAway > 0 {
+		r.Wire.ExhaustedAt = r.Wire.MaxInTransaction
 	}
 }
 

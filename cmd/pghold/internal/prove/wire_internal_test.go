@@ -228,7 +228,7 @@ func TestCircumstances_NotValid(t *testing.T) {
 			r.SentLate.P99 = 51 * time.Millisecond
 		},
 		"This machine's processors were busy for 96.0 % of the time: what was measured is their limit. Lower --rate.":                            func(c *circumstances, _ *experiment.RouteResult) { c.processor = 0.96 },
-		"6 of 500 requests failed for a reason that is not the lack of a connection, most often: 500.":                                           func(c *circumstances, _ *experiment.RouteResult) { c.foreign = 6 },
+		"6 of 500 requests failed, and as far as can be told not for the lack of a connection; most often: 500.":                                 func(c *circumstances, _ *experiment.RouteResult) { c.foreign = 6 },
 		"The service was still at work 60 s after the last client had its answer or had left: what it does then would count for the next route.": func(c *circumstances, _ *experiment.RouteResult) { c.drained = drained{} },
 	} {
 		c, changed := well, *r

@@ -110,3 +110,12 @@ func TestCompare_Services(t *testing.T) {
 		t.Errorf("one route differs: %s", c.unchanged())
 	}
 }
+
+// Errors of all routes at once are those of the routes.
+func TestCommonErrors_OfAService(t *testing.T) {
+	r := atOnce()
+	r.Routes[0].Errors, r.Routes[2].Errors = map[string]int{"500": 3}, map[string]int{"500": 3}
+	if got, _ := commonErrors(r); len(got) != 1 || got[0].count != 3 {
+		t.Errorf("got %+v, want 3 times 500", got)
+	}
+}

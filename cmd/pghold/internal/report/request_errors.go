@@ -24,6 +24,9 @@ const (
 func commonErrors(r *experiment.Result) (shown []seenError, others int) {
 	counts := map[string]int{}
 	for _, rr := range r.Routes {
+		if r.Service != nil && rr.Name == experiment.Together { // those of the others, again
+			continue
+		}
 		for text, n := range rr.Errors {
 			counts[shorten(printable.Line(text), longestError)] += n
 		}

@@ -32,7 +32,7 @@ func settingsParts(r *experiment.Result) []string {
 	}
 	if sv := r.Service; sv != nil {
 		if sv.Together {
-			parts = append(parts, "to each route, all at once")
+			parts = append(parts, "to each route, alone and then at once")
 		}
 		if len(sv.Command) > 0 {
 			parts = append(parts, "service: "+shorten(printable.Line(strings.Join(sv.Command, " ")), 120))

@@ -24,6 +24,16 @@ func TestReport_NotValid(t *testing.T) {
 		}
 	}
 
+	service := atOnce()
+	service.Routes[1].NotValid = "It is not."
+	if got, want := notValid(service), "NOT VALID in part: GET /health: It is not."; got != want {
+		t.Errorf("something follows from the others, and it is said %q, want %q", got, want)
+	}
+	service.Conclusions = nil
+	if got, want := notValid(service), "NOT VALID, so nothing follows from these figures. GET /health: It is not."; got != want {
+		t.Errorf("nothing follows, and it is said %q, want %q", got, want)
+	}
+
 	c := Compare(Side{"good", experiment.Seed()}, Side{"bad", &r})
 	var text, doc bytes.Buffer
 	if err := c.Text(&text, TextOptions{}); err != nil {

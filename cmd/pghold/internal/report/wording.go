@@ -33,7 +33,11 @@ func endedEarly(r *experiment.Result) string {
 
 // notValid says that nothing follows from a result, and why, fit to print; or nothing.
 func notValid(r *experiment.Result) string {
-	if why := shorten(printable.Line(r.NotValid()), 600); why != "" {
+	why := shorten(printable.Line(r.NotValid()), 600)
+	if why != "" && r.Service != nil && len(r.Conclusions) > 0 { // something follows of its other routes
+		return "NOT VALID in part: " + why
+	}
+	if why != "" {
 		return "NOT VALID, so nothing follows from these figures. " + why
 	}
 	return ""
