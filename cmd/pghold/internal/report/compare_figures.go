@@ -140,15 +140,16 @@ type runs struct {
 	// zeroKnown is false where a figure that is zero may as well not have been told: in
 	// what somebody else has published.
 	zeroKnown bool
-	// unseen is true where the database was not seen to do anything for the route alone.
-	unseen bool
+	// service is true where it is a service's, and unseen where the database was not seen to do
+	// anything for the route alone.
+	service, unseen bool
 }
 
 func runsOf(rr *experiment.RouteResult, r *experiment.Result) runs {
 	if rr.Requests == 0 {
 		return runs{}
 	}
-	return runs{rr.Runs(), r.Kind != experiment.Published, r.Service != nil && rr.Wire == nil}
+	return runs{rr.Runs(), r.Kind != experiment.Published, r.Service != nil, r.Service != nil && rr.Wire == nil}
 }
 
 // values are those of a figure in all runs, or none where one has it not.
@@ -156,6 +157,9 @@ func (r runs) values(of measure) (vs []float64) {
 	for i := range r.figures {
 		v, known := of.of(&r.figures[i])
 		if r.unseen && (strings.HasPrefix(of.path, "holds.") || strings.HasPrefix(of.path, "connections.")) {
+			known = false
+		}
+		if r.service && (of.path == "holds.busy_ratio" || of.path == "goodput_per_s") { // the same as another
 			known = false
 		}
 		if !known || !words.Finite(v) || v == 0 && !r.zeroKnown {

@@ -15,11 +15,12 @@ const sentencesTitle = "Before and after"
 // sentences say what became of each route of a service, in a line: what its clients
 // notice first. Where several runs say that a difference may be noise, so do they.
 func (c *Comparison) sentences() (lines []string) {
-	if c.A.Result.Service == nil || c.B.Result.Service == nil || c.A.Result.NotValid()+c.B.Result.NotValid() != "" {
+	if c.A.Result.Service == nil || c.B.Result.Service == nil {
 		return nil
 	}
 	for _, r := range c.Routes {
-		if c.A.Result.Route(r.Name).Requests == 0 || c.B.Result.Route(r.Name).Requests == 0 {
+		a, b := c.A.Result.Route(r.Name), c.B.Result.Route(r.Name)
+		if a.Requests == 0 || b.Requests == 0 || a.NotValid+b.NotValid != "" {
 			continue
 		}
 		// of is a figure of both, in words: that of the tables, where they have it.
