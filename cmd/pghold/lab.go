@@ -131,7 +131,8 @@ func (c *labCmd) Run(ctx context.Context, s streams) (failed error) {
 		return err
 	}
 	if len(result.Routes) > 0 && unsaved == nil {
-		fmt.Fprintf(s.err, "\nSaved in %s; %[1]s/report.html has pictures, and \"pghold report %[1]s --format vegeta\" shows it as vegeta does.\n", out.Name())
+		fmt.Fprintf(s.err, "\nSaved in %s; report.html there has pictures.\n", out.Name())
+		fmt.Fprintf(s.err, "\"pghold report %s --format vegeta\" shows it as vegeta does.\n", out.Name())
 	}
 	incomplete := cmp.Or(unsaved, undrawn)
 	if result.Interrupted || !predicted {

@@ -166,7 +166,8 @@ func (c *proveCmd) Run(ctx context.Context, s streams) (failed error) {
 	}
 	if unsaved == nil {
 		kept = "the routes that were finished are in " + out.Name()
-		fmt.Fprintf(s.err, "\nSaved in %s; %[1]s/report.html has pictures, and \"pghold report %[1]s OTHER\" compares it with another run.\n", out.Name())
+		fmt.Fprintf(s.err, "\nSaved in %s; report.html there has pictures.\n", out.Name())
+		fmt.Fprintf(s.err, "\"pghold report %s OTHER\" compares it with another run.\n", out.Name())
 	}
 	if stage.service != nil && result.NotValid() != "" && slices.ContainsFunc(result.Routes, func(rr experiment.RouteResult) bool { return rr.Outcomes.Error > 0 }) {
 		fmt.Fprintf(s.err, "Of the service, %s\n", stage.service.Printed())
