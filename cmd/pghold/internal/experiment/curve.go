@@ -9,6 +9,8 @@ type Curve struct {
 	// Knee is the rate at which the route breaks, in requests per second: 0 where it
 	// does at any, infinite where it does at none.
 	Knee float64
+	// Why says by what, where it breaks at any rate.
+	Why string
 	// Asked is the rate that was asked about.
 	Asked         float64
 	ClientTimeout time.Duration

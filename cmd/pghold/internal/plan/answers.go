@@ -106,11 +106,11 @@ func (q Question) shape() string {
 
 // predict predicts the question, where there is chance so many times.
 func (q Question) predict(replications int) (*experiment.RouteResult, error) {
-	runs, err := q.replicate(replications)
+	runs, err := q.replicateOwn(replications)
 	if err != nil {
 		return nil, err
 	}
-	return meanOf(runs.of(0)), nil
+	return meanOf(runs), nil
 }
 
 // predictEach predicts the question as predict does, and the routes beside it.
@@ -125,6 +125,15 @@ func (q Question) predictEach(replications int) (all []*experiment.RouteResult, 
 	return all, nil
 }
 
+// replicateOwn returns each of the predictions that predict has the mean of.
+func (q Question) replicateOwn(replications int) ([]*experiment.RouteResult, error) {
+	runs, err := q.replicate(replications)
+	if err != nil {
+		return nil, err
+	}
+	return runs.of(0), nil
+}
+
 // replicated are several predictions of one question: the results of each are the
 // question's own, and those of the routes beside it.
 type replicated [][]experiment.RouteResult
@@ -137,7 +146,7 @@ func (r replicated) of(i int) (all []*experiment.RouteResult) {
 	return all
 }
 
-// replicate returns each of the predictions that predict has the mean of.
+// replicate predicts the question so many times, where there is chance, with a seed each.
 func (q Question) replicate(replications int) (replicated, error) {
 	if !q.chance() {
 		replications = 1
@@ -202,6 +211,9 @@ func (q Question) look() (*experiment.RouteResult, error) {
 // lasting is the question under a load that lasts for several of its clients'
 // patience. Very many requests are only sent for two.
 func (q Question) lasting() Question {
+	if q.Model.Service {
+		return q.settled()
+	}
 	s := &q.Settings
 	long := min(4*s.ClientTimeout, max(2*s.ClientTimeout, atRate(5*enough, s.Rate)))
 	s.Duration = max(s.Duration, long)
@@ -223,6 +235,9 @@ func atRate(n int, rate float64) time.Duration {
 // replica.
 func (q Question) withConnections(n int) Question {
 	q.Settings.PoolSize, q.Settings.MaxOverflow = n, 0
+	if q.Model.Service {
+		return q.settled()
+	}
 	return q
 }
 

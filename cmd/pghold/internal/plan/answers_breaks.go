@@ -4,17 +4,13 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 	"github.com/pghold/pghold/cmd/pghold/internal/words"
 )
 
-// served is the success ratio below which a route has broken.
-const served = 0.999
-
-// Breaking is the rate at which a route breaks: at more, a load that lasts is answered
-// to less than 99.9 %.
+// Breaking is the rate at which a route breaks: at more, targets are not met by a load
+// that lasts.
 type Breaking struct {
 	Case string
 	// Rate is in requests per second. 0: it breaks at any. Infinite: at none that the
@@ -24,34 +20,59 @@ type Breaking struct {
 	Asked float64
 	// Stations are what limits it, the least capacity first: the first is what breaks.
 	Stations []Station
-
-	answer, clientTimeout time.Duration
+	// Why says, where it breaks at any rate, by what.
+	Why string
+	// Targets are what holds up to Rate.
+	Targets []Target
 }
 
-// Breaks finds the rate at which the question's route breaks.
-func Breaks(q Question) (Breaking, error) {
-	b := Breaking{
-		Case: q.Name, Asked: q.Settings.Rate, Stations: q.stations(),
-		answer: q.demand().answer + q.Model.Overheads.Request, clientTimeout: q.Settings.ClientTimeout,
+// served is the share of a load that is answered where nothing is broken.
+const served = 0.999
+
+// Served is the target that Breaks has by default.
+var Served = Target{Field: "success", Value: served, text: "success>=0.999"}
+
+// Breaks finds the rate from which on the targets are not met where the load lasts.
+// Default Served.
+func Breaks(q Question, targets ...Target) (Breaking, error) {
+	if len(targets) == 0 {
+		targets = []Target{Served}
 	}
-	if b.answer >= b.clientTimeout {
+	b := Breaking{Case: q.Name, Asked: q.Settings.Rate, Stations: q.stations(), Targets: targets}
+	answer := q.demand().answer + q.Model.Overheads.Request
+	if answer >= q.Settings.ClientTimeout {
+		b.Why = fmt.Sprintf("by the client's deadline: a request takes %s, and its client leaves after %s", words.Short(answer), words.Short(q.Settings.ClientTimeout))
 		return b, nil
 	}
 	// Above its capacity, queues grow for as long as the load lasts. Below it, chance
 	// or what comes at once may still be too much for somebody's patience.
 	ceiling := q.capacity()
-	if ceiling == 0 { // what the other routes take is too much already
+	if ceiling == 0 && len(b.Stations) > 0 {
+		b.Why = fmt.Sprintf("the other routes alone need %s of the %d %s", words.Rounded(b.Stations[0].Others), b.Stations[0].Places, b.Stations[0].Name)
 		return b, nil
 	}
 	holds := func(rate float64) (bool, error) {
 		r, err := q.atRate(rate).look()
-		return err == nil && r.SuccessRatio >= served, err
+		return err == nil && allMet(targets, r), err
+	}
+	// anyRate says why the targets are not met, however few requests come.
+	anyRate := func(rate float64) (err error) {
+		few := q.atRate(rate)
+		if b.Why, err = forbids(few, targets); err != nil || b.Why != nothingElse {
+			return err
+		}
+		r, err := few.look()
+		if err == nil {
+			b.Why = "of the few that come " + failures(r.Outcomes)
+		}
+		return err
 	}
 	if math.IsInf(ceiling, 1) {
 		b.Rate = ceiling
 		ok, err := holds(q.Settings.Rate)
-		if !ok {
+		if err == nil && !ok {
 			b.Rate = 0
+			err = anyRate(q.Settings.Rate)
 		}
 		return b, err
 	}
@@ -77,14 +98,37 @@ func Breaks(q Question) (Breaking, error) {
 			high = middle
 		}
 	}
-	b.Rate = low
+	if b.Rate = low; low == 0 {
+		return b, anyRate(high)
+	}
 	return b, nil
+}
+
+// failures says how many of the requests were not answered, and why.
+func failures(o experiment.Outcomes) string {
+	all := float64(o.OK + o.ClientTimeout + o.PoolTimeout + o.Rejected + o.Error)
+	var parts []string
+	for _, f := range []struct {
+		n    int
+		what string
+	}{
+		{o.ClientTimeout, "are not answered before their client leaves"}, {o.PoolTimeout, "get no connection before the pool timeout"},
+		{o.Rejected, "are refused, because too many are in flight"}, {o.Error, "fail"},
+	} {
+		if f.n > 0 {
+			parts = append(parts, words.SmallRatio(float64(f.n)/max(1, all))+" "+f.what)
+		}
+	}
+	return inWords(parts)
 }
 
 // atRate is the question under a lasting load of so many requests per second: of as
 // many as are enough to see queues grow.
 func (q Question) atRate(rate float64) Question {
 	q.Settings.Rate = rate
+	if q.Model.Service {
+		return q.settled()
+	}
 	s := &q.Settings
 	s.Duration = max(min(4*s.ClientTimeout, atRate(5*enough, rate)), atRate(enough, rate), atRate(2, rate))
 	return q.untimed()
@@ -106,14 +150,11 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 		c.Figures["breaks_per_s"] = b.Rate
 	}
 	switch {
-	case b.answer >= b.clientTimeout:
-		c.Sentence = fmt.Sprintf("It breaks at any rate, by the client's deadline: a request takes %s, and its client leaves after %s.", words.Short(b.answer), words.Short(b.clientTimeout))
-		return c
-	case b.Rate == 0 && len(b.Stations) > 0 && b.Stations[0].Capacity == 0:
-		c.Sentence = fmt.Sprintf("It breaks at any rate: the other routes alone need %s of the %d %s.", words.Rounded(b.Stations[0].Others), b.Stations[0].Places, b.Stations[0].Name)
+	case b.Rate == 0 && strings.HasPrefix(b.Why, "by "):
+		c.Sentence = fmt.Sprintf("It breaks at any rate, %s.", b.Why)
 		return c
 	case b.Rate == 0:
-		c.Sentence = "It breaks at any rate: more than one request in a thousand fails, however few there are."
+		c.Sentence = fmt.Sprintf("It breaks at any rate (%s is not met, however few requests come): %s.", namesOf(b.Targets), b.Why)
 		return c
 	case math.IsInf(b.Rate, 1):
 		c.Sentence = "Nothing in the settings limits its rate: what statements cost is not known (--from tells)."
@@ -123,7 +164,11 @@ func (b Breaking) Conclusion() experiment.Conclusion {
 	if b.Rate < 0.99*b.Stations[0].Capacity {
 		first += ", but chance needs room"
 	}
-	c.Sentence = fmt.Sprintf("It breaks at %s requests/s, by the %s: %s.", words.Rounded(b.Rate), b.Stations[0].Name, first)
+	until := ""
+	if len(b.Targets) != 1 || b.Targets[0] != Served {
+		until = fmt.Sprintf(" (from there on %s is not met)", namesOf(b.Targets))
+	}
+	c.Sentence = fmt.Sprintf("It breaks at %s requests/s%s, by the %s: %s.", words.Rounded(b.Rate), until, b.Stations[0].Name, first)
 	if b.Asked > b.Rate {
 		c.Sentence += fmt.Sprintf(" The load is %s times as much.", words.Rounded(b.Asked/b.Rate))
 	}

@@ -8,10 +8,10 @@ import (
 )
 
 // Curve predicts the question at so many rates, up to twice the one at which it
-// breaks, or the one that is asked about where it does not.
-func Curve(q Question, points int) (experiment.Curve, error) {
-	b, err := Breaks(q)
-	c := experiment.Curve{Name: q.Name, Knee: b.Rate, Asked: q.Settings.Rate, ClientTimeout: q.Settings.ClientTimeout}
+// breaks, or the one that is asked about where it does not. What until is, is for Breaks.
+func Curve(q Question, points int, until ...Target) (experiment.Curve, error) {
+	b, err := Breaks(q, until...)
+	c := experiment.Curve{Name: q.Name, Knee: b.Rate, Why: b.Why, Asked: q.Settings.Rate, ClientTimeout: q.Settings.ClientTimeout}
 	if err != nil {
 		return c, err
 	}

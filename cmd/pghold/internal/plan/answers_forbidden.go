@@ -88,8 +88,11 @@ func forbids(q Question, targets []Target) (string, error) {
 			return inWords(all), err
 		}
 	}
-	return "nothing that can be changed would reach it", nil
+	return nothingElse, nil
 }
+
+// nothingElse is what forbids says of targets that no limit alone forbids.
+const nothingElse = "nothing that can be changed would reach it"
 
 // serverHold says for how long a server connection of PgBouncer's is kept.
 func (q Question) serverHold(d demand) string {

@@ -72,6 +72,9 @@ func (s Sizing) Reached() bool {
 // pool has no overflow then: connections that are closed when they are given back help
 // nobody in a queue.
 func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
+	if q.Model.Service {
+		q = q.lasting() // there is no other load
+	}
 	s := Sizing{
 		Case: q.Name, Targets: targets, Have: q.Settings.Connections(), Replicas: q.replicas(),
 		load: q.Settings.Duration, timeouts: q.timeouts(),
@@ -83,6 +86,9 @@ func HowMany(q Question, targets []Target, db Database) (Sizing, error) {
 	if s.Connections == 0 {
 		s.Limit, err = forbids(q, targets)
 		return s, err
+	}
+	if q.Model.Service {
+		s.Connections = max(s.Connections, carrying(q, targets))
 	}
 	s.Lasting = s.Connections
 	if long := q.lasting(); long.Settings.Duration > q.Settings.Duration {
@@ -183,10 +189,18 @@ func fewest(q Question, targets []Target) (int, error) {
 
 // carrying is the number of connections that carry as much of the load as targets ask
 // for, however long it lasts. No simulation lasts for ever: just below that number
-// queues grow so slowly that one does not see their end. Where the timeouts are not
-// sound and those who wait are served in turn, less than all of the load is nothing in
-// the end.
+// queues grow so slowly that one does not see their end.
 func carrying(q Question, targets []Target) int {
+	return int(math.Ceil(carriedPart(q, targets)*q.used() - 1e-9))
+}
+
+// carriedPart is how much of the load has to be carried for the targets, as a ratio.
+// Where the timeouts are not sound and those who wait are served in turn, less than all
+// of it is nothing in the end.
+func carriedPart(q Question, targets []Target) float64 {
+	if q.Settings.PoolTimeout > q.timeouts().Most() && q.Settings.Pool != experiment.SQLPool {
+		return 1
+	}
 	part := 0.0
 	for _, t := range targets {
 		switch t.Field {
@@ -198,10 +212,7 @@ func carrying(q Question, targets []Target) int {
 			part = max(part, share[t.Field])
 		}
 	}
-	if q.Settings.PoolTimeout > q.timeouts().Most() && q.Settings.Pool != experiment.SQLPool {
-		part = 1
-	}
-	return int(math.Ceil(part*q.used() - 1e-9))
+	return part
 }
 
 // used is how many connections of each replica are in use on average, while they suffice.

@@ -120,20 +120,29 @@ var intervals = map[string]func(*experiment.RouteResult) float64{
 	"latency_s.p99":    func(r *experiment.RouteResult) float64 { return r.Latency.P99.Seconds() },
 }
 
-// interval is where the mean of a figure is, with a probability of 95 %: Student's, as
-// replications are independent of each other. No figure is below zero.
+// interval is where the mean of a figure is, with a probability of 95 %.
 func interval(runs []*experiment.RouteResult, of func(*experiment.RouteResult) float64) [2]float64 {
-	n := float64(len(runs))
+	values := make([]float64, len(runs))
+	for i, r := range runs {
+		values[i] = of(r)
+	}
+	low, high := intervalOf(values)
+	return [2]float64{low, high}
+}
+
+// intervalOf is where the mean of values is, with a probability of 95 %: Student's, as
+// they are independent of each other. No figure is below zero.
+func intervalOf(values []float64) (low, high float64) {
+	n := float64(len(values))
 	mean, squares := 0.0, 0.0
-	for _, r := range runs {
-		mean += of(r) / n
+	for _, v := range values {
+		mean += v / n
 	}
-	for _, r := range runs {
-		d := of(r) - mean
-		squares += d * d
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
 	}
-	half := student(len(runs)-1) * math.Sqrt(squares/(n-1)/n)
-	return [2]float64{max(0, mean-half), mean + half}
+	half := student(len(values)-1) * math.Sqrt(squares/(n-1)/n)
+	return max(0, mean-half), mean + half
 }
 
 // student is the 97.5 % quantile of Student's distribution: from a table where there

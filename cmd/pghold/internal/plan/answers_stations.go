@@ -175,8 +175,9 @@ func (q Question) slowest() time.Duration {
 		return sorted[int(math.Ceil(0.95*float64(n)))-1]
 	}
 	switch q.shape() {
-	case experiment.Lognormal: // z σ - σ²/2, with σ² = ln 2 as in sampler
-		return time.Duration(float64(q.slow()) * math.Exp(1.645*math.Sqrt(math.Ln2)-math.Ln2/2))
+	case experiment.Lognormal: // e^{zσ - σ²/2} means, as in sampler
+		sigma := q.Model.sigma()
+		return time.Duration(float64(q.slow()) * math.Exp(1.645*sigma-sigma*sigma/2))
 	case Exponential:
 		return time.Duration(float64(q.slow()) * -math.Log(0.05))
 	}
@@ -202,7 +203,7 @@ func (q Question) stations() []Station {
 		d.transaction, o.transaction = d.checkout, o.checkout
 	}
 	all = append(all,
-		Station{Name: "server connections of PgBouncer", Places: s.PgBouncer, Held: d.transaction, Others: o.transaction.Seconds()},
+		Station{Name: pgBouncers, Places: s.PgBouncer, Held: d.transaction, Others: o.transaction.Seconds()},
 		Station{Name: "cores", Places: q.Model.Cores, Held: d.statements, Others: o.statements.Seconds()},
 		Station{Name: "requests in flight", Places: r * s.MaxInFlight, Held: d.answer, Others: o.answer.Seconds()},
 	)
@@ -222,3 +223,9 @@ func (q Question) capacity() float64 {
 	}
 	return math.Inf(1)
 }
+
+// pgBouncers names the station that all replicas share.
+const pgBouncers = "server connections of PgBouncer"
+
+// shared reports whether all replicas have the station together.
+func (s Station) shared() bool { return s.Name == pgBouncers || s.Name == "cores" || s.Name == "rows" }

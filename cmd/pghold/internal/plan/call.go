@@ -16,8 +16,9 @@ const Exponential = "exponential"
 // Shapes are the shapes that a plan has.
 var Shapes = []string{experiment.Fixed, Exponential, experiment.Lognormal, experiment.Stalls}
 
-// sampler returns how long the next slow call takes, in ns.
-func sampler(shape string, mean time.Duration, samples []time.Duration) (func(*rand.Rand) int64, error) {
+// sampler returns how long the next slow call takes, in ns. sigma is the standard
+// deviation of the logarithm of a lognormal length.
+func sampler(shape string, mean time.Duration, sigma float64, samples []time.Duration) (func(*rand.Rand) int64, error) {
 	m := float64(mean)
 	if len(samples) > 0 {
 		for _, d := range samples {
@@ -35,9 +36,8 @@ func sampler(shape string, mean time.Duration, samples []time.Duration) (func(*r
 		return func(*rand.Rand) int64 { return int64(mean) }, nil
 	case Exponential:
 		return func(rng *rand.Rand) int64 { return int64(m * rng.ExpFloat64()) }, nil
-	case experiment.Lognormal: // with a standard deviation as large as the mean
-		sigma := math.Sqrt(math.Ln2)
-		mu := math.Log(max(m, 1)) - math.Ln2/2
+	case experiment.Lognormal:
+		mu := math.Log(max(m, 1)) - sigma*sigma/2
 		return func(rng *rand.Rand) int64 { return int64(math.Exp(mu + sigma*rng.NormFloat64())) }, nil
 	case experiment.Stalls:
 		calls := 0

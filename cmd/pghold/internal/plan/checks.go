@@ -41,11 +41,11 @@ var checked = []struct {
 // case hangs on a few milliseconds: whether a prediction with a little more or less
 // overhead gives what was measured.
 func Checks(c experiment.Case, measured *experiment.RouteResult, m Model) ([]Check, error) {
-	runs, err := Question{Case: c, Model: m}.replicate(Replications)
+	runs, err := Question{Case: c, Model: m}.replicateOwn(Replications)
 	if err != nil {
 		return nil, err
 	}
-	predicted := meanOf(runs.of(0))
+	predicted := meanOf(runs)
 	nearby, err := nearby(c, m)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func Checks(c experiment.Case, measured *experiment.RouteResult, m Model) ([]Che
 				}
 				return low, high, k.Measured >= low*(1-tolerance) && k.Measured <= high*(1+tolerance)
 			}
-			if low, high, reached := reach(runs.of(0), 0); reached {
+			if low, high, reached := reach(runs, 0); reached {
 				k.Cause = fmt.Sprintf("it is chance: predictions of a single run reach from %.4g to %.4g", low, high)
 			} else if low, high, reached := reach(nearby, f.tolerance); reached {
 				k.Cause = fmt.Sprintf("it hangs on milliseconds: with up to %v more or less overhead for each request, predictions reach from %.4g to %.4g", wobble, low, high)

@@ -59,7 +59,7 @@ func (q Question) classes() []Question {
 		one.Others = nil
 		one.Name, one.Route, one.Evidence = b.Name, b.Route, b.Evidence
 		one.Settings.Rate, one.Settings.Slow, one.Settings.SlowShape = b.Settings.Rate*scale, b.Settings.Slow, b.Settings.SlowShape
-		one.Model.Times, one.Model.Calls, one.Model.Shape = b.Model.Times, b.Model.Calls, b.Model.Shape
+		one.Model.Times, one.Model.Calls, one.Model.Shape, one.Model.Sigma = b.Model.Times, b.Model.Calls, b.Model.Shape, b.Model.Sigma
 		o := &one.Model.Overheads
 		o.Statement, o.Request, o.Call, o.CallJitter, o.Late = b.Model.Overheads.Statement, b.Model.Overheads.Request, b.Model.Overheads.Call, b.Model.Overheads.CallJitter, b.Model.Overheads.Late
 		all = append(all, one)

@@ -13,6 +13,7 @@ package plan
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -34,6 +35,10 @@ type Model struct {
 	// experiment.Shapes. Default: as the settings say, where the route's call is a
 	// request to the lab's API, and fixed where it sleeps.
 	Shape string
+	// Sigma is the standard deviation of the logarithm of the slow call's length, where
+	// its shape is experiment.Lognormal. Default √ln 2, with which the standard deviation
+	// of the length is as large as its mean.
+	Sigma float64
 	// Replicas is how many processes of the app there are, each with threads and a
 	// pool of its own. Default 1.
 	Replicas int
@@ -50,6 +55,9 @@ type Model struct {
 	// WarmUp is how long requests come before those that count: these meet the queue that
 	// there is by then. Recorded times (Times) have none. Default 0.
 	WarmUp time.Duration
+	// Service says that the question is about a service (Service): its load has no end,
+	// and what is asked is what becomes of it where it lasts.
+	Service bool
 	// Cores is how many statements the database runs at once. Default 0: any number.
 	Cores int
 	// Seed makes chance repeatable. Two predictions with one seed are the same.
@@ -182,7 +190,7 @@ func newSim(q Question, replicas int) (*sim, error) {
 // class returns what the question's requests have in common.
 func (q Question) class() (class, error) {
 	s, m := q.Settings, q.Model
-	call, err := sampler(m.shape(q.Case), s.Slow+m.Overheads.Call, m.Calls)
+	call, err := sampler(m.shape(q.Case), s.Slow+m.Overheads.Call, m.sigma(), m.Calls)
 	if err != nil {
 		return class{}, err
 	}
@@ -217,6 +225,13 @@ func (m Model) shape(c experiment.Case) string {
 		return c.Settings.SlowShape
 	}
 	return experiment.Fixed // as in the lab, where the others sleep
+}
+
+func (m Model) sigma() float64 {
+	if m.Sigma > 0 {
+		return m.Sigma
+	}
+	return math.Sqrt(math.Ln2)
 }
 
 // httpCall reports whether the route's slow call is a request to the lab's own API.

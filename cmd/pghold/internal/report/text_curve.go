@@ -64,9 +64,21 @@ func kneeOf(c experiment.Curve) string {
 	case math.IsInf(c.Knee, 1):
 		return "it breaks at none of them."
 	case c.Knee == 0:
-		return "it breaks at any rate."
+		return "it breaks at any rate" + because(c) + "."
 	}
 	return "it breaks at " + words.Rounded(c.Knee) + "."
+}
+
+// because says why a curve breaks at any rate.
+func because(c experiment.Curve) string {
+	switch why := printable.Line(c.Why); {
+	case why == "":
+		return ""
+	case strings.HasPrefix(why, "by "):
+		return ", " + why
+	default:
+		return ": " + why
+	}
 }
 
 // bars draws a value from 0 to 1 for each point.

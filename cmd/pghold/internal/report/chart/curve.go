@@ -77,6 +77,9 @@ func curveDesc(curve experiment.Curve) string {
 		s = "It breaks at no rate shown."
 	case curve.Knee == 0:
 		s = "It breaks at any rate."
+		if curve.Why != "" {
+			s = "It breaks at any rate: " + strings.TrimPrefix(curve.Why, "by ") + "."
+		}
 	default:
 		s = fmt.Sprintf("It breaks at %s requests per second.", figure(curve.Knee))
 	}
