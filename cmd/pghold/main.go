@@ -43,7 +43,7 @@ type commands struct {
 	Lab     labCmd           `cmd:"" help:"Run the experiment on a real Postgres and show what each route does with the same connections."`
 	Prove   proveCmd         `cmd:"" help:"Run the experiment on a service of your own, in any language: what it holds connections for, and what that costs."`
 	Serve   serveCmd         `cmd:"" help:"Serve the experiment's routes, for a load generator of your own."`
-	Plan    planCmd          `cmd:"" help:"Predict what the lab would measure, and say how many connections are needed, without running anything."`
+	Plan    planCmd          `cmd:"" help:"Say how many connections a service takes and at what rate it breaks, and predict what the lab would measure, without running anything."`
 	Report  reportCmd        `cmd:"" help:"Show the result of a run again, or two side by side."`
 	Watch   watchCmd         `cmd:"" help:"Show who holds a Postgres in transactions without using it, for an app in any language."`
 	Check   checkCmd         `cmd:"" help:"Find slow calls that Go source makes while it holds a database connection."`

@@ -24,10 +24,13 @@ type planCmd struct {
 	Header []string `placeholder:"'NAME: VALUE'" sep:"none" help:"Send this header to a URL of --from; may be repeated."`
 	JSON   bool     `name:"json" help:"Print the result as JSON, and nothing else, on standard output."`
 
+	serviceFlags
+
 	Target         []string `placeholder:"success>=0.999" sep:"none" help:"Say how many connections it takes; may be repeated. Of success and throughput (per second) the least, of p50, p90, p95, p99 and mean, which are latencies, the most. Exit with 3 where it cannot be reached." group:"Questions:"`
 	MaxConnections int      `default:"100" help:"The server's max_connections, in which all that --target takes must have room, or, without --target, all that the pools may open: exit with 3 where it has not. 0: do not ask." group:"Questions:"`
 	Surge          float64  `default:"0.25" help:"How many replicas more there are during a rolling deploy, as a ratio." group:"Questions:"`
 	Breaks         bool     `help:"Say at what rate each route breaks, and by what." group:"Questions:"`
+	BreaksWhen     []string `placeholder:"p99<=1s" sep:"none" help:"--breaks, and it is broken where this is not met, in place of success>=0.999. As --target; may be repeated." group:"Questions:"`
 	WhatIf         bool     `help:"Predict the same with the slow call moved out of the hold, beside it." group:"Questions:"`
 	Curve          string   `placeholder:"FILE.svg" help:"Draw success and p99 over the rate, of one route." group:"Questions:"`
 
@@ -48,9 +51,17 @@ type planCmd struct {
 }
 
 func (planCmd) Help() string {
-	return `Predicts in milliseconds what "pghold lab" measures in minutes, and what nobody can measure. Nothing is started. From settings alone statements take no time; --from tells what they cost.
+	return `Says of a service in your own words, or of the lab's experiment, how many connections it takes, what becomes of the requests, and at what rate it breaks. Nothing is started.
 
 Examples:
+  pghold plan --rate 120 --held 300ms --sql 5ms --connections 10 --replicas 4
+  pghold plan --rate 3 --held-p50 6s --held-p99 40s --connections 30 --client-timeout 60s
+  pghold plan --rate 20 --held 2s --pool queuepool --client-timeout 10s
+  pghold plan --rate 60 --held 300ms --connections 50 --replicas 4 --pgbouncer-size 20
+  pghold plan --rate 30 --held 6s --lambdas 200 --max-connections 300
+
+Without --held (or --held-p50, or --sql) it predicts in milliseconds what "pghold lab" measures in minutes, and what nobody can measure. From settings alone statements take no time; --from tells what they cost.
+
   pghold plan                                           the table of the experiment
   pghold plan async_session_sleep_inside_session --duration 2m
   pghold plan async_session_sleep_inside_session --target 'success>=0.999' --target 'p99<=3s' --replicas 4
@@ -68,16 +79,23 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 	switch {
 	case c.Validate < 0:
 		return usage(fmt.Errorf("--validate must be above zero, not %d", c.Validate))
-	case c.Validate > 0:
+	case c.Validate > 0 && !aboutService(named(k)):
 		return c.validate(ctx, s)
 	}
 	a, err := c.questions(ctx, k)
 	if err != nil {
 		return err
 	}
-	targets, err := c.check(a.questions)
+	targets, until, err := c.check(a.questions)
 	if err != nil {
 		return usage(err)
+	}
+	ask, text := c.ask, c.text
+	if a.service != nil {
+		ask = c.askService
+		text = func(s streams, r *experiment.Result, curve *experiment.Curve) error {
+			return c.serviceText(s, a.service, r, curve)
+		}
 	}
 	type done struct {
 		result *experiment.Result
@@ -87,7 +105,7 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 	var now step
 	ended := make(chan done, 1)
 	go func() { // a long simulation does not look whether it was told to end
-		r, curve, err := c.ask(ctx, a, targets, &now)
+		r, curve, err := ask(ctx, a, targets, until, &now)
 		ended <- done{r, curve, err}
 	}()
 	d, err := awaited(ctx, ended, s.err, &now)
@@ -110,7 +128,7 @@ func (c *planCmd) Run(ctx context.Context, k *kong.Context, s streams) error {
 	if c.JSON {
 		err = experiment.WriteResult(s.out, d.result)
 	} else {
-		err = c.text(s, d.result, d.curve)
+		err = text(s, d.result, d.curve)
 	}
 	if err != nil {
 		return err
@@ -130,36 +148,52 @@ func (c *planCmd) text(s streams, r *experiment.Result, curve *experiment.Curve)
 }
 
 // check finds mistakes in the command line before anything is predicted.
-func (c *planCmd) check(qs []plan.Question) (targets []plan.Target, err error) {
-	for _, text := range c.Target {
-		t, err := plan.ParseTarget(text)
-		if err != nil {
-			return nil, fmt.Errorf("--target: %w", err)
+func (c *planCmd) check(qs []plan.Question) (targets, until []plan.Target, err error) {
+	for _, texts := range []struct {
+		flag  string
+		texts []string
+		to    *[]plan.Target
+	}{{"target", c.Target, &targets}, {"breaks-when", c.BreaksWhen, &until}} {
+		for _, text := range texts.texts {
+			t, err := plan.ParseTarget(text)
+			if err != nil {
+				return nil, nil, fmt.Errorf("--%s: %w", texts.flag, err)
+			}
+			*texts.to = append(*texts.to, t)
 		}
-		targets = append(targets, t)
 	}
-	switch {
-	case c.Replicas < 1:
-		return nil, fmt.Errorf("--replicas must be above zero, not %d", c.Replicas)
-	case c.Shape != "" && !slices.Contains(plan.Shapes, c.Shape):
-		return nil, fmt.Errorf("--shape must be one of %s, not %q", strings.Join(plan.Shapes, ", "), c.Shape)
-	case !(c.Load > 0) || math.IsInf(c.Load, 0):
-		return nil, fmt.Errorf("--load must be a factor above zero, as 2 for twice the rate, not %v", c.Load)
-	case c.Cores < 0:
-		return nil, fmt.Errorf("--cores must not be negative, not %d", c.Cores)
-	case c.Replications < 0:
-		return nil, fmt.Errorf("--replications must not be negative, not %d", c.Replications)
-	case c.MaxConnections < 0:
-		return nil, fmt.Errorf("--max-connections must not be negative, not %d", c.MaxConnections)
-	case !(c.Surge >= 0) || c.Surge > 100:
-		return nil, fmt.Errorf("--surge must be a ratio, as 0.25 for a quarter more, not %v", c.Surge)
-	case c.Curve != "" && len(qs) != 1:
-		return nil, fmt.Errorf("--curve is about one route, and %d are asked about: name one", len(qs))
+	c.Breaks = c.Breaks || len(until) > 0
+	if err := c.checkNumbers(); err != nil {
+		return nil, nil, err
+	}
+	if c.Curve != "" && len(qs) != 1 {
+		return nil, nil, fmt.Errorf("--curve is about one route, and %d are asked about: name one", len(qs))
 	}
 	for _, q := range qs {
 		if err := q.Settings.Check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", q.Name, err)
+			return nil, nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 	}
-	return targets, nil
+	return targets, until, nil
+}
+
+// checkNumbers finds mistakes in what is assumed.
+func (c *planCmd) checkNumbers() error {
+	switch {
+	case c.Replicas < 1:
+		return fmt.Errorf("--replicas must be above zero, not %d", c.Replicas)
+	case c.Shape != "" && !slices.Contains(plan.Shapes, c.Shape):
+		return fmt.Errorf("--shape must be one of %s, not %q", strings.Join(plan.Shapes, ", "), c.Shape)
+	case !(c.Load > 0) || math.IsInf(c.Load, 0):
+		return fmt.Errorf("--load must be a factor above zero, as 2 for twice the rate, not %v", c.Load)
+	case c.Cores < 0:
+		return fmt.Errorf("--cores must not be negative, not %d", c.Cores)
+	case c.Replications < 0:
+		return fmt.Errorf("--replications must not be negative, not %d", c.Replications)
+	case c.MaxConnections < 0:
+		return fmt.Errorf("--max-connections must not be negative, not %d", c.MaxConnections)
+	case !(c.Surge >= 0) || c.Surge > 100:
+		return fmt.Errorf("--surge must be a ratio, as 0.25 for a quarter more, not %v", c.Surge)
+	}
+	return nil
 }

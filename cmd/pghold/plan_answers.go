@@ -14,7 +14,7 @@ import (
 const curvePoints = 40
 
 // ask predicts, and answers what was asked: about the timeouts always.
-func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *step) (*experiment.Result, *experiment.Curve, error) {
+func (c *planCmd) ask(ctx context.Context, a asked, targets, until []plan.Target, now *step) (*experiment.Result, *experiment.Curve, error) {
 	qs := a.questions
 	lines := qs
 	if c.WhatIf {
@@ -42,7 +42,7 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 		if ctx.Err() != nil {
 			return nil, nil, errInterrupted
 		}
-		cs, err := c.answers(q, a.room, targets, now)
+		cs, err := c.answers(q, a.room, targets, until, now)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -52,11 +52,11 @@ func (c *planCmd) ask(ctx context.Context, a asked, targets []plan.Target, now *
 		return r, nil, nil
 	}
 	now.is(qs[0].Name, "the curve")
-	curve, err := plan.Curve(qs[0], curvePoints)
+	curve, err := plan.Curve(qs[0], curvePoints, until...)
 	return r, &curve, err
 }
 
-func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now *step) ([]experiment.Conclusion, error) {
+func (c *planCmd) answers(q plan.Question, room bool, targets, until []plan.Target, now *step) ([]experiment.Conclusion, error) {
 	var all []experiment.Conclusion
 	if q.Together() {
 		now.is(q.Name, "what each route costs the others")
@@ -88,7 +88,7 @@ func (c *planCmd) answers(q plan.Question, room bool, targets []plan.Target, now
 	}
 	if c.Breaks {
 		now.is(q.Name, "at what rate it breaks")
-		breaking, err := plan.Breaks(q)
+		breaking, err := plan.Breaks(q, until...)
 		if err != nil {
 			return nil, err
 		}

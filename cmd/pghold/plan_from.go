@@ -22,6 +22,8 @@ type asked struct {
 	run       bool // questions are those of a lab's run
 	room      bool // whether the server has room for all was asked
 
+	service *plan.Service // in words, or nil
+
 	snapshot *holds.Snapshot     // that questions are made of, or nil
 	base     experiment.Settings // for what it does not have
 	rate     float64             // that was named; 0: none was
@@ -29,6 +31,20 @@ type asked struct {
 
 func (c *planCmd) questions(ctx context.Context, k *kong.Context) (asked, error) {
 	flags := named(k)
+	if aboutService(flags) {
+		if err := c.checkNumbers(); err != nil {
+			return asked{}, usage(err)
+		}
+		s, err := c.service(flags)
+		if err != nil {
+			return asked{}, usage(err)
+		}
+		q := s.Question()
+		return asked{questions: []plan.Question{q}, settings: q.Settings, service: &s}, nil
+	}
+	if flag := onlyOfService(flags); flag != "" {
+		return asked{}, usage(fmt.Errorf("--%s is of a question about a service in words, which --held, --held-p50 or --sql makes of it", flag))
+	}
 	if len(c.From) > 0 && flags["pgbouncer-size"] && !flags["pgbouncer"] {
 		c.Bouncer = true // the run has one, or is to have one
 	}

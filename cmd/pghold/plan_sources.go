@@ -84,6 +84,7 @@ func (c *planCmd) ofSnapshots(snapshots []*holds.Snapshot, settings experiment.S
 	if a.questions, err = plan.FromSnapshot(snapshot, settings); err != nil {
 		return a, fmt.Errorf("%s: %w", strings.Join(c.From, ", "), err)
 	}
+	c.lasts(a.questions, named)
 	a.snapshot, a.base = snapshot, settings
 	if named["rate"] {
 		a.rate = settings.Rate
@@ -107,6 +108,13 @@ func (c *planCmd) asService(settings experiment.Settings, named map[string]bool)
 	return settings
 }
 
+// lasts has the load of a service last, unless it is named for how long.
+func (c *planCmd) lasts(qs []plan.Question, named map[string]bool) {
+	for i := range qs {
+		qs[i].Model.Service = !named["duration"]
+	}
+}
+
 func (c *planCmd) ofRecording(from string, b []byte, settings experiment.Settings, named map[string]bool) (a asked, err error) {
 	var all []watch.Transaction
 	rec, err := recording.Read(bytes.NewReader(b), func(t watch.Transaction) { all = append(all, t) })
@@ -118,6 +126,7 @@ func (c *planCmd) ofRecording(from string, b []byte, settings experiment.Setting
 	if a.questions, err = plan.FromRecording(took, rec.Report.SessionsMost, all, settings); err != nil {
 		return a, fmt.Errorf("%s: %w", from, err)
 	}
+	c.lasts(a.questions, named)
 	a.settings = a.questions[0].Settings
 	a.warnings = append(a.warnings, fmt.Sprintf("A recording has transactions only: how long connections are held outside of them, statements outside, and who waited in the app's pool are not in it. "+
 		"The pool is taken to be of %s, the most sessions that there were; --pool-size says another.", words.Count(max(1, rec.Report.SessionsMost), "connection")))
