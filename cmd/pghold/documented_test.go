@@ -57,7 +57,7 @@ func TestDocumentation_AsksTheHandlerForWhatItServes(t *testing.T) {
 			}
 		}
 	}
-	if seen < 3 {
+	if seen < 2 {
 		t.Errorf("%d URLs are documented; the pattern no longer finds them", seen)
 	}
 }

@@ -270,6 +270,7 @@ func TestPlan_ServiceExitStatus(t *testing.T) {
 // What is named is said otherwise than by default.
 func TestPlan_ServiceDefaultsAreSaid(t *testing.T) {
 	const quick = "--rate 20 --held 100ms --connections 5 --replications 2 "
+	const even = "--arrivals even " // in which there is no chance, and which takes no time
 	for _, c := range []struct {
 		args  string
 		want  []string
@@ -279,14 +280,14 @@ func TestPlan_ServiceDefaultsAreSaid(t *testing.T) {
 			func(s experiment.Settings) bool {
 				return s.Pool == experiment.PgxPool && s.PoolSize == 5 && s.MaxOverflow == 0 && s.CancelOnDisconnect
 			}},
-		{"--replicas 2 --workers 3 --in-turn --arrivals even", []string{"Requests come evenly", "to the 2 replicas × 3 workers in turn"}, nil},
-		{"--replicas 2 --random-replica=false", []string{"to the 2 replicas in turn"}, nil},
+		{even + "--replicas 2 --workers 3 --in-turn", []string{"Requests come evenly", "to the 2 replicas × 3 workers in turn"}, nil},
+		{even + "--replicas 2 --random-replica=false", []string{"to the 2 replicas in turn"}, nil},
 		{"--pool sql", []string{"database/sql serves any of those who wait"}, func(s experiment.Settings) bool { return s.Pool == experiment.SQLPool }},
-		{"--pool queuepool", []string{"A wait for a connection ends after 30 s (--pool-timeout)", "goes on when its client has left"}, func(s experiment.Settings) bool {
+		{even + "--pool queuepool", []string{"A wait for a connection ends after 30 s (--pool-timeout)", "goes on when its client has left"}, func(s experiment.Settings) bool {
 			return !s.CancelOnDisconnect && s.PoolSize == 5 && s.MaxOverflow == 0
 		}},
-		{"--pool-timeout 2s", []string{"A wait for a connection ends after 2 s"}, func(s experiment.Settings) bool { return s.PoolTimeout == 2e9 }},
-		{"--pgbouncer-size 3", []string{"A transaction is open for the whole of a hold"}, func(s experiment.Settings) bool { return s.PgBouncer == 3 }},
+		{even + "--pool-timeout 2s", []string{"A wait for a connection ends after 2 s"}, func(s experiment.Settings) bool { return s.PoolTimeout == 2e9 }},
+		{even + "--pgbouncer-size 3", []string{"A transaction is open for the whole of a hold"}, func(s experiment.Settings) bool { return s.PgBouncer == 3 }},
 	} {
 		r := planned(t, exitDone, strings.Fields(quick+c.args)...)
 		all := strings.Join(r.Warnings, "\n")
@@ -299,7 +300,7 @@ func TestPlan_ServiceDefaultsAreSaid(t *testing.T) {
 			t.Errorf("%q: %+v", c.args, r.Settings)
 		}
 	}
-	r := planned(t, exitDone, strings.Fields("--rate 20 --held 100ms --pool queuepool --replications 2")...)
+	r := planned(t, exitDone, strings.Fields(even+"--rate 20 --held 100ms --pool queuepool")...)
 	if s := r.Settings; s.PoolSize != 5 || s.MaxOverflow != 10 || s.PoolTimeout != 30e9 {
 		t.Errorf("SQLAlchemy's pool has 5 + 10 and 30 s, not %+v", s)
 	}
