@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -45,6 +46,8 @@ type beside struct {
 }
 
 const inTime = 0.99
+
+var codeRuns = flag.Int("code-runs", 10, "how many runs of the code other calculators are compared with; docs/plan.md has ten")
 
 var callHeld = []experiment.Step{experiment.Autocommit, experiment.SlowCall, experiment.Release}
 
@@ -126,10 +129,10 @@ func (b beside) plans(t *testing.T) int {
 }
 
 // code is how many of the requests get their connections in time in the code, with
-// pgxpool, in each of ten runs.
+// pgxpool, in each of several runs.
 func (b beside) code(t *testing.T, connections int) (runs []float64) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // quicker: in a bubble hardly two things happen at once
-	for run := range uint64(10) {
+	for run := range uint64(*codeRuns) {
 		synctest.Test(t, func(t *testing.T) {
 			runs = append(runs, b.run(t, connections, rand.New(rand.NewPCG(run, 20))))
 		})
