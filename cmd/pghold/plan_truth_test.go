@@ -1,7 +1,6 @@
 package main
 
 import (
-	"container/heap"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -26,17 +25,25 @@ type seen struct {
 	success          float64
 }
 
-type freeAt []float64
-
-func (h freeAt) Len() int           { return len(h) }
-func (h freeAt) Less(i, j int) bool { return h[i] < h[j] }
-func (h freeAt) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *freeAt) Push(any)          {}
-func (h *freeAt) Pop() any          { return nil }
+// later puts a time in place of the first of a heap.
+func later(free []float64, at float64) {
+	i := 0
+	for {
+		least := 2*i + 1
+		if least+1 < len(free) && free[least+1] < free[least] {
+			least++
+		}
+		if least >= len(free) || free[least] >= at {
+			break
+		}
+		free[i], i = free[least], least
+	}
+	free[i] = at
+}
 
 func (q queue) run(n int) (s seen) {
 	rng := rand.New(rand.NewPCG(1955, 4))
-	free, now, ok := make(freeAt, q.places), 0.0, 0
+	free, now, ok := make([]float64, q.places), 0.0, 0
 	for i := range n {
 		now += rng.ExpFloat64() / q.rate
 		hold := q.hold(rng)
@@ -50,8 +57,7 @@ func (q queue) run(n int) (s seen) {
 			end = min(end, now+q.deadline)
 		}
 		if served {
-			free[0] = end
-			heap.Fix(&free, 0)
+			later(free, end)
 		}
 		if i < n/5 {
 			continue

@@ -127,7 +127,7 @@ func failures(o experiment.Outcomes) string {
 func (q Question) atRate(rate float64) Question {
 	q.Settings.Rate = rate
 	if q.Model.Service {
-		return q.settled()
+		return q.lastingFor(toLook)
 	}
 	s := &q.Settings
 	s.Duration = max(min(4*s.ClientTimeout, atRate(5*enough, rate)), atRate(enough, rate), atRate(2, rate))

@@ -77,7 +77,7 @@ func (s Service) runs(q Question) ([]*experiment.RouteResult, error) {
 	if s.Replications > 0 {
 		return q.replicateOwn(s.Replications)
 	}
-	return q.settledRuns(Replications)
+	return q.settledRuns()
 }
 
 // DefaultTargets are what is asked for where nobody names a target: a p99 of 1 s, or of

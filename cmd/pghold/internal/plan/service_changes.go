@@ -51,7 +51,7 @@ func (s Service) changes() []change {
 func (s Service) changed(of change, targets []Target, db Database) (experiment.Conclusion, error) {
 	c := experiment.Conclusion{About: "sensitivity", Cases: []string{ServiceName}, Figures: map[string]float64{}}
 	q := of.service.Question()
-	runs, err := q.settledRuns(runsToLook)
+	runs, err := q.lastingFor(toLook).replicateOwn(fewestRuns)
 	if err != nil {
 		return c, err
 	}

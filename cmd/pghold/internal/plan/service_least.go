@@ -18,7 +18,7 @@ type needed struct {
 // looked for, and when it is found, to see how sure that is.
 const (
 	runsToLook   = 1
-	runsToDecide = 6
+	runsToDecide = 5
 )
 
 // needs finds the smallest number of connections of each process (or of lambdas) with
@@ -56,18 +56,17 @@ func (s Service) needsOfPgBouncer(targets []Target, decide bool) (needed, error)
 // least finds the smallest number with which targets are met, with being the service with
 // so many, and most so many that no more help.
 func (s Service) least(targets []Target, decide bool, with func(Service, int) Service, most func(Question) int) (found needed, err error) {
-	known := map[int][]*experiment.RouteResult{}
-	runs := func(n, times int) []*experiment.RouteResult {
-		if len(known[n]) < times && err == nil {
-			known[n], err = with(s, n).Question().settledRuns(times)
+	q := s.Question().lastingFor(toLook)
+	runs := func(n, times int, l length) (rs []*experiment.RouteResult) {
+		if err == nil {
+			rs, err = with(s, n).Question().lastingFor(l).replicateOwn(times)
 		}
-		return known[n]
+		return rs
 	}
 	meets := func(n int) bool {
-		rs := runs(n, runsToLook)
+		rs := runs(n, runsToLook, toLook)
 		return err == nil && allMet(targets, meanOf(rs))
 	}
-	q := s.Question()
 	high := most(q)
 	if !meets(high) {
 		return found, err
@@ -113,8 +112,13 @@ func (s Service) least(targets []Target, decide bool, with func(Service, int) Se
 		return found, err
 	}
 	// At the border chance decides: what the mean of more runs says, and its interval.
+	known := map[int][]*experiment.RouteResult{}
 	met := func(n int, of func([]*experiment.RouteResult) *experiment.RouteResult) bool {
-		rs := runs(n, runsToDecide)
+		rs := known[n]
+		if rs == nil {
+			rs = runs(n, runsToDecide, toAnswer)
+			known[n] = rs
+		}
 		return err == nil && allMet(targets, of(rs))
 	}
 	for !met(found.number, meanOf) && err == nil {

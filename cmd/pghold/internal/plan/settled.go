@@ -6,45 +6,63 @@ import (
 	"github.com/pghold/pghold/cmd/pghold/internal/experiment"
 )
 
-// How long the load of a simulation lasts that stands for one without an end: settles
-// times as long as a queue takes to forget how it began, and fewRequests at least, but
-// no more than manyRequests for it. All replications together have requestsInAll, where
-// that is not too few of them.
+// length is how long the load of a simulation lasts that stands for one without an end:
+// so many times as long as a queue takes to forget how it began, and few requests at
+// least, but no more than many for it.
+type length struct {
+	settles   float64
+	few, many int
+}
+
+// toAnswer is the length of what an answer's figures are made of, and toLook of what only
+// tells whether a number is enough.
+var (
+	toAnswer = length{settles: 40, few: 30_000, many: 120_000}
+	toLook   = length{settles: 20, few: 15_000, many: 40_000}
+)
+
 const (
-	settles       = 40
-	fewRequests   = 30_000
-	manyRequests  = 120_000
-	requestsInAll = 600_000
+	// requestsInAll is how many requests all replications of an answer have together,
+	// where that is not fewer than fewestRuns of them.
+	requestsInAll = 400_000
 	fewestRuns    = 5
-	overflows     = 6 // of a load that is more than is carried, times as long as it takes until requests fail
+	// withoutChance is how many requests are enough where nothing happens by chance.
+	withoutChance = 3_000
+	// overflows is how long a load lasts that is more than is carried: so many times as
+	// long as it takes until requests fail.
+	overflows = 6
 )
 
 // settled is the question under a load that lasts until it does not matter any more that
 // it began with nobody in the queue.
-func (q Question) settled() Question {
+func (q Question) settled() Question { return q.lastingFor(toAnswer) }
+
+func (q Question) lastingFor(l length) Question {
 	q = q.untimed()
 	s := &q.Settings
-	long := max(seconds(settles*q.forgets()), atRate(fewRequests, s.Rate))
+	if !q.chance() {
+		l.few = withoutChance
+	}
+	long := max(seconds(l.settles*q.forgets()), atRate(l.few, s.Rate))
 	least := 10 * q.demand().answer
 	if s.Rate >= q.capacity() { // until those who wait have waited as long as they may
 		long = seconds(overflows * q.forgets())
 		least = max(least, 3*min(s.ClientTimeout, s.PoolTimeout))
 	}
-	s.Duration = max(min(long, atRate(manyRequests, s.Rate)), least, atRate(2, s.Rate))
+	s.Duration = max(min(long, atRate(l.many, s.Rate)), least, atRate(2, s.Rate))
 	return q
 }
 
 // unsettled reports whether the figures of the settled question hang on how long its load
 // lasts: it is so near what can be carried that it would have to last too long.
 func (q Question) unsettled() bool {
-	return !q.overloaded() && q.Settings.Duration.Seconds() < settles/4*q.forgets()
+	return !q.overloaded() && q.Settings.Duration.Seconds() < toAnswer.settles/4*q.forgets()
 }
 
-// settledRuns predicts the settled question as often as its figures take, and at most so
-// many times.
-func (q Question) settledRuns(atMost int) ([]*experiment.RouteResult, error) {
+// settledRuns predicts the settled question as often as an answer takes.
+func (q Question) settledRuns() ([]*experiment.RouteResult, error) {
 	q = q.settled()
-	return q.replicateOwn(min(atMost, max(fewestRuns, requestsInAll/max(1, q.Settings.Requests()))))
+	return q.replicateOwn(min(Replications, max(fewestRuns, requestsInAll/max(1, q.Settings.Requests()))))
 }
 
 // lastingSuccess is the share of the requests that are answered of a load that is more
