@@ -43,12 +43,13 @@ func (c circumstances) notValid(r *experiment.RouteResult) string {
 	case !c.wired:
 		return "No connection came over the tap: the service did not use the database that it was given in DATABASE_URL and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE. " +
 			"If it reads its address elsewhere, give it with --env 'NAME=postgresql://{user}:{password}@{host}:{port}/{database}'."
+	// However late a request was sent: that has not made it fail.
+	case float64(c.foreign) > failedShare*float64(r.Requests):
+		return fmt.Sprintf("%d of %d requests failed, and as far as can be told not for the lack of a connection; most often: %s.", c.foreign, r.Requests, c.text)
 	case late != "":
 		return late + ", because this machine could not keep up: lower --rate, or let it do nothing else."
 	case c.processor > saturated && r.SentLate.P99 > max(disturbsNothing, time.Duration(disturbed*float64(r.Latency.P50))):
 		return fmt.Sprintf("This machine's processors were busy for %s of the time: what was measured is their limit. Lower --rate.", words.Ratio(c.processor))
-	case float64(c.foreign) > failedShare*float64(r.Requests):
-		return fmt.Sprintf("%d of %d requests failed, and as far as can be told not for the lack of a connection; most often: %s.", c.foreign, r.Requests, c.text)
 	case !c.drained.all && c.drained.stuck == 0:
 		return "The service was still at work " + words.Plain(c.limit) + " after the last client had its answer or had left: what it does then would count for the next route."
 	}
