@@ -43,7 +43,7 @@ func (c *planCmd) questions(ctx context.Context, k *kong.Context) (asked, error)
 		return asked{questions: []plan.Question{q}, settings: q.Settings, service: &s}, nil
 	}
 	if flag := onlyOfService(flags); flag != "" {
-		return asked{}, usage(fmt.Errorf("--%s is of a question about a service in words, which --held, --held-p50 or --sql makes of it", flag))
+		return asked{}, usage(fmt.Errorf("--%s is for a question about a service in your own words: add --held, how long a request holds its connection", flag))
 	}
 	if len(c.From) > 0 && flags["pgbouncer-size"] && !flags["pgbouncer"] {
 		c.Bouncer = true // the run has one, or is to have one

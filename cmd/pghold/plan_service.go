@@ -132,7 +132,7 @@ func (c *planCmd) serviceMistakes(named map[string]bool) error {
 	case named["held"] && (named["held-p50"] || named["held-p99"]):
 		return errors.New("--held is a hold of one length, --held-p50 and --held-p99 are one that varies: name one of the two")
 	case named["held-p50"] != named["held-p99"]:
-		return errors.New("--held-p50 and --held-p99 go together: how long a hold takes that is half as long as others does not follow from one")
+		return errors.New("--held-p50 and --held-p99 go together: name both, or --held for holds of one length")
 	case named["held-p50"] && c.Shape != "" && c.Shape != experiment.Lognormal:
 		return fmt.Errorf("--held-p50 and --held-p99 make holds lognormal: --shape %s does not go with them", c.Shape)
 	case c.InTurn && c.RandomReplica:

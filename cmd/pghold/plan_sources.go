@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,9 @@ func (c *planCmd) ofSnapshots(snapshots []*holds.Snapshot, settings experiment.S
 		a.warnings = append(a.warnings, plan.Recent(snapshot)...)
 	}
 	settings = c.asService(settings, named)
+	if counts := func(p holds.PoolSnapshot) bool { return p.CountsOnly }; !named["pool"] && slices.ContainsFunc(snapshot.Pools, counts) {
+		settings.Pool = experiment.SQLPool
+	}
 	if a.questions, err = plan.FromSnapshot(snapshot, settings); err != nil {
 		return a, fmt.Errorf("%s: %w", strings.Join(c.From, ", "), err)
 	}
@@ -94,7 +98,8 @@ func (c *planCmd) ofSnapshots(snapshots []*holds.Snapshot, settings experiment.S
 }
 
 // asService has what nobody named be as it is with most services: requests come at random,
-// to any replica, and the load lasts.
+// to any replica, the load lasts, and its pool has no overflow and no timeout of its own:
+// a wait ends when the client leaves.
 func (c *planCmd) asService(settings experiment.Settings, named map[string]bool) experiment.Settings {
 	if !named["duration"] {
 		settings.Duration = time.Minute
@@ -104,6 +109,17 @@ func (c *planCmd) asService(settings experiment.Settings, named map[string]bool)
 	}
 	if !named["random-replica"] {
 		c.RandomReplica = true
+	}
+	if !named["pool"] {
+		settings.Pool = experiment.PgxPool
+	}
+	if settings.Pool != experiment.QueuePool {
+		if !named["pool-size"] && !named["max-overflow"] {
+			settings.PoolSize, settings.MaxOverflow = settings.Connections(), 0
+		}
+		if !named["pool-timeout"] {
+			settings.PoolTimeout = settings.ClientTimeout
+		}
 	}
 	return settings
 }

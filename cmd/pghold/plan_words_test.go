@@ -240,8 +240,8 @@ func TestPlan_ServiceMistakesAreOneSentence(t *testing.T) {
 		{well + " --shape round", "--shape must be one of"},
 		{well + " " + inside, "has no route"},
 		{well + " --breaks-when soon", "--breaks-when: \"soon\" is no target"},
-		{"--connections 10", "--connections is of a question about a service"},
-		{"--workers 2", "--workers is of a question about a service"},
+		{"--connections 10", "--connections is for a question about a service"},
+		{"--workers 2", "--workers is for a question about a service"},
 		{"--validate 1 --held 300ms", "--validate does not go with --held"},
 	} {
 		status, out, stderr := pghold(t.Context(), append([]string{"plan"}, strings.Fields(c.args)...)...)
@@ -276,7 +276,7 @@ func TestPlan_ServiceDefaultsAreSaid(t *testing.T) {
 		want  []string
 		other func(experiment.Settings) bool
 	}{
-		{"--replicas 2", []string{"come at random (Poisson)", "to any of the 2 replicas, at random", "pgxpool serves who has waited longest, has no overflow and no pool timeout: a wait ends when the client leaves, after 30 s, by the request's context", "ends when its client has left", "is not known (--sql)"},
+		{"--replicas 2", []string{"come at random (Poisson)", "to any of the 2 replicas, at random", "pgxpool serves who has waited longest, has no overflow and no pool timeout: a wait ends when the client leaves, after 30 s, by the request's context", "ends when its client has left", "is not known, and limits nothing; --sql"},
 			func(s experiment.Settings) bool {
 				return s.Pool == experiment.PgxPool && s.PoolSize == 5 && s.MaxOverflow == 0 && s.CancelOnDisconnect
 			}},

@@ -60,7 +60,7 @@ func FindCulprits(q Question) (Culprits, error) {
 	}
 	cs := q.classes()
 	for i, c := range cs {
-		found.Used += c.Settings.Rate * before[i+1].Holds.Held.Mean.Seconds()
+		found.Used += inUse(before[i+1])
 		found.Waiting += waiting(c, before[i+1])
 	}
 	all := q
@@ -102,7 +102,10 @@ func FindCulprits(q Question) (Culprits, error) {
 
 // culprit compares what becomes of the other routes.
 func culprit(cs []Question, i int, before, after []*experiment.RouteResult) Culprit {
-	c := Culprit{Route: cs[i].Name, Frees: cs[i].Settings.Rate * (cs[i].demand().checkout - cs[i].busy()).Seconds()}
+	c := Culprit{Route: cs[i].Name}
+	if held := cs[i].demand().checkout; held > 0 {
+		c.Frees = inUse(before[i]) * (1 - cs[i].busy().Seconds()/held.Seconds())
+	}
 	rate := 0.0
 	for j, other := range cs {
 		if j == i {
@@ -127,6 +130,12 @@ func culprit(cs []Question, i int, before, after []*experiment.RouteResult) Culp
 func (q Question) busy() time.Duration {
 	moved, _ := q.MovedOut()
 	return moved.demand().checkout
+}
+
+// inUse is how many connections a route has on average, from its first request until its
+// last hold ends.
+func inUse(r *experiment.RouteResult) float64 {
+	return float64(r.Holds.Count) * r.Holds.Held.Mean.Seconds() / (r.Elapsed + r.DrainedAfter).Seconds()
 }
 
 // waiting is how many requests of a route wait for a connection on average, by Little's law.

@@ -71,7 +71,7 @@ func (s Service) assumeHold(add func(string, ...any)) {
 	}
 	switch {
 	case h.SQL == 0:
-		add("What the database does in a hold is not known (--sql), and limits nothing.")
+		add("How much of a hold is SQL is not known, and limits nothing; --sql 5ms --what-if says what it buys to make the slow call outside the hold.")
 	case h.Mean != h.SQL || h.P50 > 0:
 		add("The database works for %s of it (--sql), and does not become slower under load%s.", words.Plain(h.SQL), s.cores())
 	default:
