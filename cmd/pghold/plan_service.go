@@ -77,6 +77,7 @@ func (c *planCmd) service(named map[string]bool) (s plan.Service, err error) {
 		set.PoolSize, set.MaxOverflow = c.Connections, 0
 	case !queue:
 		set.MaxOverflow = 0
+		s.Unsized = !named["pool-size"] && c.Lambdas == 0
 	}
 	if !queue && !named["pool-timeout"] { // the request's context ends a wait
 		s.NoTimeout, set.PoolTimeout = true, set.ClientTimeout
@@ -149,15 +150,12 @@ func (c *planCmd) serviceMistakes(named map[string]bool) error {
 		return errors.New("--connections is the size of a pool without overflow: name that, or --pool-size and --max-overflow")
 	case named["max-overflow"] && !queue:
 		return fmt.Errorf("%s has no overflow: --connections is all that it opens; --pool queuepool has one", pool)
-	case !named["connections"] && !named["pool-size"] && !queue:
-		return errors.New("--connections is missing: how many may the pool of each process open? (--pool queuepool has 5 + 10 by default)")
 	}
 	return nil
 }
 
 // askService answers a question about a service.
 func (c *planCmd) askService(ctx context.Context, a asked, targets, until []plan.Target, now *step) (*experiment.Result, *experiment.Curve, error) {
-	q := a.questions[0]
 	at := func(what string) error {
 		if ctx.Err() != nil {
 			return errInterrupted
@@ -169,6 +167,7 @@ func (c *planCmd) askService(ctx context.Context, a asked, targets, until []plan
 	if err != nil {
 		return nil, nil, err
 	}
+	q := answer.Service.Question()
 	r := &experiment.Result{Kind: experiment.Predicted, Settings: q.Settings, Routes: []experiment.RouteResult{*answer.Result}, Warnings: []string{}}
 	r.Conclusions = answer.Conclusions
 	for _, s := range answer.Assumptions {
@@ -178,7 +177,7 @@ func (c *planCmd) askService(ctx context.Context, a asked, targets, until []plan
 		if err := at("at what rate it breaks"); err != nil {
 			return nil, nil, err
 		}
-		breaking, err := a.service.Breaks(until)
+		breaking, err := answer.Service.Breaks(until)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -209,7 +209,6 @@ func TestPlan_ServiceMistakesAreOneSentence(t *testing.T) {
 	const well = "--rate 120 --held 300ms --connections 10"
 	for _, c := range []struct{ args, want string }{
 		{"--held 300ms --connections 10", "--rate is missing"},
-		{"--rate 120 --held 300ms", "--connections is missing"},
 		{"--rate 0 --held 300ms --connections 10", "--rate must be above zero"},
 		{"--rate 120 --held=-1s --connections 10", "--held must be above zero"},
 		{"--rate 120 --sql 0s --connections 10", "--sql must be above zero"},
@@ -358,5 +357,20 @@ func TestPlan_DocumentedAnswersAreWhatIsPrinted(t *testing.T) {
 	}
 	if shown < 3 {
 		t.Errorf("%d answers are documented", shown)
+	}
+}
+
+// Where nobody says how many connections there are, that is what is asked.
+func TestPlan_ServiceWithoutConnections(t *testing.T) {
+	r := planned(t, exitDone, strings.Fields("--rate 20 --held 100ms --arrivals even")...)
+	if c := about(t, r, "connections"); r.Settings.PoolSize != 2 || c.Figures["connections"] != 2 || strings.Contains(c.Sentence, "that there") {
+		t.Errorf("%d connections, %v, %q; want the 2 that are in use", r.Settings.PoolSize, c.Figures, c.Sentence)
+	}
+	if says := strings.Join(r.Warnings, " "); !strings.Contains(says, "was not said (--connections)") || !strings.Contains(says, "On average 2 are in use") {
+		t.Errorf("got %q", says)
+	}
+	r = planned(t, exitFound, strings.Fields("--rate 20 --held 40s --arrivals even")...)
+	if r.Settings.PoolSize != 1 {
+		t.Errorf("%d connections, where no number is enough", r.Settings.PoolSize)
 	}
 }

@@ -35,6 +35,9 @@ type Service struct {
 	// Replications is how many times it is predicted. Default 0: as many as it takes, 20
 	// at most.
 	Replications int
+	// Unsized says that how many connections there are is not known: the fewest that meet
+	// the targets are taken, and one where no number is enough.
+	Unsized bool
 	// NoTimeout says that the pool has no timeout of its own (pgxpool, database/sql), and
 	// nobody named one.
 	NoTimeout bool

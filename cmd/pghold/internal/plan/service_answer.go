@@ -12,6 +12,9 @@ import (
 
 // Answer is what is said of a service, in the order in which it is read.
 type Answer struct {
+	// Service is what it is about: with as many connections as it takes, where it was
+	// Unsized.
+	Service Service
 	// Result is what is predicted of it.
 	Result *experiment.RouteResult
 	// Conclusions answer what was asked, Changes what if something were different.
@@ -28,6 +31,15 @@ func (s Service) Answer(targets []Target, db Database, at func(what string) erro
 	if byDefault {
 		targets = s.DefaultTargets()
 	}
+	if s.Unsized {
+		if err := at("how many connections"); err != nil {
+			return nil, err
+		}
+		var err error
+		if s, err = s.sized(targets); err != nil {
+			return nil, err
+		}
+	}
 	q := s.Question()
 	if err := at("the load"); err != nil {
 		return nil, err
@@ -36,7 +48,7 @@ func (s Service) Answer(targets []Target, db Database, at func(what string) erro
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Result: meanOf(runs)}
+	a := &Answer{Service: s, Result: meanOf(runs)}
 	load, err := s.load(q, runs)
 	if err != nil {
 		return nil, err
@@ -71,6 +83,15 @@ func (s Service) Answer(targets []Target, db Database, at func(what string) erro
 	a.Assumptions = s.assumptions(q, len(runs), db)
 	return a, nil
 }
+
+// sized is the service with the fewest connections that meet the targets.
+func (s Service) sized(targets []Target) (Service, error) {
+	n, err := s.with(max(1, int(math.Ceil(2*s.inUse()/float64(s.processes()))))).needs(targets, false)
+	return s.with(max(1, n.number)), err
+}
+
+// inUse is how many connections the load keeps in use on average, where it is carried.
+func (s Service) inUse() float64 { return s.Settings.Rate * s.Held.mean().Seconds() }
 
 // runs are what all figures of the answer are made of.
 func (s Service) runs(q Question) ([]*experiment.RouteResult, error) {

@@ -23,6 +23,9 @@ func (s Service) assumptions(q Question, runs int, db Database) (all []string) {
 	case many != "":
 		add("A balancer sends each request to any of the %s, at random; --in-turn has them take turns.", many)
 	}
+	if s.Unsized {
+		add("How many connections there are was not said (--connections): the figures are those of the fewest that suffice. On average %s are in use.", words.Rounded(s.inUse()))
+	}
 	s.assumeHold(add)
 	if s.Settings.PgBouncer > 0 && !s.SessionMode {
 		add("A transaction is open for the whole of a hold, and keeps its server connection of PgBouncer for as long.")

@@ -55,7 +55,7 @@ func (s Service) sizing(q Question, runs []*experiment.RouteResult, targets []Ta
 	}
 	text += "."
 	have := s.have()
-	if met := allMet(targets, meanOf(runs)); met {
+	if met := allMet(targets, meanOf(runs)); met && !s.Unsized {
 		what := fmt.Sprintf("The %d that there are", have)
 		if s.processes() > 1 && s.Lambdas == 0 {
 			what = fmt.Sprintf("The %d that each has", have)
