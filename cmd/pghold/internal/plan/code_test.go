@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	settings = flag.Int("settings", 60, "in how many settings the model is compared with the lab, request by request (and in a quarter as many where things coincide)")
+	settings = flag.Int("settings", 40, "in how many settings the model is compared with the lab, request by request (and in a quarter as many where things coincide)")
 	seed     = flag.Uint64("seed", 20261127, "of these settings")
 )
 
