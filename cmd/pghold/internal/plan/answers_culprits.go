@@ -31,10 +31,10 @@ type Culprit struct {
 }
 
 // Culprits are the routes of a question about all that share a pool which hold a connection
-// through their slow call, the one first whose mending helps the others most: by how many of
+// through their slow call, the one first whose fix helps the others most: by how many of
 // their requests wait, or, where hardly any does, by the connections that it frees.
 //
-// Mended is a route whose hold is as long as its statements take, and whose call is made
+// A fixed route holds a connection for as long as its statements take, and makes its call
 // outside. Everything else stays as it is.
 type Culprits struct {
 	Name string
@@ -43,7 +43,7 @@ type Culprits struct {
 	Used        float64
 	Connections int
 	// Waiting is how many requests wait on average, of all routes, and WaitingAfter how
-	// many would with all of them mended.
+	// many would with all of them fixed.
 	Waiting, WaitingAfter float64
 }
 

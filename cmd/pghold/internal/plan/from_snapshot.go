@@ -25,13 +25,16 @@ const shortGap = time.Millisecond
 // that held connections longest first. Where several share a pool, the first is about
 // all of them, and each of the others has them beside it (Question.Others).
 //
-// Of each route the snapshot has how many holds there were in its time, which is the
-// rate (with its share of those that waited in vain); how many statements ran in a
-// hold, how long they took, and whether a transaction was open between them; and how
-// long holds were silent, the slow call's recorded lengths. What it does not have is
-// base's: the clients' and the pool's timeout, how long the load lasts, which kind of
-// pool it was (Model.AnyPool), and, where the pool did not tell, its size. A hold counts as a request: a recorder does not know
-// what a handler does without a connection.
+// Of each route the snapshot has how many callers came, of late if that differs (recent);
+// where it has no windows, how many holds there were, with their share of the waits in
+// vain. It has how many statements ran in a hold, how long they took, and whether a
+// transaction was open between them; and how long holds were silent, the slow call's
+// recorded lengths, in which those that are open count (censored). Where callers had to
+// wait, the past is simulated first (Model.WarmUp). What it does not have is base's: the
+// clients' and the pool's timeout, how long the load lasts, which kind of pool it was
+// (Model.AnyPool), and, where the pool did not tell, its size. A hold counts as a request:
+// a recorder does not know what a handler does without a connection. A route of which
+// several holds are open and none has ended is an error.
 //
 // A silence is made after the first statement. As far as the pool is concerned, it does
 // not matter where in the hold it is. pghold.ReadSnapshot refuses snapshots of another
