@@ -77,6 +77,7 @@ func (f theAnswer) isLeast(name string, meets func(n int) bool) {
 // Twelve questions, each in one line, as somebody would ask them of his service; the truth
 // is a formula, or a simulation that is written apart (queue).
 func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
+	t.Parallel() // beside those that wait
 	never := math.Inf(1)
 	const four = "--rate 120 --held 300ms --sql 5ms --connections 10 --replicas 4"
 	ofFour := func(rate float64, n int) seen { // one of four replicas: what comes at random is sent at random
@@ -334,6 +335,7 @@ func TestPlan_ServiceTextIsForAScreen(t *testing.T) {
 // What docs/plan.md shows of a question in one's own words is what is printed; "…" stands
 // for the rest.
 func TestPlan_DocumentedAnswersAreWhatIsPrinted(t *testing.T) {
+	t.Parallel() // beside those that wait
 	b, err := os.ReadFile("../../docs/plan.md")
 	if err != nil {
 		t.Fatal(err)
