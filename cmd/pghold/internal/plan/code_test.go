@@ -146,8 +146,7 @@ func byModel(t *testing.T, c experiment.Case, calls calls, seed uint64) (all []e
 	}
 	s.begin(even(c.Settings.Rate, n, 0, 1))
 	for {
-		if len(s.events.heap) > 0 && !(s.coming.more && s.coming.next <= s.events.heap[0].at) {
-			e := s.events.heap[0]
+		if e, _ := s.events.first(); e != nil && !(s.coming.more && s.coming.next <= e.at) {
 			if q := &s.reqs[e.req]; e.gen == q.gen && (e.kind == evPatience || q.doing == opCall) {
 				instants[e.at]++
 			}

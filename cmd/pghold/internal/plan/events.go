@@ -24,12 +24,61 @@ const (
 // that is doing.
 func (k kind) ofLife() bool { return k >= evLeave }
 
-// events is a heap of events by time, in the order in which they were pushed where
-// times are equal. Each node has four children, which keeps it flat.
+// events are what is going to happen, by time, in the order in which they were pushed where
+// times are equal: a heap, in which each node has four children, which keeps it flat; and
+// beside it a queue of each kind of time-out, which need no sorting, as one that begins
+// later ends later.
 type events struct {
-	heap []event
-	seq  uint32
+	heap  []event
+	lanes [2]lane
+	seq   uint32
 }
+
+// lane is a queue of events that are in order by themselves.
+type lane struct {
+	events []event // those before head have been taken
+	head   int
+}
+
+func (l *lane) empty() bool { return l.head == len(l.events) }
+
+// inLane is the lane of a kind of event; noLane where it has none.
+var inLane = [...]int{evDone: noLane, evPatience: 0, evLeave: 1, evKill: noLane}
+
+const noLane = -1
+
+// first is what happens next, nil where nothing will. from is the lane that it is in, or
+// noLane.
+func (h *events) first() (e *event, from int) {
+	from = noLane
+	if len(h.heap) > 0 {
+		e = &h.heap[0]
+	}
+	for i := range h.lanes {
+		l := &h.lanes[i]
+		if !l.empty() && (e == nil || h.before(&l.events[l.head], e)) {
+			e, from = &l.events[l.head], i
+		}
+	}
+	return e, from
+}
+
+// take takes what is first, where that is.
+func (h *events) take(from int) event {
+	if from == noLane {
+		return h.pop()
+	}
+	l := &h.lanes[from]
+	taken := l.events[l.head]
+	if l.head++; l.head > len(l.events)/2 { // what was taken is as much as what is left
+		l.events = l.events[:copy(l.events, l.events[l.head:])]
+		l.head = 0
+	}
+	return taken
+}
+
+// kept is how many events there is memory for.
+func (h *events) kept() int { return cap(h.heap) + cap(h.lanes[0].events) + cap(h.lanes[1].events) }
 
 func (h *events) before(a, b *event) bool {
 	return a.at < b.at || a.at == b.at && int32(a.seq-b.seq) < 0
@@ -38,6 +87,12 @@ func (h *events) before(a, b *event) bool {
 func (h *events) push(e event) {
 	h.seq++
 	e.seq = h.seq
+	if i := inLane[e.kind]; i != noLane { // if it is in order there: time-outs may differ
+		if l := &h.lanes[i]; l.empty() || l.events[len(l.events)-1].at <= e.at {
+			l.events = append(l.events, e)
+			return
+		}
+	}
 	h.heap = append(h.heap, e)
 	i := len(h.heap) - 1
 	for i > 0 {

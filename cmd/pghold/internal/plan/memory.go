@@ -60,7 +60,7 @@ const lessLoad = "--rate, --duration or --pool-timeout"
 // full reports whether the simulation has used up its room. What it keeps grows with the
 // requests that are under way and with what is going to happen to them.
 func (s *sim) full() bool {
-	kept := int64(cap(s.reqs))*int64(unsafe.Sizeof(request{})) + int64(cap(s.events.heap))*int64(unsafe.Sizeof(event{}))
+	kept := int64(cap(s.reqs))*int64(unsafe.Sizeof(request{})) + int64(s.events.kept())*int64(unsafe.Sizeof(event{}))
 	return kept > s.room
 }
 

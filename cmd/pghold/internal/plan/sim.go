@@ -93,16 +93,17 @@ func (s *sim) begin(a ...arrivals) {
 // whether there was anything.
 func (s *sim) step() bool {
 	for {
-		if s.coming.more && (len(s.events.heap) == 0 || s.coming.next <= s.events.heap[0].at) {
+		first, from := s.events.first()
+		if s.coming.more && (first == nil || s.coming.next <= first.at) {
 			s.now = s.coming.next
 			s.arrive(s.coming.class)
 			s.coming.advance()
 			break
 		}
-		if len(s.events.heap) == 0 {
+		if first == nil {
 			return false
 		}
-		e := s.events.pop()
+		e := s.events.take(from)
 		q := &s.reqs[e.req]
 		if e.kind.ofLife() && e.gen != q.life || !e.kind.ofLife() && e.gen != q.gen {
 			continue // it is about what is over
