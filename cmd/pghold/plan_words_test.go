@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"math"
 	"os"
 	"strings"
@@ -74,10 +75,19 @@ func (f theAnswer) isLeast(name string, meets func(n int) bool) {
 	}
 }
 
+var questions = flag.Int("questions", 4, "how many of the twelve questions are asked")
+
 // Twelve questions, each in one line, as somebody would ask them of his service; the truth
-// is a formula, or a simulation that is written apart (queue).
+// is a formula, or a simulation that is written apart (queue). The first four ask of the
+// most: -questions 12, as .ci/run has it.
 func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 	t.Parallel() // beside those that wait
+	asked := 0
+	ask := func(name string, question func(t *testing.T)) {
+		if asked++; asked <= *questions {
+			t.Run(name, question)
+		}
+	}
 	never := math.Inf(1)
 	const four = "--rate 120 --held 300ms --sql 5ms --connections 10 --replicas 4"
 	ofFour := func(rate float64, n int) seen { // one of four replicas: what comes at random is sent at random
@@ -85,7 +95,7 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 	}
 	p99 := func(s seen) float64 { return quantile(s.latencies, 0.99) }
 
-	t.Run("four replicas of ten, even, in turn", func(t *testing.T) {
+	ask("four replicas of ten, even, in turn", func(t *testing.T) {
 		const command = four + " --arrivals even --in-turn"
 		f := answered(t, exitDone, command, "load")
 		f.is("capacity_per_s", 40/0.3)
@@ -94,7 +104,7 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 		f.is("success_ratio", 1)
 		f.about("connections").is("connections", 9) // 30/s of 0.3 s each
 	})
-	t.Run("with Poisson and a random balancer", func(t *testing.T) {
+	ask("with Poisson and a random balancer", func(t *testing.T) {
 		truth := ofFour(120, 10)
 		f := answered(t, exitDone, four, "load")
 		f.contains("wait_mean", "_s", 0.3*fixedHoldsWait(9, 10))
@@ -108,7 +118,22 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 		f.is("surging_connections", 5*n)
 		f.is("room_connections", 97)
 	})
-	t.Run("when does it break", func(t *testing.T) {
+	ask("12 pods of 10 against max_connections 100", func(t *testing.T) {
+		f := answered(t, exitFound, "--rate 400 --held 40ms --sql 10ms --connections 10 --replicas 12 --max-connections 100", "room")
+		f.is("total_connections", 120)
+		f.is("surging_connections", 150)
+		f.is("room_connections", 97)
+	})
+	ask("FastAPI with 5 + 10 at 20/s", func(t *testing.T) {
+		truth := queue{rate: 20, places: 15, hold: always(2), patience: 30, deadline: 30, goesOn: true}.run(500_000)
+		f := answered(t, exitDone, "--rate 20 --held 2s --pool queuepool", "load")
+		f.is("capacity_per_s", 7.5)
+		f.is("queue_grows_per_s", 12.5)
+		f.is("fails_after_s", (30.0-2)/(20/7.5-1))
+		f.is("carrying_connections", 41) // 40 are busy, and chance needs room
+		f.contains("success", "_ratio", truth.success)
+	})
+	ask("when does it break", func(t *testing.T) {
 		f := answered(t, exitDone, four+" --breaks --breaks-when p99<=600ms", "breaks")
 		low, high := f.interval("breaks", "_per_s")
 		more := max((high-low)/2, 0.005*high) // to half a per cent it is looked for
@@ -117,20 +142,14 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 		}
 		answered(t, exitDone, four+" --breaks", "breaks").contains("breaks", "_per_s", 40/0.3) // clients wait for 30 s
 	})
-	t.Run("four workers with an 8 s call", func(t *testing.T) {
+	ask("four workers with an 8 s call", func(t *testing.T) {
 		truth := queue{rate: 0.3, places: 3, hold: always(8), patience: never, deadline: 60}.run(600_000)
 		f := answered(t, exitDone, "--rate 1.2 --held 8s --workers 4 --connections 3 --client-timeout 60s", "load")
 		f.is("capacity_per_s", 1.5)
 		f.contains("wait_p95", "_s", quantile(truth.waits, 0.95))
 		f.contains("latency_p99", "_s", p99(truth))
 	})
-	t.Run("12 pods of 10 against max_connections 100", func(t *testing.T) {
-		f := answered(t, exitFound, "--rate 400 --held 40ms --sql 10ms --connections 10 --replicas 12 --max-connections 100", "room")
-		f.is("total_connections", 120)
-		f.is("surging_connections", 150)
-		f.is("room_connections", 97)
-	})
-	t.Run("PgBouncer with 20", func(t *testing.T) {
+	ask("PgBouncer with 20", func(t *testing.T) {
 		truth := queue{rate: 60, places: 20, hold: always(0.3), patience: never, deadline: 30}.run(1_000_000)
 		f := answered(t, exitDone, "--rate 60 --held 300ms --connections 50 --replicas 4 --pgbouncer-size 20", "load")
 		f.is("capacity_per_s", 20/0.3)
@@ -138,7 +157,7 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 		f.contains("wait_p95", "_s", quantile(truth.latencies, 0.95)-0.3)
 		f.contains("latency_p99", "_s", p99(truth))
 	})
-	t.Run("clients of 10 s and the pool timeout", func(t *testing.T) {
+	ask("clients of 10 s and the pool timeout", func(t *testing.T) {
 		const command = "--rate 20 --held 2s --pool queuepool --client-timeout 10s"
 		q := queue{rate: 20, places: 15, hold: always(2), patience: 30, deadline: 10, goesOn: true}
 		f := answered(t, exitDone, command, "load")
@@ -147,42 +166,33 @@ func TestPlan_TwelveQuestionsInOnesOwnWords(t *testing.T) {
 		q.patience = 7.9
 		answered(t, exitDone, command+" --pool-timeout 7.9s", "load").contains("success", "_ratio", q.run(500_000).success)
 	})
-	t.Run("SQL only, 12 ms, 1,500/s", func(t *testing.T) {
+	ask("SQL only, 12 ms, 1,500/s", func(t *testing.T) {
 		truth := queue{rate: 1500, places: 20, hold: always(0.012), patience: never, deadline: 30}.run(1_000_000)
 		f := answered(t, exitDone, "--rate 1500 --sql 12ms --connections 20", "load")
 		f.contains("wait_mean", "_s", 0.012*fixedHoldsWait(18, 20))
 		f.contains("wait_p95", "_s", quantile(truth.waits, 0.95))
 		f.contains("latency_p99", "_s", p99(truth))
 	})
-	t.Run("200 lambdas", func(t *testing.T) {
+	ask("200 lambdas", func(t *testing.T) {
 		const command = "--rate 30 --held 6s --lambdas 200 --max-connections 300"
 		f := answered(t, exitDone, command, "load")
 		f.contains("refused", "_ratio", erlangB(180, 200))
 		f.about("connections").isLeast("connections", func(n int) bool { return erlangB(180, n) <= 0.001 })
 	})
-	t.Run("sync with 40 threads", func(t *testing.T) {
+	ask("sync with 40 threads", func(t *testing.T) {
 		truth := queue{rate: 18, places: 40, hold: always(2), patience: never, deadline: 30}.run(1_000_000)
 		f := answered(t, exitDone, "--rate 18 --held 2s --threads 40 --connections 60 --max-connections 200", "load")
 		f.is("capacity_per_s", 20)
 		f.contains("wait_p95", "_s", quantile(truth.latencies, 0.95)-2)
 		f.contains("latency_p99", "_s", p99(truth))
 	})
-	t.Run("an LLM with lognormal calls", func(t *testing.T) {
+	ask("an LLM with lognormal calls", func(t *testing.T) {
 		truth := queue{rate: 3, places: 30, hold: lognormal(6, 40), patience: never, deadline: 60}.run(1_000_000)
 		f := answered(t, exitDone, "--rate 3 --held-p50 6s --held-p99 40s --connections 30 --client-timeout 60s", "load")
 		f.contains("success", "_ratio", truth.success)
 		f.contains("wait_p95", "_s", quantile(truth.waits, 0.95))
 		f.contains("latency_p50", "_s", quantile(truth.latencies, 0.50))
 		f.contains("latency_p99", "_s", p99(truth))
-	})
-	t.Run("FastAPI with 5 + 10 at 20/s", func(t *testing.T) {
-		truth := queue{rate: 20, places: 15, hold: always(2), patience: 30, deadline: 30, goesOn: true}.run(500_000)
-		f := answered(t, exitDone, "--rate 20 --held 2s --pool queuepool", "load")
-		f.is("capacity_per_s", 7.5)
-		f.is("queue_grows_per_s", 12.5)
-		f.is("fails_after_s", (30.0-2)/(20/7.5-1))
-		f.is("carrying_connections", 41) // 40 are busy, and chance needs room
-		f.contains("success", "_ratio", truth.success)
 	})
 }
 
